@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every target: Swift 6, explicit `any`, imports that do not leak, warnings that stop the build.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// The core: also every unsafe use marked, and views that cannot outlive their bytes.
+let core: [SwiftSetting] =
+  strict + [
+    .strictMemorySafety(),
+    .enableExperimentalFeature("Lifetimes"),
+  ]
+
+let package = Package(
+  name: "martlet",
+  platforms: [.macOS(.v26), .iOS(.v26), .tvOS(.v26), .watchOS(.v26), .visionOS(.v26)],
+  products: [
+    .library(name: "MartletCore", targets: ["MartletWire", "MartletTCP", "MartletStack"]),
+    .library(name: "MartletTrace", targets: ["MartletTrace"]),
+    .library(name: "MartletSimulator", targets: ["MartletSimulator"]),
+    .library(name: "MartletTesting", targets: ["MartletTesting"]),
+    .library(name: "Martlet", targets: ["Martlet", "MartletLinks"]),
+    .executable(name: "martlet", targets: ["MartletCommand"]),
+    .executable(name: "martlet-bench", targets: ["MartletBench"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // The core: imports nothing but itself.
+    .target(name: "MartletWire", swiftSettings: core),
+    .target(name: "MartletTCP", dependencies: ["MartletWire"], swiftSettings: core),
+    .target(name: "MartletStack", dependencies: ["MartletWire", "MartletTCP"], swiftSettings: core),
+
+    // Seeing and simulating: no I/O either.
+    .target(
+      name: "MartletTrace", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
+      swiftSettings: core),
+    .target(
+      name: "MartletSimulator",
+      dependencies: ["MartletWire", "MartletTCP", "MartletStack", "MartletTrace"],
+      swiftSettings: core),
+    .target(
+      name: "MartletTesting",
+      dependencies: ["MartletWire", "MartletTCP", "MartletStack", "MartletTrace", "MartletSimulator"],
+      swiftSettings: strict),
+
+    // The shell: devices, the event loop, the command line.
+    .target(name: "CMartletSystem"),
+    .target(
+      name: "MartletLinks",
+      dependencies: [
+        "CMartletSystem", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Martlet",
+      dependencies: [
+        "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "MartletCommand",
+      dependencies: [
+        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
+        "MartletSimulator",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "MartletBench",
+      dependencies: ["Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack"],
+      swiftSettings: strict),
+
+    .testTarget(name: "MartletWireTests", dependencies: ["MartletWire"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletTCPTests", dependencies: ["MartletWire", "MartletTCP"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletStackTests", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
+      swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,3 @@
+#ifndef CMARTLET_SYSTEM_H
+#define CMARTLET_SYSTEM_H
+#endif
