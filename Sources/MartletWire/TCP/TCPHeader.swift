@@ -1,0 +1,65 @@
+/// A TCP header as a value (RFC 9293 §3.1).
+///
+/// `TCPHeaderView` reads one out of bytes; `write(into:at:)` puts it back.
+/// Reading what was written gives the same value.
+@frozen
+public struct TCPHeader: Equatable, BitwiseCopyable, Sendable {
+  public var sourcePort: UInt16
+  public var destinationPort: UInt16
+  /// The sequence number of the first octet of text, or of SYN.
+  public var seq: SequenceNumber
+  /// The next sequence number expected; means nothing without `.ack`.
+  public var ack: SequenceNumber
+  public var flags: TCPFlags
+  public var window: UnscaledWindow
+  /// An offset from `seq`; means nothing without `.urg`.
+  public var urgentPointer: UInt16
+  public var options: TCPOptions
+
+  @inlinable @inline(__always)
+  public init(
+    sourcePort: UInt16, destinationPort: UInt16, seq: SequenceNumber = SequenceNumber(0),
+    ack: SequenceNumber = SequenceNumber(0), flags: TCPFlags = [],
+    window: UnscaledWindow = UnscaledWindow(0), urgentPointer: UInt16 = 0,
+    options: TCPOptions = TCPOptions()
+  ) {
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+    self.seq = seq
+    self.ack = ack
+    self.flags = flags
+    self.window = window
+    self.urgentPointer = urgentPointer
+    self.options = options
+  }
+
+  /// Octets of a header without options.
+  @inlinable public static var minimumCount: Int { 20 }
+  /// Octets of the longest header.
+  @inlinable public static var maximumCount: Int { 60 }
+  /// Where the checksum field lies.
+  @inlinable public static var checksumOffset: Int { 16 }
+
+  /// Octets that `write` writes: 20 to 60, a multiple of 4.
+  ///
+  /// When the options exceed 40 octets, SACK blocks are dropped from the end until
+  /// they fit; see `TCPOptions.encodedSACKCount`.
+  @inlinable @inline(__always)
+  public var encodedCount: Int {
+    Self.minimumCount &+ options.encodedCount
+  }
+
+  /// Writes exactly `encodedCount` octets. The checksum field and the three reserved
+  /// bits are zero, and so is the padding (RFC 9293 MUST-69).
+  @inlinable @inline(__always)
+  public func write(into out: inout MutableRawSpan, at start: Int) {
+    let optionCount = options.encodedCount
+    let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
+    out.store64be(ports << 32 | UInt64(seq.rawValue), at: start)
+    let words = UInt64(truncatingIfNeeded: 5 &+ optionCount >> 2)
+    let control = words << 28 | UInt64(flags.rawValue & 0x1ff) << 16 | UInt64(window.field)
+    out.store64be(UInt64(ack.rawValue) << 32 | control, at: start &+ 8)
+    out.store32be(UInt32(urgentPointer), at: start &+ 16)
+    options.write(into: &out, at: start &+ 20)
+  }
+}
