@@ -21,10 +21,6 @@ extension InternetChecksum {
     }
     var sum: UInt64 = 0
     if offset > 0 { sum = foldLanes(total: total, high: high) }
-    while count &- offset >= 8 {
-      sum &+= halves(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      offset &+= 8
-    }
     return sum &+ tailSum(bytes, from: offset)
   }
 
@@ -51,38 +47,85 @@ extension InternetChecksum {
     }
     var sum: UInt64 = 0
     if offset > 0 { sum = foldLanes(total: total, high: high) }
-    while count &- offset >= 8 {
-      let word = unsafe source.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-      destination.storeBytes(of: word, toByteOffset: start &+ offset, as: UInt64.self)
-      sum &+= halves(word)
-      offset &+= 8
-    }
     sum &+= tailSum(source, from: offset)
-    while offset < count {
-      destination.store8(source.u8(offset), at: start &+ offset)
-      offset &+= 1
-    }
+    copyTail(source, into: &destination, at: start, from: offset)
     return InternetChecksum(sum: sum)
   }
 
-  /// The sum of the at most seven octets from `start` on.
+  /// The sum of the at most 63 octets from `start` on: by the binary digits of how many
+  /// they are, without a loop that an optimiser would unroll for a length it never has.
   @inlinable @inline(__always)
   static func tailSum(_ bytes: RawSpan, from start: Int) -> UInt64 {
     var offset = start
-    let count = bytes.byteCount
+    let rest = bytes.byteCount &- start
     var sum: UInt64 = 0
-    if count &- offset >= 4 {
+    if rest & 32 != 0 {
+      let lanes = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self)
+      sum &+= ((lanes & 0xffff_ffff) &+ (lanes &>> 32)).wrappedSum()
+      offset &+= 32
+    }
+    if rest & 16 != 0 {
+      sum &+= halves(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      sum &+= halves(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self))
+      offset &+= 16
+    }
+    if rest & 8 != 0 {
+      sum &+= halves(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      offset &+= 8
+    }
+    if rest & 4 != 0 {
       sum &+= UInt64(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
       offset &+= 4
     }
-    if count &- offset >= 2 {
+    if rest & 2 != 0 {
       sum &+= UInt64(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
       offset &+= 2
     }
-    if count &- offset >= 1 {
+    if rest & 1 != 0 {
       sum &+= UInt64((UInt16(bytes.u8(offset)) << 8).bigEndian)
     }
     return sum
+  }
+
+  /// Copies the at most 63 octets from `from` on, likewise.
+  @inlinable @inline(__always)
+  static func copyTail(
+    _ source: RawSpan, into destination: inout MutableRawSpan, at start: Int, from: Int
+  ) {
+    var offset = from
+    let rest = source.byteCount &- from
+    if rest & 32 != 0 {
+      copy(SIMD4<UInt64>.self, source, into: &destination, at: start, offset)
+      offset &+= 32
+    }
+    if rest & 16 != 0 {
+      copy(SIMD2<UInt64>.self, source, into: &destination, at: start, offset)
+      offset &+= 16
+    }
+    if rest & 8 != 0 {
+      copy(UInt64.self, source, into: &destination, at: start, offset)
+      offset &+= 8
+    }
+    if rest & 4 != 0 {
+      copy(UInt32.self, source, into: &destination, at: start, offset)
+      offset &+= 4
+    }
+    if rest & 2 != 0 {
+      copy(UInt16.self, source, into: &destination, at: start, offset)
+      offset &+= 2
+    }
+    if rest & 1 != 0 {
+      destination.store8(source.u8(offset), at: start &+ offset)
+    }
+  }
+
+  @inlinable @inline(__always)
+  static func copy<Word: BitwiseCopyable>(
+    _ word: Word.Type, _ source: RawSpan, into destination: inout MutableRawSpan, at start: Int,
+    _ offset: Int
+  ) {
+    let value = unsafe source.unsafeLoadUnaligned(fromByteOffset: offset, as: Word.self)
+    destination.storeBytes(of: value, toByteOffset: start &+ offset, as: Word.self)
   }
 
   /// Both halves of a 64-bit word, added.

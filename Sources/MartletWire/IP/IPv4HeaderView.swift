@@ -113,6 +113,12 @@ public struct IPv4HeaderView: ~Escapable {
   @inlinable @inline(__always)
   public var isChecksumValid: Bool {
     var sum = InternetChecksum()
+    guard hasOptions else {
+      sum.add(quad: packet.be64(0))
+      sum.add(quad: packet.be64(8))
+      sum.add(packet.be32(16))
+      return sum.isValid
+    }
     sum.add(packet.extracting(0..<headerCount))
     return sum.isValid
   }
