@@ -8,7 +8,7 @@ import Testing
   }
 
   @Test func `holds nothing when idle, one chunk for one byte`() {
-    var store = Store()
+    let store = Store()
     #expect(store.queue.chunksHeld == 0)
     #expect(store.append([7]))
     #expect(store.queue.chunksHeld == 1)
@@ -20,13 +20,13 @@ import Testing
 
   @Test("E3 one byte at the far end of 6 MB holds 12 KB at most")
   func farByte() {
-    var store = Store()
+    let store = Store()
     #expect(store.append([1]))
     #expect(store.write([9], at: 6_000_000 - 2))
     #expect(store.queue.chunksHeld == 4)  // two chunks, two tables
     store.consume(1, anchored: true)
     #expect(store.queue.chunksHeld == 4)
-    store.queue.removeOutOfOrder(&store.pool, &store.budget)
+    store.removeOutOfOrder()
     #expect(store.queue.chunksHeld == 0)
     #expect(store.write([9], at: 6_000_000))
     #expect(store.queue.chunksHeld == 2)
@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test func `an anchored queue keeps early bytes while nothing is in order`() {
-    var store = Store()
+    let store = Store()
     #expect(store.append(Array(repeating: 1, count: 5000)))
     #expect(store.write(Array(repeating: 3, count: 100), at: 100))
     store.consume(5000, anchored: true)
@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test func `a drained deep queue folds back to a single chunk`() {
-    var store = Store()
+    let store = Store()
     #expect(store.append(Array(repeating: 1, count: 100_000)))
     #expect(store.queue.chunksHeld == 26)
     store.consume(99_999)
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test func `nothing is written beyond the capacity`() {
-    var store = Store()
+    let store = Store()
     #expect(!store.write([1], at: ByteQueue.capacity))
     #expect(store.write([1], at: ByteQueue.capacity - 1))
     #expect(!store.write([1, 2], at: ByteQueue.capacity - 1))
@@ -71,7 +71,7 @@ import Testing
   @Test("a refused write takes no chunk and changes no byte", arguments: [1, 16])
   func refused(chunksPerArena: Int) {
     for limit in 0..<14 {
-      var store = Store(limit: limit * 4096 + 1024, chunksPerArena: chunksPerArena)
+      let store = Store(limit: limit * 4096 + 1024, chunksPerArena: chunksPerArena)
       let first = store.append(Array(repeating: 5, count: 4000))
       let (chunks, inUse) = (store.queue.chunksHeld, store.pool.inUse)
       if !store.append(Array(repeating: 6, count: 40_000)) {
@@ -87,7 +87,7 @@ import Testing
   }
 
   @Test func `a piece of odd length turns the sum of the next round`() {
-    var store = Store()
+    let store = Store()
     let bytes = (0..<9000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ 5) }
     #expect(store.append(bytes))
     for (offset, count) in [(0, 9000), (1, 8999), (3, 4096), (4095, 2), (4095, 4099), (1, 1), (5, 0)] {
@@ -101,7 +101,7 @@ import Testing
     var random = StorageRandom(seed: seed)
     let start: UInt32 = [0, 0xFFFF_FF00, 0xFFC0_0000, 0x7FFF_F001][random.below(4)]
     let limit = random.oneIn(3) ? 600_000 : 64_000_000
-    var store = Store(startingAt: start, limit: limit, chunksPerArena: random.oneIn(2) ? 1 : 16)
+    let store = Store(startingAt: start, limit: limit, chunksPerArena: random.oneIn(2) ? 1 : 16)
     var model = QueueModel()
     let span = [200, 9000, 60_000, 5_000_000][random.below(4)]
     for step in 0..<600 {
@@ -120,14 +120,14 @@ import Testing
         model.consume(n)
         store.consume(n, anchored: model.hasEarly)
       default:
-        model.verify(&store, &random, "seed \(seed) step \(step)")
+        model.verify(store, &random, "seed \(seed) step \(step)")
       }
       #expect(Int(store.queue.count) == model.count, "seed \(seed) step \(step)")
       #expect(store.pool.inUse == store.queue.chunksHeld, "seed \(seed) step \(step)")
       #expect(store.budget.held == store.pool.heldBytes, "seed \(seed) step \(step)")
       #expect(store.budget.held <= limit, "seed \(seed) step \(step)")
     }
-    model.verify(&store, &random, "seed \(seed) end")
+    model.verify(store, &random, "seed \(seed) end")
     store.removeAll()
     #expect(store.releasedEverything(), "seed \(seed)")
   }
@@ -135,7 +135,7 @@ import Testing
   @Test func `positions wrap on a queue that never empties`() {
     // Starting points just before each wrap: of 32 bits, of a table, of the four tables.
     for start: UInt32 in [.max - 5000, .max - 40_000, (4 << 20) - 9000, (16 << 20) - 9000] {
-      var store = Store(startingAt: start)
+      let store = Store(startingAt: start)
       var sent: UInt8 = 0
       var seen: UInt8 = 0
       for _ in 0..<40 {
@@ -153,7 +153,7 @@ import Testing
 
   @Test func `four gigabytes pass through a queue that never empties`() {
     // A step of 15 MiB at a time, written sparsely: positions, not bytes, are what counts.
-    var store = Store()
+    let store = Store()
     #expect(store.append([1]))
     let step = UInt32(15 << 20)
     for round in 0..<300 {
@@ -171,7 +171,7 @@ import Testing
 }
 
 /// A queue with its pool and budget, spoken to in arrays.
-struct Store: ~Copyable {
+final class Store {
   var queue: ByteQueue
   var pool: ChunkPool
   var budget: MemoryBudget
@@ -182,20 +182,24 @@ struct Store: ~Copyable {
     budget = MemoryBudget(limit: limit)
   }
 
-  mutating func append(_ bytes: [UInt8]) -> Bool {
+  func append(_ bytes: [UInt8]) -> Bool {
     queue.append(bytes.span.bytes, &pool, &budget)
   }
 
-  mutating func write(_ bytes: [UInt8], at offset: UInt32) -> Bool {
+  func write(_ bytes: [UInt8], at offset: UInt32) -> Bool {
     queue.write(bytes.span.bytes, at: offset, &pool, &budget)
   }
 
-  mutating func consume(_ n: Int, anchored: Bool = false) {
+  func consume(_ n: Int, anchored: Bool = false) {
     queue.consume(UInt32(n), anchored: anchored, &pool, &budget)
   }
 
-  mutating func removeAll() {
+  func removeAll() {
     queue.removeAll(&pool, &budget)
+  }
+
+  func removeOutOfOrder() {
+    queue.removeOutOfOrder(&pool, &budget)
   }
 
   /// The bytes, read in both ways.
@@ -213,7 +217,7 @@ struct Store: ~Copyable {
       guard !more.isEmpty else { break }
       pieces += more
     }
-    #expect(Array(pieces.prefix(n)) == Array(copied[1...n]))
+    #expect(Array(pieces.prefix(n)) == Array(copied[1..<n + 1]))
     return Array(copied[1..<n + 1])
   }
 
@@ -232,7 +236,7 @@ struct Store: ~Copyable {
     return bytes
   }
 
-  mutating func releasedEverything() -> Bool {
+  func releasedEverything() -> Bool {
     pool.trim(&budget)
     return pool.inUse == 0 && pool.heldBytes == 0 && budget.held == 0
   }
@@ -265,7 +269,7 @@ struct QueueModel {
     if count == 0 && bytes.allSatisfy({ $0 == nil }) { bytes = [] }
   }
 
-  func verify(_ store: inout Store, _ random: inout StorageRandom, _ comment: Comment) {
+  func verify(_ store: Store, _ random: inout StorageRandom, _ comment: Comment) {
     let offset = random.below(count + 1)
     let n = min(count - offset, 20_000)
     let expected = bytes[offset..<offset + n].map { $0 ?? 0 }

@@ -31,10 +31,10 @@ import Testing
   @Test func `a reservation is all or nothing`() {
     var pool = ChunkPool(chunksPerArena: 1)
     var budget = MemoryBudget(limit: 10 * 4096 + 1024)
-    #expect(pool.reserve(8, &budget))
-    #expect(!pool.reserve(20, &budget))
+    #expect(pool.reserve(8, &budget) == true)
+    #expect(pool.reserve(20, &budget) == false)
     #expect(pool.freeChunks <= 8 && budget.held == pool.heldBytes)
-    #expect(pool.reserve(10, &budget))
+    #expect(pool.reserve(10, &budget) == true)
     let chunks = (0..<10).map { _ in pool.allocate(&budget) }
     #expect(!chunks.contains(0))
     #expect(pool.allocate(&budget) == 0)
