@@ -65,7 +65,8 @@ extension TCPOptions {
       present.insert(.windowScale)
     case (TCPOptionKind.sackPermitted, 0):
       present.insert(.sackPermitted)
-    case (TCPOptionKind.sack, 8), (TCPOptionKind.sack, 16), (TCPOptionKind.sack, 24), (TCPOptionKind.sack, 32):
+    case (TCPOptionKind.sack, 8), (TCPOptionKind.sack, 16), (TCPOptionKind.sack, 24),
+      (TCPOptionKind.sack, 32):
       readSACK(value)
     case (TCPOptionKind.timestamps, 8):
       if present.contains(.timestamps) { return }
