@@ -286,7 +286,9 @@ public struct ChunkPool: ~Copyable {
   private mutating func growDirectory(_ budget: inout MemoryBudget) -> Bool {
     let capacity = max(4, directoryCapacity * 2)
     // Chunk numbers are 32 bits; the directory stops well before they run out.
-    guard capacity <= 1 << 27, budget.take((capacity - directoryCapacity) * ChunkPool.entryBytes) else { return false }
+    guard capacity <= 1 << 27, budget.take((capacity - directoryCapacity) * ChunkPool.entryBytes) else {
+      return false
+    }
     let larger = UnsafeMutablePointer<Arena>.allocate(capacity: capacity)
     if let arenas = unsafe arenas {
       unsafe larger.moveInitialize(from: arenas, count: entries)

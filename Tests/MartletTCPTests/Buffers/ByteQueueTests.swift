@@ -139,10 +139,16 @@ import Testing
       var sent: UInt8 = 0
       var seen: UInt8 = 0
       for _ in 0..<40 {
-        let bytes = (0..<3001).map { _ in defer { sent &+= 1 }; return sent }
+        let bytes = (0..<3001).map { _ in
+          defer { sent &+= 1 }
+          return sent
+        }
         #expect(store.append(bytes))
         guard store.queue.count > 30_000 else { continue }
-        let expected = (0..<2500).map { _ in defer { seen &+= 1 }; return seen }
+        let expected = (0..<2500).map { _ in
+          defer { seen &+= 1 }
+          return seen
+        }
         #expect(store.read(0, 2500) == expected)
         store.consume(2500)
       }

@@ -110,7 +110,8 @@ import Testing
         var end = p
         // Whole ranges that begin at or before p go.
         for x in model.sorted() where x <= end { end = max(end, x + 1) }
-        #expect(set.advance(SequenceNumber(base &+ UInt32(p)), &pool, &budget).rawValue &- base == end, comment)
+        #expect(
+          set.advance(SequenceNumber(base &+ UInt32(p)), &pool, &budget).rawValue &- base == end, comment)
         model = model.filter { $0 >= end }
         low = end
       case 10:

@@ -9,11 +9,13 @@ import Testing
     (0..<8).reduce(0) { $0 | ((i * 8 + $1) << ($1 * 8)) }
   }
 
-  @Test("SipHash-2-4 of bytes", arguments: [
-    (0, 0x726f_db47_dd0e_0e31), (1, 0x74f8_39c5_93dc_67fd), (7, 0xab02_00f5_8b01_d137),
-    (8, 0x93f5_f579_9a93_2462), (15, 0xa129_ca61_49be_45e5), (16, 0x3f2a_cc7f_57c2_9bdb),
-    (63, 0x958a_324c_eb06_4572),
-  ] as [(UInt8, UInt64)])
+  @Test(
+    "SipHash-2-4 of bytes",
+    arguments: [
+      (0, 0x726f_db47_dd0e_0e31), (1, 0x74f8_39c5_93dc_67fd), (7, 0xab02_00f5_8b01_d137),
+      (8, 0x93f5_f579_9a93_2462), (15, 0xa129_ca61_49be_45e5), (16, 0x3f2a_cc7f_57c2_9bdb),
+      (63, 0x958a_324c_eb06_4572),
+    ] as [(UInt8, UInt64)])
   func bytes(count: UInt8, expected: UInt64) {
     let message = [UInt8](0..<count)
     #expect(SipHash.hash24(key, bytes: message.span.bytes) == expected)
