@@ -1,0 +1,38 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+# Without make, each line below can be typed as it stands.
+
+TIME ?= 60
+BENCH ?= bulk 1500 1000000000
+
+.PHONY: help demo test fuzz bench lint format embedded figures
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## see one connection open, carry and close against the kernel's TCP
+	@Tools/install-tools --wanted demo
+	swift build -c release --product martlet
+	.build/release/martlet demo
+
+test: ## everything that must hold, with what it needs installed first
+	@Tools/test
+
+fuzz: ## libFuzzer on the parsers and on an endpoint, TIME=60 seconds each
+	@Tools/fuzz $(TIME)
+
+bench: ## speed on this machine, BENCH='bulk 1500 1000000000'
+	swift build -c release --product martlet-bench
+	.build/release/martlet-bench $(BENCH)
+
+lint: ## the format and the rules of the core, without building
+	@Tools/test format core traps limits requirements scripts
+
+format: ## rewrite the sources in the project's format
+	@Tools/format
+
+embedded: ## compile the core as Embedded Swift for WebAssembly and ARM
+	@Tools/build-embedded
+
+figures: ## measure again the reviewed figures of Documentation/Figures
+	Tools/measure-layout --write
+	Tools/measure-instructions --write
