@@ -1,0 +1,176 @@
+import MartletWire
+
+// Fifth, check the ACK field (RFC 9293 §3.10.7.4).
+
+extension TCB {
+  mutating func checkAcknowledgment(
+    _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) -> Check {
+    // "If the ACK bit is off, drop the segment and return."
+    guard seg.flags.contains(.ack) else { return .done }
+    if state == .synReceived, checkHandshakeAcknowledgment(seg, &cold, &around, now, &reaction) == .done {
+      return .done
+    }
+    // "If the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the segment,
+    // and return." SND.NXT may have been set back; what counts is what was sent.
+    if seg.ack.follows(snd.max) {
+      around.recorder.note(.ackOfUnsent, seg.ack.rawValue, snd.max.rawValue, at: now)
+      challenge(&around, now, &reaction)
+      return .done
+    }
+    if seg.ack.precedes(snd.una) {
+      // RFC 5961 §5.2 (MAY-12): older than any window ever offered, so not from the peer.
+      if snd.una.distance(from: seg.ack) > snd.maxWnd.scaled(by: snd.wndShift).octets {
+        challenge(&around, now, &reaction)
+        return .done
+      }
+      // "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored."
+      around.counters.tcpACKsIgnored &+= 1
+      return .next
+    }
+    let windowBefore = snd.wnd
+    updateWindow(seg, &cold, &reaction)
+    if seg.ack == snd.una {
+      duplicateAcknowledgment(seg, windowBefore, &cold, &around, now, &reaction)
+    } else {
+      advanceUna(to: seg.ack, seg, &cold, &around, now, &reaction)
+    }
+    return finishAcknowledged(&cold, &around, now, &reaction)
+  }
+
+  /// SYN-RECEIVED of a simultaneous open: "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED …
+  /// If the segment acknowledgment is not acceptable, form a reset segment."
+  private mutating func checkHandshakeAcknowledgment(
+    _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) -> Check {
+    guard seg.ack == snd.max else {
+      reaction.insert(.answerReset)
+      return .done
+    }
+    establish(wnd: seg.wnd.scaled(by: snd.wndShift), seg, &cold, &around, now, &reaction)
+    return .next
+  }
+
+  /// Our SYN is acknowledged: ESTABLISHED, or FIN-WAIT-1 where the sending half was closed before.
+  mutating func establish(
+    wnd: WindowSize, _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) {
+    if timers.tries == 0 {
+      rtt.measured(microseconds: roundTripSinceProgress(now))
+    }
+    snd.una = seg.ack
+    snd.wnd = wnd
+    snd.wl1 = seg.seq
+    snd.maxWnd = wnd.unscaled(by: snd.wndShift)
+    pending.remove(.syn)
+    acknowledgedProgress(now)
+    timers.armed.remove(.retransmission)
+    if mode.contains(.synResent) {
+      // RFC 5681 §3.1: a SYN or SYN-ACK was lost: one segment.
+      congestion.cwnd = UInt32(effectiveSendMSS)
+    }
+    transition(to: .established, &around, now)
+    if mode.contains(.keepAlive) { armKeepAlive(now) }
+    reaction.formUnion([.established, .writable, .rearmTimer])
+    if mode.contains(.finQueued) { transition(to: .finWait1, &around, now) }
+    if mode.contains(.finQueued) || !cold.send.isEmpty { reaction.insert(.output) }
+  }
+
+  private func roundTripSinceProgress(_ now: Instant) -> UInt32 {
+    Tick(now).milliseconds(since: timers.progress) &* 1_000
+  }
+
+  /// "If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated. If (SND.WL1 < SEG.SEQ or
+  /// (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)) …" SND.WL2 =< SEG.ACK holds here: see `SendSequence`.
+  @inline(__always)
+  mutating func updateWindow(_ seg: Segment, _ cold: inout ColdBlock, _ reaction: inout Reaction) {
+    guard snd.wl1.precedesOrEquals(seg.seq) else { return }
+    snd.wl1 = seg.seq
+    let wnd = seg.wnd.scaled(by: snd.wndShift)
+    guard wnd != snd.wnd else { return }
+    let opened = wnd.octets > snd.wnd.octets
+    snd.wnd = wnd
+    if seg.wnd.field > snd.maxWnd.field { snd.maxWnd = seg.wnd }
+    if opened, timers.armed.contains(.persist) {
+      // The peer reads again: no more probes, and no memory of how long they took.
+      timers.armed.remove(.persist)
+      timers.backoff = 0
+      pending.subtract([.probe, .override])
+    }
+    if hasUnsent(cold) { reaction.insert(.output) }
+  }
+
+  /// SND.UNA moves: takes the acknowledged octets from the queue, samples the round trip, lets the
+  /// window grow and re-arms the timer.
+  mutating func advanceUna(
+    to ack: SequenceNumber, _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant, _ reaction: inout Reaction
+  ) {
+    let octets = ack.distance(from: snd.una)
+    let flightBefore = snd.max.distance(from: snd.una)
+    around.recorder.note(.ackAdvances, ack.rawValue, octets, at: now)
+    if seg.textCount == 0 { around.counters.tcpPureAcks &+= 1 }
+    sampleRoundTrip(ack, seg, &cold, &around, now)
+
+    let text = min(octets, cold.send.count)  // the last one may be our FIN's
+    cold.send.consume(text, anchored: false, &around.pool, &around.budget)
+    snd.una = ack
+    if snd.nxt.precedes(ack) { snd.nxt = ack }
+    if cold.sendsUrgent, cold.sendUrgentPointer.precedesOrEquals(ack) { cold.sendsUrgent = false }
+    acknowledgedProgress(now)
+    growOrRecover(ack, octets, flightBefore, &cold, &around, now, &reaction)
+
+    // RFC 6298 (5.2), (5.3).
+    if snd.max == ack {
+      timers.armed.remove(.retransmission)
+    } else {
+      armRetransmission(around.configuration, now)
+    }
+    if hasUnsent(cold) { reaction.insert(.output) }
+    if mode.contains(.writerWaits), hasRoomForWriter(cold) {
+      mode.remove(.writerWaits)
+      reaction.insert(.writable)
+    }
+  }
+
+  /// The peer answered: counts that lead to giving up start again.
+  mutating func acknowledgedProgress(_ now: Instant) {
+    timers.progress = Tick(now)
+    timers.tries = 0
+    mode.remove(.advised)
+    if softError == .retransmitting { softError = .none }
+  }
+
+  /// "FIN-WAIT-1: … if the FIN segment is now acknowledged, then enter FIN-WAIT-2", and the same in
+  /// CLOSING and LAST-ACK.
+  private mutating func finishAcknowledged(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) -> Check {
+    guard isFinAcknowledged(cold) else { return .next }
+    switch state {
+    case .finWait1:
+      transition(to: .finWait2, &around, now)
+      if mode.contains(.orphan) { armEnding(around.configuration.finWait2, now) }
+      reaction.insert(.rearmTimer)
+      return .next
+    case .closing:
+      transition(to: .timeWait, &around, now)
+      reaction.insert(.enterTimeWait)
+      return .done
+    case .lastAck:
+      end(.closed, &cold, &around, now, &reaction)
+      return .done
+    case .closed, .listen, .synSent, .synReceived, .established, .finWait2, .closeWait, .timeWait:
+      return .next
+    }
+  }
+
+  /// Everything sent is acknowledged, and the FIN was sent.
+  @inline(__always)
+  func isFinAcknowledged(_ cold: ColdBlock) -> Bool {
+    mode.contains(.finQueued) && mode.contains(.finSent) && snd.una == snd.max && cold.send.isEmpty
+  }
+}

@@ -1,0 +1,77 @@
+import MartletWire
+
+// First, check sequence number (RFC 9293 §3.10.7.4).
+
+extension TCB {
+  /// Answers a segment outside the window and stops it; trims nothing yet.
+  mutating func checkSequence(
+    _ seg: inout Segment, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) -> Check {
+    if state == .synReceived, seg.flags.contains(.syn), seg.seq.advanced(by: 1) == rcv.nxt {
+      return checkRepeatedSynchronize(&seg, &around, now, &reaction)
+    }
+    if isAcceptable(seg) { return .next }
+    // "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to
+    // accept valid ACKs, URGs, and RSTs" (MUST-66): the rest of the segment is looked at, its text is not.
+    if rcv.wnd == 0, seg.seq == rcv.nxt, !seg.flags.contains(.syn) {
+      if seg.textCount > 0 {
+        seg.textCount = 0
+        seg.flags.remove(.fin)
+        around.counters.tcpFromZeroWindowAdv &+= 1
+        acknowledgeAtOnce(&reaction)
+      }
+      return .next
+    }
+    around.counters.outOfWindow &+= 1
+    around.recorder.note(.outOfWindow, seg.seq.rawValue, seg.len, at: now)
+    guard !seg.flags.contains(.rst) else { return .done }
+    // "… an acknowledgment should be sent in reply": always for text and FIN, whose sender may have
+    // lost our acknowledgment; once per interval for the rest (robustness rule E11).
+    if seg.textCount > 0 || seg.flags.contains(.fin) {
+      acknowledgeAtOnce(&reaction)
+    } else {
+      challenge(&around, now, &reaction)
+    }
+    return .done
+  }
+
+  /// The four cases of RFC 9293 Table 6. One is wider: an empty segment may stand at the very edge of
+  /// the window, where a peer whose text was lost on the way acknowledges from.
+  func isAcceptable(_ seg: Segment) -> Bool {
+    let window = rcv.wnd
+    // Text of a reset is not looked at (SHLD-2).
+    let length = seg.flags.contains(.rst) ? 0 : seg.len
+    if length == 0 {
+      return seg.seq.distance(from: rcv.nxt) <= window
+    }
+    guard window > 0 else { return false }
+    return seg.seq.isWithin(from: rcv.nxt, length: window)
+      || seg.seq.advanced(by: length &- 1).isWithin(from: rcv.nxt, length: window)
+      || coversWindow(seg, length)
+  }
+
+  /// Begins before RCV.NXT and ends past the window: a large segment around a small window.
+  private func coversWindow(_ seg: Segment, _ length: UInt32) -> Bool {
+    seg.seq.precedes(rcv.nxt) && seg.seq.advanced(by: length).follows(rcv.nxt)
+  }
+
+  /// The peer's SYN again, in SYN-RECEIVED of a simultaneous open: with our SYN acknowledged it is
+  /// Figure 8's last step; bare, its sender has not heard our SYN and ACK.
+  private mutating func checkRepeatedSynchronize(
+    _ seg: inout Segment, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) -> Check {
+    guard !seg.flags.contains(.rst) else { return .done }
+    guard seg.flags.contains(.ack), seg.ack == snd.max else {
+      pending.insert(.syn)
+      reaction.insert(.output)
+      return .done
+    }
+    seg.flags.remove(.syn)
+    seg.seq = rcv.nxt
+    seg.textCount = 0
+    seg.flags.remove(.fin)
+    // The other end waits for this acknowledgment of its SYN.
+    acknowledgeAtOnce(&reaction)
+    return .next
+  }
+}

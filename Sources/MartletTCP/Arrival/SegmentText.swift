@@ -1,0 +1,192 @@
+import MartletWire
+
+// Seventh, process the segment text (RFC 9293 §3.10.7.4).
+
+extension TCB {
+  mutating func takeText(
+    _ seg: Segment, _ text: RawSpan, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) -> Check {
+    guard seg.textCount > 0, state == .established || state == .finWait1 || state == .finWait2 else {
+      return .next
+    }
+    // "… segment text that is outside the window is trimmed": in front what came before, behind what was
+    // never offered or lies past the peer's FIN.
+    let skipped = seg.seq.precedes(rcv.nxt) ? min(rcv.nxt.distance(from: seg.seq), seg.textCount) : 0
+    let start = seg.seq.advanced(by: skipped)
+    let edge = cold.finWaits ? cold.finSequence : rcv.advertisedEdge
+    let room = edge.follows(start) ? edge.distance(from: start) : 0
+    let count = min(seg.textCount &- skipped, room)
+    if skipped == seg.textCount {
+      // All of it was here before.
+      if seg.flags.contains(.fin) { return .next }
+      acknowledgeAtOnce(&reaction)
+      return .done
+    }
+    guard count > 0 else {
+      acknowledgeAtOnce(&reaction)
+      return .next
+    }
+    if mode.contains(.orphan) {
+      // RFC 1122 §4.2.2.13, kept by RFC 9293 §3.6.1 (SHLD-3): nobody will ever read it, say so.
+      around.counters.tcpAbortOnData &+= 1
+      end(.aborted, &cold, &around, now, &reaction)
+      reaction.insert(.sendReset)
+      return .done
+    }
+    let piece = text.extracting(
+      Int(truncatingIfNeeded: skipped)..<Int(truncatingIfNeeded: skipped &+ count))
+    if start == rcv.nxt, cold.outOfOrder.isEmpty {
+      if seg.textCount == count, skipped == 0 {
+        takeInOrder(text, seg, &cold, &around, now, &reaction)
+      } else {
+        takeInOrder(piece, trimmed(seg, to: start, count), &cold, &around, now, &reaction)
+      }
+    } else {
+      takeOutOfOrder(piece, SequenceRange(start: start, end: start.advanced(by: count)), &cold, &around, now, &reaction)
+    }
+    if skipped > 0 { acknowledgeAtOnce(&reaction) }
+    return .next
+  }
+
+  private func trimmed(_ seg: Segment, to start: SequenceNumber, _ count: UInt32) -> Segment {
+    var seg = seg
+    seg.seq = start
+    seg.textCount = count
+    return seg
+  }
+
+  /// The next octets and nothing waits behind a hole: they go to the tail of the queue.
+  mutating func takeInOrder(
+    _ text: RawSpan, _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) {
+    if !mode.contains(.discardsText) {
+      guard cold.receive.append(text, &around.pool, &around.budget) else {
+        // No memory: not acknowledged, so it will come again.
+        around.counters.rcvQDrop &+= 1
+        around.recorder.note(.textRefused, seg.seq.rawValue, seg.textCount, at: now)
+        reaction.insert(.dropped)
+        return
+      }
+      reaction.insert(.readable)
+    }
+    rcv.nxt = rcv.nxt.advanced(by: seg.textCount)
+    around.recorder.note(.textInOrder, seg.seq.rawValue, seg.textCount, at: now)
+    scheduleAcknowledgment(of: seg, &around, now, &reaction)
+  }
+
+  /// SHLD-18, SHLD-19: delayed, but at the latest for every second full-size segment. The
+  /// acknowledgment leaves at the end of the batch and so covers all of it (MUST-58, MUST-59).
+  mutating func scheduleAcknowledgment(
+    of seg: Segment, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    let size = seg.segmentSize == 0 ? UInt16(clamping: seg.textCount) : seg.segmentSize
+    if size > rcv.segmentSize { rcv.segmentSize = min(size, rcv.mss) }
+    let owed = rcv.nxt.distance(from: rcv.lastAckSent)
+    if owed >= 2 &* UInt32(rcv.segmentSize) || mode.contains(.quickAck) {
+      pending.insert(.ack)
+      reaction.insert(.output)
+    } else if !timers.armed.contains(.delayedAck), !pending.contains(.ack) {
+      let due = Tick(roundingUp: now).advanced(by: around.configuration.delayedAck.timerMilliseconds)
+      timers.delayedAck = UInt16(truncatingIfNeeded: due.rawValue)
+      timers.armed.insert(.delayedAck)
+      reaction.insert(.rearmTimer)
+    }
+  }
+
+  /// Text past a hole, or text that fills one: written into place, and only where nothing is yet, so
+  /// that the first arrival of an octet wins (robustness rule R5).
+  private mutating func takeOutOfOrder(
+    _ text: RawSpan, _ range: SequenceRange, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant, _ reaction: inout Reaction
+  ) {
+    acknowledgeAtOnce(&reaction)
+    guard !mode.contains(.discardsText) else {
+      // Nothing is kept, so nothing may be acknowledged but the next octets.
+      if range.start == rcv.nxt { rcv.nxt = range.end }
+      return
+    }
+    guard storeHoles(text, range, &cold, &around) else {
+      around.counters.tcpOFODrop &+= 1
+      around.recorder.note(.textRefused, range.start.rawValue, range.count, at: now)
+      reaction.insert(.dropped)
+      return
+    }
+    guard range.start == rcv.nxt else {
+      around.counters.tcpOFOQueue &+= 1
+      around.recorder.note(.textOutOfOrder, range.start.rawValue, range.count, at: now)
+      noteRecentRange(range.start, &cold)
+      return
+    }
+    // The first hole is filled: RFC 5681 §4.2 wants the acknowledgment at once.
+    let filled = cold.outOfOrder.advance(rcv.nxt, &around.pool, &around.budget)
+    let count = filled.distance(from: rcv.nxt)
+    cold.receive.commit(count)
+    rcv.nxt = filled
+    around.recorder.note(.textInOrder, range.start.rawValue, count, at: now)
+    reaction.insert(.readable)
+  }
+
+  /// Writes those parts of `range` that are missing and adds it to the set. False: a limit or the
+  /// budget refused it, and nothing counts as received that did not before.
+  private func storeHoles(
+    _ text: RawSpan, _ range: SequenceRange, _ cold: inout ColdBlock, _ around: inout Surroundings
+  ) -> Bool {
+    var missing: UInt32 = 0
+    var next = range.start
+    while let hole = cold.outOfOrder.firstHole(from: next, before: range.end, around.pool) {
+      missing = missing &+ hole.count
+      next = hole.end
+    }
+    guard missing > 0 else { return true }
+    guard hasRoomOutOfOrder(for: range, missing, cold, around) else { return false }
+    next = range.start
+    while let hole = cold.outOfOrder.firstHole(from: next, before: range.end, around.pool) {
+      let from = Int(truncatingIfNeeded: hole.start.distance(from: range.start))
+      let piece = text.extracting(from..<from &+ Int(truncatingIfNeeded: hole.count))
+      let place = hole.start.distance(from: rcv.nxt)
+      guard cold.receive.write(piece, at: place, &around.pool, &around.budget) else { return false }
+      next = hole.end
+    }
+    let limit = Int(around.configuration.outOfOrderRanges)
+    guard cold.outOfOrder.insert(range, limit: limit, &around.pool, &around.budget) != .refused else {
+      return false
+    }
+    return true
+  }
+
+  /// Robustness rule E3: a bounded number of ranges, and memory for out-of-order octets of at most
+  /// 4 × them + 72 KiB. Asked before anything is written, let alone acknowledged by SACK.
+  private func hasRoomOutOfOrder(
+    for range: SequenceRange, _ missing: UInt32, _ cold: ColdBlock, _ around: borrowing Surroundings
+  ) -> Bool {
+    let memory = UInt64(UInt32(clamping: cold.receive.chunksHeld)) &* UInt64(ChunkPool.chunkSize)
+    let octets = UInt64(cold.outOfOrder.totalBytes &+ missing)
+    guard memory <= UInt64(cold.receive.count) &+ 4 &* octets &+ 72 << 10 else { return false }
+    if cold.outOfOrder.count < Int(around.configuration.outOfOrderRanges) { return true }
+    // Full, unless it grows a range that is there.
+    return cold.outOfOrder.range(containing: range.start.retreated(by: 1), around.pool) != nil
+      || cold.outOfOrder.range(containing: range.end, around.pool) != nil
+  }
+
+  /// Remembers which range grew last: the first SACK block must be its (RFC 2018 §4).
+  private func noteRecentRange(_ point: SequenceNumber, _ cold: inout ColdBlock) {
+    let count = min(cold.recentCount, 3)
+    var i = Int(count)
+    while i > 0 {
+      cold.recentRanges[i] = cold.recentRanges[i &- 1]
+      i &-= 1
+    }
+    cold.recentRanges[0] = point
+    cold.recentCount = count &+ 1
+  }
+
+  /// Gives back everything that waits behind a hole.
+  func dropOutOfOrder(_ cold: inout ColdBlock, _ around: inout Surroundings) {
+    guard !cold.outOfOrder.isEmpty else { return }
+    cold.outOfOrder.removeAll(&around.pool, &around.budget)
+    cold.receive.removeOutOfOrder(&around.pool, &around.budget)
+    cold.recentCount = 0
+  }
+}

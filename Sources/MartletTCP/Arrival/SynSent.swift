@@ -1,0 +1,87 @@
+import MartletWire
+
+// SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3).
+
+extension TCB {
+  mutating func segmentArrivesSynSent(
+    _ seg: Segment, _ text: RawSpan, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> Reaction {
+    var reaction: Reaction = []
+    // First, check the ACK bit: "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST
+    // bit is set …) and discard the segment."
+    let acknowledges = seg.flags.contains(.ack)
+    if acknowledges, seg.ack != snd.max {
+      if !seg.flags.contains(.rst) { reaction.insert(.answerReset) }
+      return reaction
+    }
+    // Second, check the RST bit: believed only with an ACK of our SYN.
+    if seg.flags.contains(.rst) {
+      guard acknowledges else { return reaction }
+      around.counters.attemptFails &+= 1
+      end(.refused, &cold, &around, now, &reaction)
+      reaction.insert(.reset)
+      return reaction
+    }
+    // Fourth, check the SYN bit. Fifth: "if neither of the SYN or RST bits is set, then drop".
+    guard seg.flags.contains(.syn) else { return reaction }
+    synchronize(with: seg, around, now)
+    guard acknowledges else {
+      // "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment …": simultaneous open (MUST-10). Text
+      // on the bare SYN is left to come again.
+      transition(to: .synReceived, &around, now)
+      pending = [.syn]
+      timers.tries = 0
+      timers.backoff = 0
+      reaction.formUnion([.output, .rearmTimer])
+      return reaction
+    }
+    establish(wnd: seg.wnd.scaled(by: .none), seg, &cold, &around, now, &reaction)
+    pending.insert(.ack)
+    reaction.insert(.output)
+    // "If there are other controls or text in the segment, then continue processing at the sixth step."
+    var rest = seg
+    rest.flags.remove(.syn)
+    rest.seq = rcv.nxt
+    checkUrgent(rest, &cold, &reaction)
+    guard takeText(rest, text, &cold, &around, now, &reaction) == .next else { return reaction }
+    checkFinish(rest, &cold, &around, now, &reaction)
+    return reaction
+  }
+
+  /// IRS, RCV.NXT and the options that both SYNs carry (S2.10).
+  private mutating func synchronize(with seg: Segment, _ around: borrowing Surroundings, _ now: Instant) {
+    rcv.nxt = seg.seq.advanced(by: 1)
+    rcv.lastAckSent = rcv.nxt
+    // The window of our SYN was unscaled.
+    let offered = min(rcv.buffer.octets, 65_535)
+    rcv.advertisedEdge = rcv.nxt.advanced(by: offered)
+    timers.lastArrival = Tick(now)
+    let options = seg.options.present
+    adoptPeerMSS(options.contains(.maximumSegmentSize) ? seg.options.maximumSegmentSize : 0, around)
+    if mode.contains(.windowScaling), options.contains(.windowScale) {
+      snd.wndShift = seg.options.windowScale
+    } else {
+      // RFC 7323 §2.2: both or neither.
+      mode.remove(.windowScaling)
+      rcv.wndShift = .none
+    }
+    if !options.contains(.sackPermitted) { mode.remove(.sack) }
+    if mode.contains(.timestamps), options.contains(.timestamps) {
+      timestamps.recent = seg.options.tsval
+      timestamps.recentSecond = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
+    } else {
+      mode.remove(.timestamps)
+    }
+  }
+
+  /// Fixes the send MSS from the peer's option and the path (RFC 9293 §3.7.1). `snd.mss` is the path's
+  /// limit so far; 0 for `peer` means that the option was absent.
+  mutating func adoptPeerMSS(_ peer: UInt16, _ around: borrowing Surroundings) {
+    // MUST-15: the default of the address family stands in for an absent option.
+    let offered = peer == 0 ? rcv.segmentSize : peer
+    snd.mss = max(min(snd.mss, offered), around.configuration.minimumSendMSS)
+    rcv.segmentSize = min(rcv.mss, max(offered, 88))
+    congestion = CongestionController(
+      mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments)
+  }
+}

@@ -1,0 +1,89 @@
+import MartletWire
+
+/// Why a half could not be shut.
+public enum ShutdownError: Error, Equatable {
+  /// The connection is not open, or no more.
+  case notConnected
+  /// The handle is stale or was closed.
+  case noConnection
+}
+
+extension TCB {
+  /// CLOSE of RFC 9293 §3.10.4 in the sense of the RFC: "I have no more data to send". A FIN follows the
+  /// last octet of the send queue; receiving goes on for as long as the peer likes (S4.6).
+  public mutating func shutdownSend(
+    cold: ColdBlock, _ around: inout Surroundings, now: Instant
+  ) throws(ShutdownError) -> Reaction {
+    guard state != .closed, state != .listen, state != .timeWait else { throw .notConnected }
+    return queueFinish(&around, now)
+  }
+
+  private mutating func queueFinish(_ around: inout Surroundings, _ now: Instant) -> Reaction {
+    guard !mode.contains(.finQueued) else { return [] }
+    mode.insert(.finQueued)
+    switch state {
+    case .established:
+      transition(to: .finWait1, &around, now)
+    case .closeWait:
+      transition(to: .lastAck, &around, now)
+    case .synSent, .synReceived:
+      // "Queue for processing after entering ESTABLISHED state."
+      return []
+    case .closed, .listen, .finWait1, .finWait2, .closing, .lastAck, .timeWait:
+      return []
+    }
+    return .output
+  }
+
+  /// The application will not read any more: what waits is dropped, what comes is acknowledged and dropped.
+  public mutating func shutdownReceive(
+    cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
+  ) -> Reaction {
+    var reaction: Reaction = .readable
+    guard !mode.contains(.discardsText) else { return reaction }
+    dropOutOfOrder(&cold, &around)
+    consume(cold.receive.count, &cold, &around, now, &reaction)
+    mode.insert(.discardsText)
+    cold.urgent = false
+    return reaction
+  }
+
+  /// The application lets go of the connection. What is queued is still delivered, then the FIN; text
+  /// that nobody has read, or `.atMost(.zero)`, resets instead (SHLD-3; RFC 1122 §4.2.2.13).
+  public mutating func close(
+    linger: Linger = .background, cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
+  ) -> Reaction {
+    guard state != .closed else { return .closed }
+    mode.insert(.orphan)
+    if linger == .atMost(.zero) || !cold.receive.isEmpty || !cold.outOfOrder.isEmpty {
+      around.counters.tcpAbortOnClose &+= 1
+      return abort(cold: &cold, &around, now: now)
+    }
+    if state == .synSent { return abort(cold: &cold, &around, now: now) }
+    var reaction = queueFinish(&around, now)
+    timers.armed.remove(.keepAlive)
+    if state == .finWait2 {
+      armEnding(around.configuration.finWait2, now)
+    } else if case .atMost(let time) = linger {
+      armEnding(time, now)
+    }
+    reaction.insert(.rearmTimer)
+    return reaction
+  }
+
+  /// ABORT (RFC 9293 §3.10.5): the queues are emptied; where the peer knows of the connection it is
+  /// told by a reset.
+  public mutating func abort(
+    reason: EndReason = .aborted, cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
+  ) -> Reaction {
+    var reaction: Reaction = []
+    switch state {
+    case .synReceived, .established, .finWait1, .finWait2, .closeWait:
+      reaction.insert(.sendReset)
+    case .closed, .listen, .synSent, .closing, .lastAck, .timeWait:
+      break
+    }
+    end(reason, &cold, &around, now, &reaction)
+    return reaction
+  }
+}

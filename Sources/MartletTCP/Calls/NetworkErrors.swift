@@ -1,0 +1,48 @@
+import MartletWire
+
+extension TCB {
+  /// An ICMP error that quotes a segment of this connection (RFC 9293 §3.9.2.2 with RFC 5927).
+  ///
+  /// - Parameters:
+  ///   - isHard: destination unreachable, codes 2 to 4, and the like. Believed only before the connection
+  ///     is established; afterwards every error is soft (RFC 5927 §6.2; a recorded deviation from SHLD-26).
+  ///   - quoted: the sequence number in the quoted header. Whoever does not know what is in flight was
+  ///     not on the path (RFC 5927 §4.1).
+  public mutating func networkError(
+    _ error: SoftError, isHard: Bool, quoted: SequenceNumber, cold: inout ColdBlock,
+    _ around: inout Surroundings, now: Instant
+  ) -> Reaction {
+    let inFlight = snd.max.distance(from: snd.una)
+    guard state != .closed, quoted.isWithin(from: snd.una, length: inFlight) else { return [] }
+    var reaction: Reaction = []
+    if isHard, state == .synSent || state == .synReceived {
+      around.counters.attemptFails &+= 1
+      softError = error
+      end(error == .portUnreachable || error == .protocolUnreachable ? .refused : .unreachable, &cold, &around, now, &reaction)
+      return reaction
+    }
+    softError = error
+    return .readable
+  }
+
+  /// The path's MTU fell (RFC 1191, RFC 8201): what is in flight and too large is sent again at once,
+  /// in smaller pieces. `mss` is without options; it is never raised here.
+  public mutating func pathMTUFell(
+    toMSS mss: UInt16, cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
+  ) -> Reaction {
+    let floor = around.configuration.minimumSendMSS
+    guard state != .closed, max(mss, floor) < snd.mss else { return [] }
+    snd.mss = max(mss, floor)
+    guard snd.una != snd.max, state.isSynchronized else { return [] }
+    cold.timesSegment = false
+    snd.nxt = snd.una
+    congestion.cwnd = max(congestion.cwnd, UInt32(effectiveSendMSS))
+    return .output
+  }
+
+  /// The pending soft error, once (MUST-47).
+  public mutating func takeError() -> SoftError {
+    defer { softError = .none }
+    return softError
+  }
+}

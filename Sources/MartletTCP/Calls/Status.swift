@@ -1,0 +1,151 @@
+import MartletWire
+
+/// STATUS (RFC 9293 §3.10.6): everything that the RFC lists, and what Linux's
+/// `TCP_INFO` adds to it, under its names. Addresses, ports and the owner are the
+/// engine's to add.
+public struct ConnectionStatus: BitwiseCopyable, Sendable {
+  public var state: TCPState
+  public var endReason: EndReason
+  public var softError: SoftError
+
+  /// Octets.
+  public var sndUna: SequenceNumber
+  public var sndNxt: SequenceNumber
+  public var sndMax: SequenceNumber
+  public var sndWnd: UInt32
+  public var rcvNxt: SequenceNumber
+  public var rcvWnd: UInt32
+  public var sndWscale: UInt8
+  public var rcvWscale: UInt8
+
+  /// "number of buffers awaiting acknowledgment": octets sent and not acknowledged.
+  public var unacked: UInt32
+  /// Octets in the send queue that were never sent.
+  public var notsent: UInt32
+  /// Octets waiting for the reader.
+  public var unread: UInt32
+  /// Octets held behind a hole, and in how many ranges.
+  public var outOfOrder: UInt32
+  public var outOfOrderRanges: UInt16
+  /// Send and receive buffer limits.
+  public var sendBuffer: UInt32
+  public var receiveBuffer: UInt32
+
+  public var sndMss: UInt16
+  public var rcvMss: UInt16
+  public var advmss: UInt16
+  public var cwnd: UInt32
+  public var ssthresh: UInt32
+  public var inRecovery: Bool
+  public var inTimeoutRecovery: Bool
+  /// Microseconds.
+  public var rtt: UInt32
+  public var rttvar: UInt32
+  /// Milliseconds, with the back-off.
+  public var rto: UInt32
+  public var backoff: UInt8
+  /// Unanswered retransmissions or probes. For a connection that gave up: how many it made.
+  public var retransmits: UInt8
+  /// Milliseconds from the first unanswered segment until it gave up; else 0.
+  public var gaveUpAfter: UInt32
+
+  public var timestamps: Bool
+  public var sack: Bool
+  public var windowScaling: Bool
+  public var noDelay: Bool
+  public var keepAlive: Bool
+  /// The application has closed it.
+  public var isOrphan: Bool
+  /// The peer's FIN came; our FIN was asked for.
+  public var finReceived: Bool
+  public var finQueued: Bool
+  /// "urgent state": urgent octets that are not read yet (MUST-33).
+  public var urgentPending: UInt32
+  /// "transmission timeout": the user timeout in milliseconds; 0: none.
+  public var userTimeout: UInt32
+  /// Milliseconds since the last segment came.
+  public var lastReceived: UInt32
+  /// What the retransmission timer is for.
+  public var timer: Timer
+  /// Milliseconds until it fires.
+  public var timerIn: UInt32
+
+  public enum Timer: UInt8, BitwiseCopyable, Sendable {
+    case off = 0
+    case retransmission
+    case persist
+    case keepAlive
+    case ending
+    case delayedAck
+  }
+}
+
+extension TCB {
+  public func status(
+    cold: ColdBlock, _ around: borrowing Surroundings, now: Instant
+  ) -> ConnectionStatus {
+    let outstanding = min(snd.max.distance(from: snd.una), cold.send.count)
+    let (timer, timerIn) = shownTimer(now)
+    let read = rcv.nxt.retreated(by: cold.receive.count)
+    let gaveUp = endReason == .timedOut || endReason == .keepAliveTimedOut
+    return ConnectionStatus(
+      state: state, endReason: endReason, softError: softError,
+      sndUna: snd.una, sndNxt: snd.nxt, sndMax: snd.max, sndWnd: snd.wnd.octets,
+      rcvNxt: rcv.nxt, rcvWnd: rcv.wnd, sndWscale: snd.wndShift.shift, rcvWscale: rcv.wndShift.shift,
+      unacked: snd.max.distance(from: snd.una), notsent: cold.send.count &- outstanding,
+      unread: cold.receive.count, outOfOrder: cold.outOfOrder.totalBytes,
+      outOfOrderRanges: UInt16(clamping: cold.outOfOrder.count),
+      sendBuffer: snd.buffer.octets, receiveBuffer: rcv.buffer.octets,
+      sndMss: effectiveSendMSS, rcvMss: rcv.segmentSize, advmss: rcv.mss,
+      cwnd: congestion.cwnd, ssthresh: congestion.ssthresh,
+      inRecovery: recovery.phase == .fastRecovery, inTimeoutRecovery: recovery.phase == .timeout,
+      rtt: rtt.srtt, rttvar: rtt.rttvar, rto: backedOffTimeout(around.configuration),
+      backoff: timers.backoff, retransmits: timers.tries,
+      gaveUpAfter: gaveUp ? timers.life.rawValue : 0,
+      timestamps: mode.contains(.timestamps), sack: mode.contains(.sack),
+      windowScaling: mode.contains(.windowScaling), noDelay: mode.contains(.noDelay),
+      keepAlive: mode.contains(.keepAlive), isOrphan: mode.contains(.orphan),
+      finReceived: mode.contains(.finReceived), finQueued: mode.contains(.finQueued),
+      urgentPending: cold.urgent ? cold.urgentPointer.distance(from: read) : 0,
+      userTimeout: limits.userTimeout,
+      lastReceived: Tick(now).milliseconds(since: timers.lastArrival),
+      timer: timer, timerIn: timerIn)
+  }
+
+  private func shownTimer(_ now: Instant) -> (ConnectionStatus.Timer, UInt32) {
+    let tick = Tick(now)
+    if timers.armed.contains(.retransmission) {
+      return (.retransmission, timers.retransmission.milliseconds(since: tick))
+    }
+    if timers.armed.contains(.persist) { return (.persist, timers.retransmission.milliseconds(since: tick)) }
+    if timers.armed.contains(.ending) { return (.ending, timers.life.milliseconds(since: tick)) }
+    if timers.armed.contains(.keepAlive) { return (.keepAlive, timers.life.milliseconds(since: tick)) }
+    if timers.armed.contains(.delayedAck) {
+      return (.delayedAck, delayedAckTick(near: tick).milliseconds(since: tick))
+    }
+    return (.off, 0)
+  }
+
+  // MARK: Readiness, as a level
+
+  /// `receive` would return octets, the end of the stream, or the reason why it ended.
+  public func isReadable(_ cold: ColdBlock) -> Bool {
+    !cold.receive.isEmpty || mode.contains(.finReceived) || mode.contains(.discardsText) || state == .closed
+  }
+
+  /// `send` would take something, or fail for good.
+  public func isWritable(_ cold: ColdBlock) -> Bool {
+    if state == .closed { return true }
+    guard state.isSynchronized, !mode.contains(.finQueued) else { return false }
+    return hasRoomForWriter(cold)
+  }
+
+  /// The peer has closed its half.
+  public var hasPeerFinished: Bool { mode.contains(.finReceived) }
+
+  /// The application has let go.
+  public var isOrphan: Bool { mode.contains(.orphan) }
+
+  /// Opened by this side.
+  public var isActive: Bool { mode.contains(.active) }
+}

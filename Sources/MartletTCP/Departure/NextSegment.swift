@@ -1,0 +1,148 @@
+import MartletWire
+
+// What leaves is pulled: the engine gets a buffer first, then asks each marked
+// connection for segments until there is none. In this order: a handshake
+// segment, the segment that recovery wants again, text and FIN, probes, and last
+// a bare acknowledgment, which every one of the others would have carried.
+
+extension TCB {
+  /// The next segment to send now; nil when there is none. Call again after any event that returned
+  /// `.output`; asking in vain is harmless.
+  ///
+  /// - Parameter limit: the most octets of text that one segment may carry: a device that cuts segments
+  ///   takes up to 65,535, any other passes 0 and gets one MSS.
+  public mutating func nextSegment(
+    limit: UInt32 = 0, cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
+  ) -> SegmentPlan? {
+    switch state {
+    case .closed, .listen, .timeWait:
+      return state == .timeWait && pending.contains(.ack) ? acknowledgment(cold: &cold, &around, now: now) : nil
+    case .synSent, .synReceived:
+      if pending.contains(.syn) { return synchronizeSegment(&cold, &around, now) }
+      guard pending.contains(.ack) else { return nil }
+      return acknowledgment(cold: &cold, &around, now: now)
+    case .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck:
+      break
+    }
+    if pending.contains(.retransmit) {
+      pending.remove(.retransmit)
+      if let plan = retransmittedSegment(&cold, &around, now) { return plan }
+    }
+    if let plan = textSegment(limit, &cold, &around, now) { return plan }
+    if pending.contains(.probe) { return windowProbe(&cold, &around, now) }
+    if pending.contains(.keepAlive) { return keepAliveProbe(&cold, &around, now) }
+    guard pending.contains(.ack) else { return nil }
+    return acknowledgment(cold: &cold, &around, now: now)
+  }
+
+  /// An acknowledgment is owed that the connection's next segment must not overtake.
+  public var owesAckAtOnce: Bool { pending.contains(.ackNow) }
+
+  /// A bare acknowledgment: "<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>", with SACK blocks while a hole waits.
+  public mutating func acknowledgment(
+    cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
+  ) -> SegmentPlan {
+    // After a time-out SND.NXT is back at SND.UNA, which may lie before the peer's window; SND.MAX never
+    // does, but may lie beyond a window that shrank or a probe that was not taken.
+    let edge = snd.una.advanced(by: snd.wnd.octets)
+    let seq = snd.max.follows(edge) ? edge : snd.max
+    var plan = segment(seq: seq, flags: .ack, &cold, &around, now)
+    if mode.contains(.sack), !cold.outOfOrder.isEmpty { addSACKBlocks(to: &plan, &cold, around) }
+    return plan
+  }
+
+  /// Fills in what every segment after the handshake carries, and settles what was owed.
+  @inline(__always)
+  mutating func segment(
+    seq: SequenceNumber, flags: TCPFlags, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan {
+    var plan = SegmentPlan(seq: seq, ack: rcv.nxt, flags: flags, window: nextWindow(cold, &around))
+    if mode.contains(.timestamps) {
+      plan.options.present = .timestamps
+      plan.options.tsval = timestampValue(now)
+      plan.options.tsecr = timestamps.recent
+    }
+    rcv.lastAckSent = rcv.nxt
+    pending.subtract([.ack, .ackNow])
+    timers.armed.remove(.delayedAck)
+    around.counters.outSegs &+= 1
+    return plan
+  }
+
+  /// "<SEQ=ISS><CTL=SYN>", or with ACK in SYN-RECEIVED (RFC 9293 §3.10.1, §3.10.7.3).
+  private mutating func synchronizeSegment(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan {
+    let answers = state == .synReceived
+    var plan = SegmentPlan(
+      seq: snd.una, ack: answers ? rcv.nxt : SequenceNumber(0), flags: answers ? [.syn, .ack] : .syn,
+      window: WindowSize(rcv.buffer.octets).unscaled(by: .none))
+    plan.options.present = .maximumSegmentSize
+    plan.options.maximumSegmentSize = rcv.mss
+    if mode.contains(.windowScaling) {
+      plan.options.present.insert(.windowScale)
+      plan.options.windowScale = rcv.wndShift
+    }
+    if mode.contains(.sack) { plan.options.present.insert(.sackPermitted) }
+    if mode.contains(.timestamps) {
+      plan.options.present.insert(.timestamps)
+      plan.options.tsval = timestampValue(now)
+      plan.options.tsecr = answers ? timestamps.recent : 0
+    }
+    plan.isRetransmission = timers.tries > 0
+    if plan.isRetransmission { around.counters.retransSegs &+= 1 } else { timers.progress = Tick(now) }
+    pending.subtract([.syn, .ack, .ackNow])
+    if answers { rcv.lastAckSent = rcv.nxt }
+    snd.nxt = snd.una.advanced(by: 1)
+    snd.max = snd.nxt
+    around.counters.outSegs &+= 1
+    armRetransmission(around.configuration, now)
+    return plan
+  }
+}
+
+extension TCB {
+  /// The window field of the next segment, and with it RCV.ADV. The right edge moves only by a step
+  /// worth telling (MUST-39: half the buffer or a segment) and never back (SHLD-14).
+  @inline(__always)
+  mutating func nextWindow(_ cold: ColdBlock, _ around: inout Surroundings) -> UnscaledWindow {
+    let promised = rcv.wnd
+    let free = freeReceiveSpace(cold)
+    let gain = free > promised ? free &- promised : 0
+    let offered = gain >= min(rcv.buffer.octets / 2, UInt32(rcv.mss)) ? free : promised
+    // RFC 7323 §2.4: the field rounds down, and may so seem to take back less than one unit of the
+    // scale; what was promised once is honoured all the same.
+    let shift = UInt32(rcv.wndShift.shift)
+    let field = min(offered >> shift, 65_535)
+    rcv.advertisedEdge = rcv.nxt.advanced(by: max(promised, field << shift))
+    if field == 0 { around.counters.tcpToZeroWindowAdv &+= 1 }
+    return UnscaledWindow(UInt16(truncatingIfNeeded: field))
+  }
+
+  /// Octets that the receive buffer still has room for.
+  @inline(__always)
+  func freeReceiveSpace(_ cold: ColdBlock) -> UInt32 {
+    let unread = cold.receive.count
+    let capacity = rcv.buffer.octets
+    return capacity > unread ? capacity &- unread : 0
+  }
+
+  /// Up to four ranges, or three beside timestamps, the latest first (RFC 2018 §4).
+  private func addSACKBlocks(
+    to plan: inout SegmentPlan, _ cold: inout ColdBlock, _ around: borrowing Surroundings
+  ) {
+    let room = mode.contains(.timestamps) ? 3 : 4
+    var count = 0
+    for i in 0..<Int(cold.recentCount) where count < room {
+      guard let range = cold.outOfOrder.range(containing: cold.recentRanges[i], around.pool) else { continue }
+      var isThere = false
+      for k in 0..<count where plan.options.sack[k].start == range.start { isThere = true }
+      if isThere { continue }
+      plan.options.sack[count] = SACKBlock(start: range.start, end: range.end)
+      count &+= 1
+    }
+    guard count > 0 else { return }
+    plan.options.sackCount = UInt8(truncatingIfNeeded: count)
+    plan.options.present.insert(.sack)
+  }
+}

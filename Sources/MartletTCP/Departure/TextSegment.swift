@@ -1,0 +1,168 @@
+import MartletWire
+
+// Text and FIN: how much may leave now (RFC 9293 §3.8.6, RFC 5681 §3.1).
+
+extension TCB {
+  /// Octets of text that a full segment carries: the MSS less the options that every segment has
+  /// (RFC 9293 §3.7.1, MUST-16).
+  @inline(__always)
+  package var effectiveSendMSS: UInt16 {
+    mode.contains(.timestamps) ? snd.mss &- 12 : snd.mss
+  }
+
+  /// Text beyond SND.NXT waits, or a FIN.
+  @inline(__always)
+  func hasUnsent(_ cold: ColdBlock) -> Bool {
+    let offset = snd.flight
+    if offset < cold.send.count { return true }
+    // In FIN-WAIT-2 the FIN is acknowledged, and both counts are 0.
+    return mode.contains(.finQueued) && offset == cold.send.count && state != .finWait2
+  }
+
+  /// The next text from SND.NXT, with the FIN when it is the last; nil when a window, Nagle or the
+  /// silly-window rules hold it back.
+  mutating func textSegment(
+    _ limit: UInt32, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan? {
+    guard hasUnsent(cold) else { return nil }
+    let offset = snd.flight
+    if offset == 0 { restartAfterIdle(around, now) }
+    let unsent = cold.send.count &- offset
+    // What the peer offers, and what the path is believed to take, from SND.NXT on.
+    let usable = snd.wnd.octets > offset ? snd.wnd.octets &- offset : 0
+    let allowed = congestion.cwnd > offset ? min(usable, congestion.cwnd &- offset) : 0
+    let mss = UInt32(effectiveSendMSS)
+
+    let count = textCount(unsent, usable: usable, allowed: allowed, limit: max(limit, mss), mss)
+    let isLast = count == unsent
+    // A FIN takes one octet of the peer's window like any other (RFC 9293 §3.4).
+    let carriesFin = isLast && mode.contains(.finQueued) && allowed > count
+    guard count > 0 || carriesFin else {
+      holdBack(usable: usable, cold, around, now)
+      return nil
+    }
+    pending.remove(.override)
+    let plan = departingText(count, offset, isLast, carriesFin, &cold, &around, now)
+    noteDeparture(plan, carriesFin, &cold, &around, now)
+    return plan
+  }
+
+  /// How many octets the rules let leave; 0: none.
+  @inline(__always)
+  private func textCount(
+    _ unsent: UInt32, usable: UInt32, allowed: UInt32, limit: UInt32, _ mss: UInt32
+  ) -> UInt32 {
+    let most = min(unsent, allowed)
+    // RFC 9293 §3.8.6.2.1 (1): "if a maximum-sized segment can be sent".
+    if most >= mss {
+      let capped = min(most, limit)
+      return capped == unsent ? capped : capped &- capped % mss
+    }
+    guard most > 0 else { return 0 }
+    if most == unsent {
+      // (2): "if the data is pushed and all queued data can be sent now", which Nagle allows when
+      // nothing is unacknowledged (SHLD-7), and the application always, with NODELAY (MUST-17). No more
+      // text can follow a FIN, so waiting would gain nothing.
+      if snd.flight == 0 || mode.contains(.noDelay) || mode.contains(.finQueued) { return most }
+    }
+    // (3): at least half of the largest window ever offered, with nothing outstanding.
+    let half = max(snd.maxWnd.scaled(by: snd.wndShift).octets / 2, 1)
+    if snd.flight == 0, most == min(unsent, usable), most >= half { return most }
+    // (4): the override timer fired.
+    return pending.contains(.override) ? most : 0
+  }
+
+  private mutating func departingText(
+    _ count: UInt32, _ offset: UInt32, _ isLast: Bool, _ carriesFin: Bool, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan {
+    var plan = segment(seq: snd.nxt, flags: .ack, &cold, &around, now)
+    plan.textOffset = offset
+    plan.textCount = count
+    plan.segmentSize = effectiveSendMSS
+    // MUST-61: "… MUST set the PSH bit in the last buffered segment".
+    if isLast, count > 0 { plan.flags.insert(.psh) }
+    if carriesFin { plan.flags.insert(.fin) }
+    plan.isRetransmission = snd.nxt.precedes(snd.max)
+    addUrgentPointer(to: &plan, cold)
+    return plan
+  }
+
+  /// MUST-62: the pointer is "the sequence number of the octet following the urgent data".
+  @inline(__always)
+  private func addUrgentPointer(to plan: inout SegmentPlan, _ cold: ColdBlock) {
+    guard cold.sendsUrgent, cold.sendUrgentPointer.follows(plan.seq) else { return }
+    plan.flags.insert(.urg)
+    plan.urgentPointer = UInt16(clamping: cold.sendUrgentPointer.distance(from: plan.seq))
+  }
+
+  /// SND.NXT moves, the clock starts.
+  @inline(__always)
+  private mutating func noteDeparture(
+    _ plan: SegmentPlan, _ carriesFin: Bool, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    let length = plan.textCount &+ (carriesFin ? 1 : 0)
+    if snd.una == snd.max { timers.progress = Tick(now) }
+    snd.nxt = snd.nxt.advanced(by: length)
+    if carriesFin { mode.insert(.finSent) }
+    if plan.isRetransmission {
+      around.counters.retransSegs &+= 1
+    } else if !cold.timesSegment, length > 0 {
+      cold.timesSegment = true
+      cold.timedSegment = plan.seq
+      cold.timedAt = now
+    }
+    snd.max = SequenceNumber.latest(snd.max, snd.nxt)
+    timers.armed.remove(.persist)
+    // RFC 6298 (5.1).
+    if !timers.armed.contains(.retransmission) { armRetransmission(around.configuration, now) }
+  }
+
+  /// The segment at SND.UNA again (RFC 5681 §3.2 step 2; RFC 6582), at most one MSS. SND.NXT stays.
+  mutating func retransmittedSegment(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan? {
+    let outstanding = snd.max.distance(from: snd.una)
+    guard outstanding > 0 else { return nil }
+    let count = min(min(cold.send.count, outstanding), UInt32(effectiveSendMSS))
+    let reachesFin = mode.contains(.finSent) && count == cold.send.count && outstanding > count
+    guard count > 0 || reachesFin else { return nil }
+    var plan = segment(seq: snd.una, flags: .ack, &cold, &around, now)
+    plan.textCount = count
+    plan.segmentSize = effectiveSendMSS
+    if count == cold.send.count, count > 0 { plan.flags.insert(.psh) }
+    if reachesFin { plan.flags.insert(.fin) }
+    plan.isRetransmission = true
+    addUrgentPointer(to: &plan, cold)
+    snd.nxt = SequenceNumber.latest(snd.nxt, plan.seq.advanced(by: count &+ (reachesFin ? 1 : 0)))
+    cold.timesSegment = false
+    around.counters.retransSegs &+= 1
+    armRetransmission(around.configuration, now)
+    return plan
+  }
+
+  /// Nothing may leave and nothing is in flight: no acknowledgment will ever come to go on with, so a
+  /// timer must (RFC 9293 §3.8.6.1 for a shut window, §3.8.6.2.1 (4) for a small one).
+  private mutating func holdBack(
+    usable: UInt32, _ cold: ColdBlock, _ around: borrowing Surroundings, _ now: Instant
+  ) {
+    guard snd.flight == 0, !timers.armed.contains(.persist) else { return }
+    timers.armed.remove(.retransmission)
+    timers.armed.insert(.persist)
+    timers.progress = Tick(now)
+    let wait = usable == 0
+      ? backedOffTimeout(around.configuration)
+      : around.configuration.sillyWindowOverride.timerMilliseconds
+    timers.retransmission = Tick(roundingUp: now).advanced(by: boundedByUserTimeout(wait, now))
+  }
+
+  /// RFC 5681 §4.1: "if the TCP has not sent data in an interval exceeding the retransmission timeout".
+  private mutating func restartAfterIdle(_ around: borrowing Surroundings, _ now: Instant) {
+    guard snd.una == snd.max, recovery.phase == .open,
+      Tick(now).milliseconds(since: timers.progress)
+        > rtt.timeout(around.configuration, synResent: mode.contains(.synResent))
+    else { return }
+    congestion.restartAfterIdle(
+      mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments)
+  }
+}

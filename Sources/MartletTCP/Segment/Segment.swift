@@ -1,0 +1,45 @@
+import MartletWire
+
+/// A segment as it arrives: the SEG variables of RFC 9293 §3.3.1, without ports
+/// (the flow table has used them) and without its text, which stays in the
+/// packet and is passed beside it.
+@frozen
+public struct Segment: BitwiseCopyable, Sendable {
+  public var seq: SequenceNumber
+  /// Means something only when `flags` has `.ack`.
+  public var ack: SequenceNumber
+  public var flags: TCPFlags
+  /// SEG.WND as the field says; who reads it knows the scale.
+  public var wnd: UnscaledWindow
+  /// SEG.UP; means something only when `flags` has `.urg`.
+  public var up: UInt16
+  /// Octets of text.
+  public var textCount: UInt32
+  /// The size of the wire segments that a device joined into this one; 0: it is one segment.
+  public var segmentSize: UInt16
+  public var options: TCPOptions
+
+  @inlinable
+  public init(
+    seq: SequenceNumber, ack: SequenceNumber = SequenceNumber(0), flags: TCPFlags,
+    wnd: UnscaledWindow = UnscaledWindow(0), up: UInt16 = 0, textCount: UInt32 = 0,
+    segmentSize: UInt16 = 0, options: TCPOptions = TCPOptions()
+  ) {
+    self.seq = seq
+    self.ack = ack
+    self.flags = flags
+    self.wnd = wnd
+    self.up = up
+    self.textCount = textCount
+    self.segmentSize = segmentSize
+    self.options = options
+  }
+
+  /// SEG.LEN: text, and one for SYN, one for FIN (RFC 9293 §3.4).
+  @inlinable @inline(__always)
+  public var len: UInt32 { textCount &+ flags.sequenceLength }
+
+  /// The first sequence number after the segment.
+  @inlinable @inline(__always)
+  public var end: SequenceNumber { seq.advanced(by: len) }
+}

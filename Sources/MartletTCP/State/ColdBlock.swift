@@ -1,0 +1,42 @@
+import MartletWire
+
+/// The part of a connection that exists only while something is queued,
+/// outstanding or out of order. An idle connection has none.
+public struct ColdBlock: BitwiseCopyable, Sendable {
+  /// Octets from SND.UNA on (from ISS + 1 while the SYN is unacknowledged): sent and unacknowledged, then unsent.
+  package var send = ByteQueue()
+  /// In-order octets that the application has not read; out-of-order ones lie beyond the tail, where `outOfOrder` says.
+  package var receive = ByteQueue()
+  /// Ranges received past RCV.NXT.
+  package var outOfOrder = IntervalSet()
+  /// A point in each of the ranges that changed last, the latest first (RFC 2018 §4).
+  package var recentRanges: InlineArray<4, SequenceNumber> = .init(repeating: SequenceNumber(0))
+  package var recentCount: UInt8 = 0
+
+  /// The octet whose acknowledgment gives the next round-trip sample; meaningful while `timesSegment`.
+  package var timedSegment = SequenceNumber(0)
+  package var timedAt = Instant.origin
+  package var timesSegment = false
+
+  /// A FIN that came before the text in front of it.
+  package var finWaits = false
+  package var finSequence = SequenceNumber(0)
+
+  /// RCV.UP: one past the last urgent octet; meaningful while `urgent` (RFC 9293 §3.8.5).
+  package var urgent = false
+  package var urgentPointer = SequenceNumber(0)
+  /// SND.UP, likewise.
+  package var sendsUrgent = false
+  package var sendUrgentPointer = SequenceNumber(0)
+
+  public init() {}
+
+  /// Nothing is out of order or urgent: what header prediction asks.
+  @inline(__always)
+  package var isOrderly: Bool { outOfOrder.isEmpty && !finWaits && !urgent }
+
+  /// Holds nothing that must be kept.
+  public var isIdle: Bool {
+    send.isEmpty && receive.isEmpty && outOfOrder.isEmpty && !finWaits && !urgent && !sendsUrgent
+  }
+}

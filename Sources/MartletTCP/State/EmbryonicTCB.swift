@@ -1,0 +1,184 @@
+import MartletWire
+
+/// SYN-RECEIVED of a passive open, in as few octets as will do: a flood of SYNs
+/// is a flood of these. No buffers, no window of the peer; the connection is
+/// made by the third segment (S3.5).
+public struct EmbryonicTCB: BitwiseCopyable, Sendable {
+  public var irs: SequenceNumber
+  public var iss: SequenceNumber
+  /// The peer's TSval, to be echoed.
+  package var tsRecent: UInt32
+  /// When the SYN-ACK is sent again, or a deferred attempt gives up.
+  public var deadline: Tick
+  /// The peer's MSS option, or the default of the address family.
+  package var peerMSS: UInt16
+  package var options: Options
+  package var peerShift: WindowScale
+  /// SYN-ACKs sent again.
+  public package(set) var tries: UInt8
+  public package(set) var isDeferred: Bool
+
+  /// What the SYN offered and this side agrees to.
+  @frozen
+  package struct Options: OptionSet, BitwiseCopyable, Sendable {
+    package var rawValue: UInt8
+    @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+    @inlinable package static var windowScaling: Options { Options(rawValue: 1) }
+    @inlinable package static var timestamps: Options { Options(rawValue: 2) }
+    @inlinable package static var sack: Options { Options(rawValue: 4) }
+  }
+
+  /// - Parameters:
+  ///   - defaultPeerMSS: 536 on IPv4, 1,220 on IPv6 (RFC 9293 MUST-15).
+  ///   - deferredFor: zero, or how long the application may think before a SYN-ACK is sent.
+  public init(
+    _ syn: Segment, iss: SequenceNumber, defaultPeerMSS: UInt16, deferredFor: TimeAmount = .zero,
+    _ around: borrowing Surroundings, now: Instant
+  ) {
+    let present = syn.options.present
+    irs = syn.seq
+    self.iss = iss
+    tsRecent = syn.options.tsval
+    peerMSS = present.contains(.maximumSegmentSize) ? syn.options.maximumSegmentSize : defaultPeerMSS
+    options = []
+    if around.configuration.windowScaling, present.contains(.windowScale) { options.insert(.windowScaling) }
+    if around.configuration.timestamps, present.contains(.timestamps) { options.insert(.timestamps) }
+    if around.configuration.sack, present.contains(.sackPermitted) { options.insert(.sack) }
+    peerShift = options.contains(.windowScaling) ? syn.options.windowScale : .none
+    tries = 0
+    isDeferred = deferredFor > .zero
+    let wait = isDeferred ? deferredFor : around.configuration.initialRTO
+    deadline = Tick(roundingUp: now).advanced(by: wait.timerMilliseconds)
+  }
+
+  /// The application answered a deferred attempt with "accept": the SYN-ACK may leave.
+  public mutating func admit(_ around: borrowing Surroundings, now: Instant) {
+    isDeferred = false
+    tries = 0
+    deadline = Tick(roundingUp: now).advanced(by: around.configuration.initialRTO.timerMilliseconds)
+  }
+}
+
+extension EmbryonicTCB {
+  /// The second segment: "<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>" (RFC 9293 §3.10.7.2).
+  public func synAck(
+    mss: UInt16, timestampOffset: UInt32, receiveBuffer: UInt32, _ around: borrowing Surroundings, now: Instant
+  ) -> SegmentPlan {
+    var plan = SegmentPlan(
+      seq: iss, ack: irs.advanced(by: 1), flags: [.syn, .ack],
+      window: WindowSize(receiveBuffer).unscaled(by: .none))
+    plan.options.present = .maximumSegmentSize
+    plan.options.maximumSegmentSize = mss
+    if options.contains(.windowScaling) {
+      plan.options.present.insert(.windowScale)
+      plan.options.windowScale = WindowScale.fitting(around.configuration.maximumReceiveBuffer)
+    }
+    if options.contains(.sack) { plan.options.present.insert(.sackPermitted) }
+    if options.contains(.timestamps) {
+      plan.options.present.insert(.timestamps)
+      plan.options.tsval = Tick(now).rawValue &+ timestampOffset
+      plan.options.tsecr = tsRecent
+    }
+    plan.isRetransmission = tries > 0
+    return plan
+  }
+
+  /// What an empty acceptable acknowledgment looks like: the challenge of RFC 5961 §4.
+  private func acknowledgment(timestampOffset: UInt32, _ now: Instant) -> SegmentPlan {
+    var plan = SegmentPlan(
+      seq: iss.advanced(by: 1), ack: irs.advanced(by: 1), flags: .ack, window: UnscaledWindow(0))
+    if options.contains(.timestamps) {
+      plan.options.present = .timestamps
+      plan.options.tsval = Tick(now).rawValue &+ timestampOffset
+      plan.options.tsecr = tsRecent
+    }
+    return plan
+  }
+}
+
+/// What the engine does with a half-open record after a segment.
+@frozen
+public enum EmbryonicVerdict: BitwiseCopyable, Sendable {
+  /// Nothing.
+  case drop
+  /// The SYN came again: so does the SYN-ACK.
+  case resendSynAck
+  /// Send this; the record stays.
+  case answer(SegmentPlan)
+  /// The peer reset it: "return to the LISTEN state" (RFC 9293 §3.10.7.4), in silence.
+  case remove
+  /// The third segment: make a `TCB` and give it the same segment.
+  case establish
+}
+
+extension EmbryonicTCB {
+  /// SEGMENT ARRIVES for SYN-RECEIVED, with the checks of RFC 9293 §3.10.7.4 as far as they apply.
+  public mutating func segmentArrives(
+    _ seg: Segment, timestampOffset: UInt32, receiveBuffer: UInt32, _ around: inout Surroundings, now: Instant
+  ) -> EmbryonicVerdict {
+    around.counters.inSegs &+= 1
+    let rcvNxt = irs.advanced(by: 1)
+    let isSynAgain = seg.flags.contains(.syn) && seg.seq == irs
+    if isSynAgain, !seg.flags.contains(.rst), !seg.flags.contains(.ack) {
+      return isDeferred ? .drop : .resendSynAck
+    }
+    if isRejectedByTimestamps(seg, &around) { return .drop }
+
+    let window = min(receiveBuffer, 65_535)
+    guard seg.seq.distance(from: rcvNxt) <= window else {
+      guard !seg.flags.contains(.rst), !isDeferred else { return .drop }
+      around.counters.outOfWindow &+= 1
+      return .answer(acknowledgment(timestampOffset: timestampOffset, now))
+    }
+    if seg.flags.contains(.rst) {
+      if seg.seq == rcvNxt {
+        around.counters.attemptFails &+= 1
+        return .remove
+      }
+      return isDeferred ? .drop : .answer(acknowledgment(timestampOffset: timestampOffset, now))
+    }
+    if seg.flags.contains(.syn) {
+      around.counters.synChallenge &+= 1
+      return isDeferred ? .drop : .answer(acknowledgment(timestampOffset: timestampOffset, now))
+    }
+    guard seg.flags.contains(.ack), !isDeferred else { return .drop }
+    guard seg.ack == iss.advanced(by: 1) else {
+      // "If the segment acknowledgment is not acceptable, form a reset segment <SEQ=SEG.ACK><CTL=RST>
+      // and send it"; the half-open record stays (S2.4).
+      guard let reset = segmentArrivesClosed(seg) else { return .drop }
+      return .answer(reset)
+    }
+    return .establish
+  }
+
+  /// RFC 7323 §5.3; §3.2 for a segment without the option.
+  private func isRejectedByTimestamps(_ seg: Segment, _ around: inout Surroundings) -> Bool {
+    guard options.contains(.timestamps), !seg.flags.contains(.rst) else { return false }
+    let isOld = Int32(bitPattern: seg.options.tsval &- tsRecent) < 0
+    guard !seg.options.present.contains(.timestamps) || isOld else { return false }
+    around.counters.pawsEstab &+= 1
+    return true
+  }
+}
+
+/// What the engine does when a half-open record's deadline has passed.
+@frozen
+public enum EmbryonicTimeout: BitwiseCopyable, Sendable {
+  /// Send the SYN-ACK again; `deadline` is the next one.
+  case resend
+  /// The last try is over: remove the record.
+  case expired
+}
+
+extension EmbryonicTCB {
+  /// S3.3: intervals double from the initial RTO, at most `maximumRTO`.
+  public mutating func timerFires(_ around: borrowing Surroundings, now: Instant) -> EmbryonicTimeout {
+    guard !isDeferred, tries < around.configuration.synAckRetries else { return .expired }
+    tries &+= 1
+    let interval = min(
+      UInt64(around.configuration.initialRTO.timerMilliseconds) << UInt64(min(tries, 31)),
+      UInt64(around.configuration.maximumRTO.timerMilliseconds))
+    deadline = Tick(roundingUp: now).advanced(by: UInt32(truncatingIfNeeded: interval))
+    return .resend
+  }
+}

@@ -1,0 +1,131 @@
+/// A ring of fixed-size records of what the core decided and by which rule,
+/// written into memory that was taken once. Off by default: one branch an event.
+@safe
+public struct FlightRecorder: ~Copyable {
+  /// One decision.
+  @frozen
+  public struct Record: BitwiseCopyable, Sendable {
+    public var time: Instant
+    /// The connection's index, or `FlightRecorder.noFlow`.
+    public var flow: UInt32
+    public var rule: Rule
+    /// Two operands whose meaning the rule gives.
+    public var a: UInt32
+    public var b: UInt32
+  }
+
+  public static var noFlow: UInt32 { .max }
+
+  // Invariant: `storage` is nil exactly when `capacity` is 0, else it holds
+  // `capacity` initialized records; `written` counts all ever written, so the
+  // next goes to `written % capacity`.
+  private var storage: UnsafeMutablePointer<Record>?
+  public let capacity: UInt32
+  /// Records written since the start; the last `capacity` of them can be read.
+  public private(set) var written: UInt64 = 0
+  /// The connection that the engine is working for.
+  public var flow: UInt32 = FlightRecorder.noFlow
+
+  /// 0: off.
+  public init(capacity: UInt32 = 0) {
+    self.capacity = capacity
+    guard capacity > 0 else {
+      unsafe storage = nil
+      return
+    }
+    let count = Int(truncatingIfNeeded: capacity)
+    let memory = UnsafeMutablePointer<Record>.allocate(capacity: count)
+    unsafe memory.initialize(
+      repeating: Record(time: .origin, flow: FlightRecorder.noFlow, rule: .none, a: 0, b: 0), count: count)
+    unsafe storage = memory
+  }
+
+  deinit {
+    unsafe storage?.deallocate()
+  }
+
+  public var isOn: Bool { capacity > 0 }
+
+  @inline(__always)
+  package mutating func note(_ rule: Rule, _ a: UInt32 = 0, _ b: UInt32 = 0, at now: Instant) {
+    if capacity > 0 { write(Record(time: now, flow: flow, rule: rule, a: a, b: b)) }
+  }
+
+  private mutating func write(_ record: Record) {
+    guard let storage = unsafe storage else { return }
+    unsafe storage[Int(truncatingIfNeeded: written % UInt64(capacity))] = record
+    written &+= 1
+  }
+
+  /// The `n`-th record ever written; nil when it is overwritten or not yet there.
+  public func record(_ n: UInt64) -> Record? {
+    guard let storage = unsafe storage, n < written, written &- n <= UInt64(capacity) else { return nil }
+    return unsafe storage[Int(truncatingIfNeeded: n % UInt64(capacity))]
+  }
+
+  public borrowing func copy() -> FlightRecorder {
+    var copy = FlightRecorder(capacity: capacity)
+    if let from = unsafe storage, let to = unsafe copy.storage {
+      unsafe to.update(from: from, count: Int(truncatingIfNeeded: capacity))
+    }
+    copy.written = written
+    copy.flow = flow
+    return copy
+  }
+}
+
+/// A decision that the core can take, each by a paragraph of an RFC.
+/// `MartletTrace` gives each its section and its sentence.
+public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
+  case none = 0
+  /// a: old state, b: new state (RFC 9293 §3.3.2).
+  case transition
+  /// A segment to CLOSED (§3.10.7.1). a: seq, b: flags.
+  case closedReset
+  /// LISTEN (§3.10.7.2). a: irs, b: iss.
+  case listenSyn
+  /// First check failed (§3.10.7.4). a: seq, b: length.
+  case outOfWindow
+  /// PAWS (RFC 7323 §5.3). a: tsval, b: TS.Recent.
+  case pawsReject
+  /// RST at exactly RCV.NXT (RFC 5961 §3.2). a: seq.
+  case resetAccepted
+  /// RST or SYN in the window (RFC 5961 §3.2, §4.2). a: seq, b: RCV.NXT.
+  case challengeAck
+  /// An answer was withheld: one per interval (RFC 5961 §7).
+  case challengeSuppressed
+  /// Fifth check (§3.10.7.4). a: new SND.UNA, b: octets newly acknowledged.
+  case ackAdvances
+  /// Fifth check: beyond what was sent. a: ack, b: SND.NXT.
+  case ackOfUnsent
+  /// RFC 5681 §3.2. a: ack, b: how many.
+  case duplicateAck
+  /// RFC 5681 §3.2, RFC 6582 §3.2. a: SND.UNA, b: recover.
+  case fastRetransmit
+  /// RFC 6582 §3.2 step 3. a: ack.
+  case partialAck
+  /// RFC 6582 §3.2 step 3. a: ack, b: cwnd.
+  case recoveryEnds
+  /// RFC 6298 (5.4–5.6). a: SND.UNA, b: RTO in ms.
+  case retransmissionTimeout
+  /// RFC 9293 §3.8.6.1. a: SND.UNA, b: tries.
+  case windowProbe
+  /// RFC 9293 §3.8.4. a: tries.
+  case keepAliveProbe
+  /// Seventh: in-order text. a: seq, b: octets.
+  case textInOrder
+  /// Seventh: text past a hole. a: seq, b: octets.
+  case textOutOfOrder
+  /// Text had to be dropped: no room. a: seq, b: octets.
+  case textRefused
+  /// Eighth check: the peer's FIN. a: seq.
+  case finArrives
+  /// Gave up (R2, user timeout, keep-alive). a: tries, b: ms.
+  case givesUp
+  /// RFC 7323 §4.3. a: TS.Recent.
+  case timestampUpdated
+  /// RFC 6298 (2). a: sample in µs, b: srtt in µs.
+  case roundTripSample
+  /// TIME-WAIT restarted (§3.10.7.4). a: ms.
+  case timeWaitRestarts
+}

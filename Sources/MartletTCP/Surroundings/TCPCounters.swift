@@ -1,0 +1,39 @@
+/// Counters of a stack's TCP, by Linux's names where Linux has one
+/// (`/proc/net/snmp`, `/proc/net/netstat`).
+public struct TCPCounters: BitwiseCopyable, Sendable {
+  public var activeOpens: UInt64 = 0
+  public var passiveOpens: UInt64 = 0
+  public var attemptFails: UInt64 = 0
+  public var estabResets: UInt64 = 0
+  public var inSegs: UInt64 = 0
+  public var outSegs: UInt64 = 0
+  public var retransSegs: UInt64 = 0
+  public var outRsts: UInt64 = 0
+  public var pawsEstab: UInt64 = 0
+  public var challengeACK: UInt64 = 0
+  public var synChallenge: UInt64 = 0
+  public var ackSkipped: UInt64 = 0
+  public var delayedACKs: UInt64 = 0
+  public var tcpTimeouts: UInt64 = 0
+  public var tcpFastRetrans: UInt64 = 0
+  public var tcpPartialAcks: UInt64 = 0
+  public var tcpOFOQueue: UInt64 = 0
+  public var tcpOFODrop: UInt64 = 0
+  public var rcvQDrop: UInt64 = 0
+  public var outOfWindow: UInt64 = 0
+  public var tcpAbortOnData: UInt64 = 0
+  public var tcpAbortOnClose: UInt64 = 0
+  public var tcpAbortOnTimeout: UInt64 = 0
+  public var tcpAbortOnLinger: UInt64 = 0
+  public var tcpKeepAlive: UInt64 = 0
+  public var tcpWinProbe: UInt64 = 0
+  public var tcpFromZeroWindowAdv: UInt64 = 0
+  public var tcpToZeroWindowAdv: UInt64 = 0
+  public var tcpHPHits: UInt64 = 0
+  public var tcpPureAcks: UInt64 = 0
+  public var tcpACKsIgnored: UInt64 = 0
+  public var tcpDupAcks: UInt64 = 0
+  public var finWait2Timeouts: UInt64 = 0
+
+  public init() {}
+}

@@ -1,0 +1,66 @@
+import MartletWire
+
+// One retransmission clock, one for delayed acknowledgments, one for the life of
+// the connection. Deadlines live in the TCB; the wheel only has to look in time.
+
+extension TCB {
+  /// The earliest deadline; nil: nothing is pending. The engine looks again after every event and pull.
+  public func nextDeadline(near now: Instant) -> Tick? {
+    var earliest: Tick?
+    func consider(_ tick: Tick) {
+      if let other = earliest, other.precedes(tick) { return }
+      earliest = tick
+    }
+    if !timers.armed.isDisjoint(with: [.retransmission, .persist]) { consider(timers.retransmission) }
+    if timers.armed.contains(.delayedAck) { consider(delayedAckTick(near: Tick(now))) }
+    if !timers.armed.isDisjoint(with: [.keepAlive, .ending]) { consider(timers.life) }
+    return earliest
+  }
+
+  /// The whole tick of which `timers.delayedAck` is the low half: the nearest to now.
+  func delayedAckTick(near now: Tick) -> Tick {
+    let distance = Int16(bitPattern: timers.delayedAck &- UInt16(truncatingIfNeeded: now.rawValue))
+    return Tick(rawValue: now.rawValue &+ UInt32(bitPattern: Int32(distance)))
+  }
+
+  /// The retransmission time-out with its back-off, in milliseconds (RFC 6298 (5.5)).
+  func backedOffTimeout(_ configuration: TCPConfiguration) -> UInt32 {
+    let base = rtt.timeout(configuration, synResent: mode.contains(.synResent))
+    let doubled = UInt64(base) << UInt64(min(timers.backoff, 16))
+    return UInt32(truncatingIfNeeded: min(doubled, UInt64(configuration.maximumRTO.timerMilliseconds)))
+  }
+
+  /// (Re)starts the retransmission timer (RFC 6298 (5.1), (5.3), (5.6)).
+  mutating func armRetransmission(_ configuration: TCPConfiguration, _ now: Instant) {
+    timers.armed.remove(.persist)
+    timers.armed.insert(.retransmission)
+    let wait = boundedByUserTimeout(backedOffTimeout(configuration), now)
+    timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
+  }
+
+  /// A user timeout that is over sooner ends the wait (MUST-21).
+  func boundedByUserTimeout(_ wait: UInt32, _ now: Instant) -> UInt32 {
+    guard limits.userTimeout > 0 else { return wait }
+    let passed = Tick(now).milliseconds(since: timers.progress)
+    return min(wait, limits.userTimeout > passed ? limits.userTimeout &- passed : 0)
+  }
+
+  /// Text has stayed unacknowledged for as long as the application would wait.
+  func userTimeoutIsOver(_ now: Instant) -> Bool {
+    limits.userTimeout > 0 && Tick(now).milliseconds(since: timers.progress) >= limits.userTimeout
+  }
+
+  /// MUST-26: measured from the last segment that came.
+  mutating func armKeepAlive(_ now: Instant) {
+    guard !timers.armed.contains(.ending) else { return }
+    timers.armed.insert(.keepAlive)
+    timers.life = Tick(roundingUp: now).advanced(by: UInt32(limits.keepAliveIdle) &* 1_000)
+  }
+
+  /// A state without an owner has a deadline (robustness rule E8).
+  mutating func armEnding(_ wait: TimeAmount, _ now: Instant) {
+    timers.armed.remove(.keepAlive)
+    timers.armed.insert(.ending)
+    timers.life = Tick(roundingUp: now).advanced(by: wait.timerMilliseconds)
+  }
+}

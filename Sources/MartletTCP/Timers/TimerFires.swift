@@ -1,0 +1,165 @@
+import MartletWire
+
+extension TCB {
+  /// Fires whatever is due at `now`, each timer once however late it is (robustness rule T4). Calling
+  /// too early does nothing.
+  public mutating func timerFires(
+    cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
+  ) -> Reaction {
+    var reaction: Reaction = []
+    let tick = Tick(now)
+    if timers.armed.contains(.delayedAck), delayedAckTick(near: tick).isDue(at: tick) {
+      timers.armed.remove(.delayedAck)
+      pending.insert(.ack)
+      around.counters.delayedACKs &+= 1
+      reaction.insert(.output)
+    }
+    if timers.armed.contains(.retransmission), timers.retransmission.isDue(at: tick) {
+      retransmissionTimerFires(&cold, &around, now, &reaction)
+    } else if timers.armed.contains(.persist), timers.retransmission.isDue(at: tick) {
+      persistTimerFires(&cold, &around, now, &reaction)
+    }
+    if timers.armed.contains(.ending), timers.life.isDue(at: tick) {
+      endingTimerFires(&cold, &around, now, &reaction)
+    } else if timers.armed.contains(.keepAlive), timers.life.isDue(at: tick) {
+      keepAliveTimerFires(&cold, &around, now, &reaction)
+    }
+    if state != .closed, nextDeadline(near: now) != nil { reaction.insert(.rearmTimer) }
+    return reaction
+  }
+
+  /// RFC 6298 (5.4) to (5.7); R1 and R2 of RFC 9293 §3.8.3.
+  private mutating func retransmissionTimerFires(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    if userTimeoutIsOver(now) || timers.tries >= retransmissionLimit(around) {
+      giveUp(.timedOut, &cold, &around, now, &reaction)
+      return
+    }
+    timers.tries &+= 1
+    if timers.backoff < 16 { timers.backoff &+= 1 }
+    around.counters.tcpTimeouts &+= 1
+    let isHandshake = state == .synSent || state == .synReceived
+    if isHandshake {
+      mode.insert(.synResent)
+      pending.insert(.syn)
+    } else {
+      startOver(&cold, &around, now)
+    }
+    armRetransmission(around.configuration, now)
+    around.recorder.note(.retransmissionTimeout, snd.una.rawValue, backedOffTimeout(around.configuration), at: now)
+    reaction.insert(.output)
+    if timers.tries >= around.configuration.retransmissionsBeforeAdvice, !mode.contains(.advised) {
+      // MUST-20 (a), SHLD-9: R1 is passed.
+      mode.insert(.advised)
+      if softError == .none { softError = .retransmitting }
+      reaction.insert(.adviseNegatively)
+    }
+  }
+
+  /// MUST-22: the SYN has limits of its own. An orphan has nobody who would wait (robustness rule E8).
+  private func retransmissionLimit(_ around: borrowing Surroundings) -> UInt8 {
+    switch state {
+    case .synSent: return around.configuration.synRetries
+    case .synReceived: return around.configuration.synAckRetries
+    case .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck, .closed, .listen, .timeWait:
+      return mode.contains(.orphan)
+        ? around.configuration.orphanRetransmissions : around.configuration.retransmissionsBeforeEnd
+    }
+  }
+
+  /// Everything from SND.UNA on is sent again as the window allows, from one segment (RFC 5681 §3.1).
+  private mutating func startOver(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+    let outstanding = snd.max.distance(from: snd.una)
+    congestion.timedOut(flight: outstanding, mss: effectiveSendMSS, repeated: timers.tries > 1)
+    recovery.recover = snd.max.retreated(by: 1)
+    recovery.duplicateAcks = 0
+    recovery.phase = .timeout
+    pending.remove(.retransmit)
+    cold.timesSegment = false  // Karn
+    snd.nxt = snd.una
+  }
+
+  /// RFC 9293 §3.8.6.1: probe, and double the wait (SHLD-29, SHLD-30); for ever, as long as the peer
+  /// answers (MUST-37). Or less than a segment has waited long enough (§3.8.6.2.1 (4)).
+  private mutating func persistTimerFires(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    guard hasUnsent(cold) else {
+      timers.armed.remove(.persist)
+      return
+    }
+    if userTimeoutIsOver(now) || timers.tries >= retransmissionLimit(around) {
+      giveUp(.timedOut, &cold, &around, now, &reaction)
+      return
+    }
+    reaction.insert(.output)
+    if snd.wnd.octets > snd.flight {
+      timers.armed.remove(.persist)
+      pending.insert(.override)
+      return
+    }
+    timers.tries &+= 1
+    if timers.backoff < 16 { timers.backoff &+= 1 }
+    pending.insert(.probe)
+    let wait = boundedByUserTimeout(backedOffTimeout(around.configuration), now)
+    timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
+  }
+
+  /// RFC 9293 §3.8.4.
+  private mutating func keepAliveTimerFires(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    // The timer was not moved when segments came: MUST-26, "no data or acknowledgment packets have been
+    // received … within an interval".
+    let idle = UInt32(limits.keepAliveIdle) &* 1_000
+    let silence = Tick(now).milliseconds(since: timers.lastArrival)
+    let otherTimerRuns = !timers.armed.isDisjoint(with: [.retransmission, .persist])
+    if silence < idle || otherTimerRuns {
+      timers.life = otherTimerRuns && silence >= idle
+        ? Tick(now).advanced(by: UInt32(limits.keepAliveInterval) &* 1_000)
+        : timers.lastArrival.advanced(by: idle)
+      return
+    }
+    guard timers.tries < limits.keepAliveCount else {
+      giveUp(.keepAliveTimedOut, &cold, &around, now, &reaction)
+      return
+    }
+    timers.tries &+= 1
+    pending.insert(.keepAlive)
+    timers.life = Tick(roundingUp: now).advanced(by: UInt32(limits.keepAliveInterval) &* 1_000)
+    reaction.insert(.output)
+  }
+
+  /// FIN-WAIT-2 of an orphan, or the linger time, is over.
+  private mutating func endingTimerFires(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    if state == .finWait2 {
+      // The peer's half may stay open for ever; a reset would be wrong, silence is what it gets.
+      around.counters.finWait2Timeouts &+= 1
+      end(.closed, &cold, &around, now, &reaction)
+    } else {
+      around.counters.tcpAbortOnLinger &+= 1
+      end(.aborted, &cold, &around, now, &reaction)
+      reaction.insert(.sendReset)
+    }
+  }
+
+  private mutating func giveUp(
+    _ reason: EndReason, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) {
+    let waited = Tick(now).milliseconds(since: timers.progress)
+    around.recorder.note(.givesUp, UInt32(timers.tries), waited, at: now)
+    around.counters.tcpAbortOnTimeout &+= 1
+    let isSynchronized = state.isSynchronized
+    if !isSynchronized { around.counters.attemptFails &+= 1 }
+    let tries = timers.tries
+    end(reason, &cold, &around, now, &reaction)
+    // What `ConnectionStatus` reports as the tries it took.
+    timers.tries = tries
+    timers.life = Tick(rawValue: waited)
+    if isSynchronized { reaction.insert(.sendReset) }
+  }
+}
