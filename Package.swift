@@ -98,5 +98,12 @@ let package = Package(
     .testTarget(
       name: "MartletStackTests", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
       swiftSettings: strict),
+    .testTarget(
+      name: "MartletLinksTests",
+      dependencies: [
+        "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
   ]
 )

@@ -1,0 +1,123 @@
+#if os(Linux)
+  import CMartletSystem
+  import MartletWire
+  import SystemPackage
+
+  #if canImport(Glibc)
+    import Glibc
+  #elseif canImport(Musl)
+    import Musl
+  #endif
+
+  /// An open TUN device and the kernel's side of it. At its end the device is gone; one that was
+  /// there before (a persistent one) loses only the addresses that it was given here.
+  struct TUNDevice: ~Copyable {
+    let descriptor: FileDescriptor
+    let interface: KernelInterface
+    let mtu: Int
+    private let addressesToRemove: [IPPrefix]
+
+    /// Makes the device in the calling thread's network namespace.
+    init(_ configuration: TUNConfiguration) throws(LinkError) {
+      try Self.check(configuration)
+      let existed = KernelInterface.exists(configuration.name)
+      let fd = try Self.open()
+      do throws(LinkError) {
+        let name = try Self.attach(fd, configuration.name)
+        let interface = try KernelInterface(existing: name)
+        if interface.mtu != configuration.mtu { try interface.setMTU(configuration.mtu) }
+        var added: [IPPrefix] = []
+        do throws(LinkError) {
+          for address in configuration.kernelAddresses {
+            try interface.add(address)
+            added.append(address)
+          }
+          if configuration.bringsUp && !interface.isUp { try interface.setUp(true) }
+        } catch {
+          if existed { for address in added { interface.remove(address) } }
+          throw error
+        }
+        self.interface = interface
+        mtu = configuration.mtu
+        addressesToRemove = existed ? added : []
+        descriptor = FileDescriptor(rawValue: fd)
+      } catch {
+        close(fd)
+        throw error
+      }
+    }
+
+    deinit {
+      for address in addressesToRemove { interface.remove(address) }
+      try? descriptor.close()
+    }
+
+    private static let path = "/dev/net/tun"
+
+    private static func open() throws(LinkError) -> Int32 {
+      let fd = martlet_open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0)
+      guard fd < 0 else { return fd }
+      let errno = Errno(rawValue: -fd)
+      switch errno {
+      case .noSuchFileOrDirectory, .noSuchAddressOrDevice, Errno(rawValue: ENODEV):
+        throw LinkError(
+          .noDevice, errno: errno,
+          "There is no \(path). Load the driver with \"modprobe tun\"; in a container, pass the device in (--device \(path))."
+        )
+      case .permissionDenied, .notPermitted:
+        throw LinkError(
+          .noPermission, errno: errno,
+          "No permission to open \(path). Run as root, or let your group read and write it.")
+      default:
+        throw LinkError(failed: "cannot open \(path)", errno)
+      }
+    }
+
+    private static func attach(_ fd: Int32, _ name: String) throws(LinkError) -> String {
+      var actual = [CChar](repeating: 0, count: Int(MARTLET_NAME_SIZE))
+      let result = martlet_tun_attach(fd, name, martlet_tun_flags(), &actual)
+      guard result < 0 else {
+        return String(decoding: actual.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      }
+      let errno = Errno(rawValue: -result)
+      switch errno {
+      case .notPermitted, .permissionDenied:
+        throw LinkError(
+          .noPermission, errno: errno,
+          "No permission to create the TUN device \(name). Run as root, give the program CAP_NET_ADMIN (\"setcap cap_net_admin+ep PROGRAM\"), or have root make it for you: \"ip tuntap add dev \(name) mode tun user $USER\"."
+        )
+      case .resourceBusy:
+        throw LinkError(
+          .deviceBusy, errno: errno,
+          "The TUN device \(name) is in use by another process. End that process or choose another name.")
+      case .invalidArgument:
+        throw LinkError(
+          .wrongDevice, errno: errno,
+          "\(name) is no TUN device, or was made with other settings. Choose another name.")
+      default:
+        throw LinkError(failed: "cannot create the TUN device \(name)", errno)
+      }
+    }
+
+    private static func check(_ configuration: TUNConfiguration) throws(LinkError) {
+      let name = configuration.name
+      let limit = Int(MARTLET_NAME_SIZE) - 1
+      guard name.utf8.count <= limit else {
+        throw LinkError(
+          .nameTooLong, "\"\(name)\" is too long for an interface. Use at most \(limit) octets.")
+      }
+      let bad = name.utf8.contains { $0 <= 0x20 || $0 == 0x2f || $0 == 0x3a || $0 == 0x7f }  // '/' and ':'
+      guard !name.isEmpty, !bad, name != ".", name != ".." else {
+        throw LinkError(
+          .badName, "\"\(name)\" cannot name an interface. Use letters, digits, '-' and '_'.")
+      }
+      let least = configuration.kernelAddresses.contains { $0.isIPv6 } ? 1280 : 68
+      guard (least...65_535).contains(configuration.mtu) else {
+        throw LinkError(
+          .badMTU,
+          "An MTU of \(configuration.mtu) is out of range. Choose one from \(least) to 65535 (RFC 791 §3.2, RFC 8200 §5)."
+        )
+      }
+    }
+  }
+#endif
