@@ -38,8 +38,7 @@ public struct Slab<Record: BitwiseCopyable>: ~Copyable {
   }
 
   /// What is needed of a page only when records come and go.
-  @usableFromInline
-  struct Mark {
+  private struct Mark {
     /// One bit for each free slot.
     var free: UInt64
     /// Neighbours in the list of pages with a free slot, or the next page without memory.

@@ -73,7 +73,8 @@ public struct TimerWheel: ~Copyable {
     return unsafe node(id).pointee.previous != 0
   }
 
-  /// Arms the timer of a reserved id, or moves it. A tick in the past is due at once.
+  /// Arms the timer of a reserved id, or moves it. A tick in the past is due at once; past
+  /// and far are counted from the latest tick that `popDue` was given.
   public mutating func arm(_ id: UInt32, at tick: UInt64) {
     if unsafe node(id).pointee.previous != 0 { unlink(id) } else { armed &+= 1 }
     let deadline = tick > present ? min(tick, present &+ Self.farthest) : present

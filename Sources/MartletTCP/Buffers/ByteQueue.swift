@@ -185,7 +185,7 @@ public struct ByteQueue: BitwiseCopyable, Sendable {
 
   // MARK: Chunks by index
 
-  private var chunkMask: UInt32 { 4095 }
+  private var chunkMask: UInt32 { (1 << ChunkPool.chunkShift) &- 1 }
 
   /// The chunk index of a position: 20 bits, compared modulo 2^20.
   private func chunkIndex(_ position: UInt32) -> UInt32 { position >> ChunkPool.chunkShift }
@@ -207,12 +207,10 @@ public struct ByteQueue: BitwiseCopyable, Sendable {
   private mutating func provideChunks(
     from first: UInt32, through last: UInt32, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) -> Bool {
-    if first == last && depth == 0 && distance(from: chunkIndex(head), to: first) < 4
-      && slots[Int(first & 3)] != 0
-    {
-      return true
-    }
-    if depth == 0 && distance(from: chunkIndex(head), to: last) >= 4 {
+    let withinReach = depth == 1 || distance(from: chunkIndex(head), to: last) < 4
+    // Two of three segments go to a chunk that is there.
+    if withinReach && first == last && find(first, pool) != 0 { return true }
+    if !withinReach {
       guard spreadIntoTables(&pool, &budget) else { return false }
     }
     let chunks = distance(from: first, to: last) &+ 1

@@ -13,12 +13,10 @@
 /// debug builds trap on it.
 @safe
 public struct ChunkPool: ~Copyable {
-  /// Bytes in a chunk.
+  /// Bytes in a chunk. `ByteQueue` and `IntervalSet` lay out their tables for this figure.
   package static var chunkSize: Int { 4096 }
   /// `1 << chunkShift == chunkSize`.
   package static var chunkShift: UInt32 { 12 }
-  /// Chunks in an arena unless the initializer says otherwise.
-  package static var chunksPerArena: Int { 16 }
 
   @unsafe struct Arena {
     var base: UnsafeMutableRawPointer?
@@ -183,6 +181,7 @@ public struct ChunkPool: ~Copyable {
   // MARK: The bytes of a chunk
 
   /// The one place where a number becomes a pointer: to `chunkSize` initialised bytes.
+  @inline(__always)
   private func address(of chunk: UInt32) -> UnsafeMutableRawPointer {
     let index = (chunk &- 1) >> arenaShift
     precondition(chunk != 0 && Int(truncatingIfNeeded: index) < entries, "no such chunk")
