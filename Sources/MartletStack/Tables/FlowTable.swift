@@ -92,7 +92,7 @@ public struct FlowTable: ~Copyable {
   }
 
   /// Calls `body` with every value, in no particular order.
-  public func forEach(_ body: (UInt32) -> Void) {
+  public func forEachValue(_ body: (UInt32) -> Void) {
     guard let directory = unsafe directory else { return }
     var i = 0
     while i < 1 << Int(depth) {
