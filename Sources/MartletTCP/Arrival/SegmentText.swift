@@ -43,7 +43,8 @@ extension TCB {
         takeInOrder(piece, trimmed(seg, to: start, count), &cold, &around, now, &reaction)
       }
     } else {
-      takeOutOfOrder(piece, SequenceRange(start: start, end: start.advanced(by: count)), &cold, &around, now, &reaction)
+      takeOutOfOrder(
+        piece, SequenceRange(start: start, end: start.advanced(by: count)), &cold, &around, now, &reaction)
     }
     if skipped > 0 { acknowledgeAtOnce(&reaction) }
     return .next

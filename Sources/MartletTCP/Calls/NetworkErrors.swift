@@ -18,7 +18,9 @@ extension TCB {
     if isHard, state == .synSent || state == .synReceived {
       around.counters.attemptFails &+= 1
       softError = error
-      end(error == .portUnreachable || error == .protocolUnreachable ? .refused : .unreachable, &cold, &around, now, &reaction)
+      end(
+        error == .portUnreachable || error == .protocolUnreachable ? .refused : .unreachable, &cold, &around,
+        now, &reaction)
       return reaction
     }
     softError = error

@@ -82,7 +82,8 @@ extension TCB {
       options.receiveBuffer == 0 ? configuration.receiveBuffer : options.receiveBuffer,
       configuration.maximumReceiveBuffer)
     let send = min(
-      options.sendBuffer == 0 ? configuration.sendBuffer : options.sendBuffer, configuration.maximumSendBuffer)
+      options.sendBuffer == 0 ? configuration.sendBuffer : options.sendBuffer, configuration.maximumSendBuffer
+    )
     snd = SendSequence(
       una: iss, nxt: iss, max: iss, wnd: .zero, wl1: SequenceNumber(0), maxWnd: UnscaledWindow(0),
       mss: sendMSS, buffer: BufferSize(max(send, 1)), wndShift: .none)

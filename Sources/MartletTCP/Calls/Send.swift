@@ -20,7 +20,9 @@ extension TCB {
   public mutating func send(
     _ bytes: RawSpan, urgent: Bool = false, cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
   ) throws(SendError) -> Int {
-    guard state != .closed, state != .timeWait else { throw endReason == .none ? .shutDown : .ended(endReason) }
+    guard state != .closed, state != .timeWait else {
+      throw endReason == .none ? .shutDown : .ended(endReason)
+    }
     guard !mode.contains(.finQueued) else { throw .shutDown }
     guard bytes.byteCount > 0 else { return 0 }
     let room = freeSendSpace(cold)

@@ -75,7 +75,8 @@ extension TCB {
 
   /// A round trip from the timed segment; failing that, from the echoed timestamp (RFC 7323 §4.1).
   mutating func sampleRoundTrip(
-    _ ack: SequenceNumber, _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    _ ack: SequenceNumber, _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
   ) {
     var sample: UInt32 = 0
     if cold.timesSegment {

@@ -16,7 +16,8 @@ extension TCB {
   ) -> SegmentPlan? {
     switch state {
     case .closed, .listen, .timeWait:
-      return state == .timeWait && pending.contains(.ack) ? acknowledgment(cold: &cold, &around, now: now) : nil
+      return state == .timeWait && pending.contains(.ack)
+        ? acknowledgment(cold: &cold, &around, now: now) : nil
     case .synSent, .synReceived:
       if pending.contains(.syn) { return synchronizeSegment(&cold, &around, now) }
       guard pending.contains(.ack) else { return nil }
@@ -54,7 +55,8 @@ extension TCB {
   /// Fills in what every segment after the handshake carries, and settles what was owed.
   @inline(__always)
   mutating func segment(
-    seq: SequenceNumber, flags: TCPFlags, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    seq: SequenceNumber, flags: TCPFlags, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
   ) -> SegmentPlan {
     var plan = SegmentPlan(seq: seq, ack: rcv.nxt, flags: flags, window: nextWindow(cold, &around))
     if mode.contains(.timestamps) {

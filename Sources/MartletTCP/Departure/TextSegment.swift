@@ -99,7 +99,8 @@ extension TCB {
   /// SND.NXT moves, the clock starts.
   @inline(__always)
   private mutating func noteDeparture(
-    _ plan: SegmentPlan, _ carriesFin: Bool, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    _ plan: SegmentPlan, _ carriesFin: Bool, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
   ) {
     let length = plan.textCount &+ (carriesFin ? 1 : 0)
     if snd.una == snd.max { timers.progress = Tick(now) }
@@ -150,7 +151,8 @@ extension TCB {
     timers.armed.remove(.retransmission)
     timers.armed.insert(.persist)
     timers.progress = Tick(now)
-    let wait = usable == 0
+    let wait =
+      usable == 0
       ? backedOffTimeout(around.configuration)
       : around.configuration.sillyWindowOverride.timerMilliseconds
     timers.retransmission = Tick(roundingUp: now).advanced(by: boundedByUserTimeout(wait, now))

@@ -62,7 +62,8 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
 extension EmbryonicTCB {
   /// The second segment: "<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>" (RFC 9293 §3.10.7.2).
   public func synAck(
-    mss: UInt16, timestampOffset: UInt32, receiveBuffer: UInt32, _ around: borrowing Surroundings, now: Instant
+    mss: UInt16, timestampOffset: UInt32, receiveBuffer: UInt32, _ around: borrowing Surroundings,
+    now: Instant
   ) -> SegmentPlan {
     var plan = SegmentPlan(
       seq: iss, ack: irs.advanced(by: 1), flags: [.syn, .ack],

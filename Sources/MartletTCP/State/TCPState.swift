@@ -45,7 +45,8 @@ extension TCPState {
     case .closed: return next == .listen || next == .synSent
     case .listen: return next == .synReceived || next == .synSent
     case .synSent: return next == .synReceived || next == .established
-    case .synReceived: return next == .established || next == .finWait1 || next == .closeWait || next == .listen
+    case .synReceived:
+      return next == .established || next == .finWait1 || next == .closeWait || next == .listen
     case .established: return next == .finWait1 || next == .closeWait
     case .finWait1: return next == .finWait2 || next == .closing || next == .timeWait
     case .finWait2: return next == .timeWait

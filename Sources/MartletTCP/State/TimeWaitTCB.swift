@@ -45,7 +45,9 @@ public enum TimeWaitVerdict: BitwiseCopyable, Sendable {
 }
 
 extension TimeWaitTCB {
-  public mutating func segmentArrives(_ seg: Segment, _ around: inout Surroundings, now: Instant) -> TimeWaitVerdict {
+  public mutating func segmentArrives(_ seg: Segment, _ around: inout Surroundings, now: Instant)
+    -> TimeWaitVerdict
+  {
     around.counters.inSegs &+= 1
     // A reset would free the record early and let the old incarnation's segments in (RFC 1337): ignored.
     // A recorded deviation from RFC 9293 §3.10.7.4.

@@ -47,7 +47,8 @@ extension TCB {
       startOver(&cold, &around, now)
     }
     armRetransmission(around.configuration, now)
-    around.recorder.note(.retransmissionTimeout, snd.una.rawValue, backedOffTimeout(around.configuration), at: now)
+    around.recorder.note(
+      .retransmissionTimeout, snd.una.rawValue, backedOffTimeout(around.configuration), at: now)
     reaction.insert(.output)
     if timers.tries >= around.configuration.retransmissionsBeforeAdvice, !mode.contains(.advised) {
       // MUST-20 (a), SHLD-9: R1 is passed.
@@ -116,7 +117,8 @@ extension TCB {
     let silence = Tick(now).milliseconds(since: timers.lastArrival)
     let otherTimerRuns = !timers.armed.isDisjoint(with: [.retransmission, .persist])
     if silence < idle || otherTimerRuns {
-      timers.life = otherTimerRuns && silence >= idle
+      timers.life =
+        otherTimerRuns && silence >= idle
         ? Tick(now).advanced(by: UInt32(limits.keepAliveInterval) &* 1_000)
         : timers.lastArrival.advanced(by: idle)
       return
