@@ -27,17 +27,18 @@ extension TCPOptions {
   public init(parsing bytes: RawSpan) {
     self.init()
     if bytes.byteCount == 0 { return }
-    if bytes.byteCount == 12, bytes.be32(0) == TCPOptionKind.alignedTimestamps {
+    if bytes.byteCount >= 12, bytes.be32(0) == TCPOptionKind.alignedTimestamps {
       setTimestamps(bytes.be64(4))
+      if bytes.byteCount > 12 { walk(bytes, from: 12) }
       return
     }
-    walk(bytes)
+    walk(bytes, from: 0)
   }
 
   @usableFromInline
-  mutating func walk(_ bytes: RawSpan) {
+  mutating func walk(_ bytes: RawSpan, from start: Int) {
     let count = bytes.byteCount
-    var offset = 0
+    var offset = start
     while offset < count {
       let kind = bytes.u8(offset)
       if kind == TCPOptionKind.end { return }
