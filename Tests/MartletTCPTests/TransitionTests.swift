@@ -28,7 +28,9 @@ struct TransitionTests {
 
   @Test("Records stay as small as they are meant to be")
   func layout() {
-    print("TCB \(MemoryLayout<TCB>.size) ColdBlock \(MemoryLayout<ColdBlock>.size) EmbryonicTCB \(MemoryLayout<EmbryonicTCB>.size) TimeWaitTCB \(MemoryLayout<TimeWaitTCB>.size) Segment \(MemoryLayout<MartletTCP.Segment>.size) SegmentPlan \(MemoryLayout<SegmentPlan>.size)")
+    print(
+      "TCB \(MemoryLayout<TCB>.size) ColdBlock \(MemoryLayout<ColdBlock>.size) EmbryonicTCB \(MemoryLayout<EmbryonicTCB>.size) TimeWaitTCB \(MemoryLayout<TimeWaitTCB>.size) Segment \(MemoryLayout<MartletTCP.Segment>.size) SegmentPlan \(MemoryLayout<SegmentPlan>.size)"
+    )
     #expect(MemoryLayout<TCB>.stride <= 128)
     #expect(MemoryLayout<EmbryonicTCB>.stride <= 28)
     #expect(MemoryLayout<TimeWaitTCB>.stride <= 28)

@@ -15,7 +15,9 @@ struct Endpoint: ~Copyable {
     self.around = around
   }
 
-  static func surroundings(_ configuration: TCPConfiguration = TCPConfiguration(), budget: Int = .max) -> Surroundings {
+  static func surroundings(_ configuration: TCPConfiguration = TCPConfiguration(), budget: Int = .max)
+    -> Surroundings
+  {
     Surroundings(
       configuration: configuration, pool: ChunkPool(), budget: MemoryBudget(limit: budget),
       recorder: FlightRecorder(capacity: 1_024))
@@ -85,7 +87,8 @@ struct EndpointPair: ~Copyable {
 
   /// Opens the connection: three segments.
   init(
-    clientOptions: ConnectionOptions = ConnectionOptions(), serverOptions: ConnectionOptions = ConnectionOptions(),
+    clientOptions: ConnectionOptions = ConnectionOptions(),
+    serverOptions: ConnectionOptions = ConnectionOptions(),
     configuration: TCPConfiguration = TCPConfiguration()
   ) {
     now = Instant(nanoseconds: 1_000_000_000)
@@ -102,7 +105,8 @@ struct EndpointPair: ~Copyable {
     client.arrives(synAck, [], now)
     client.pull(now)
     let third = client.sent.removeFirst().plan
-    let seg = Segment(seq: third.seq, ack: third.ack, flags: third.flags, wnd: third.window, options: third.options)
+    let seg = Segment(
+      seq: third.seq, ack: third.ack, flags: third.flags, wnd: third.window, options: third.options)
     now = now.advanced(by: delay)
     let verdict = embryo.segmentArrives(
       seg, timestampOffset: 77, receiveBuffer: configuration.receiveBuffer, &around, now: now)
