@@ -1,0 +1,61 @@
+package import MartletTCP
+
+/// A ladder as rows, before anything is drawn: what happened, in an order that
+/// both ends agree with, and the states to show beside it.
+package struct Chart: Sendable {
+  package enum Kind: Equatable, Sendable {
+    /// A segment from end to end.
+    case whole
+    /// A segment leaves; something else happens before it arrives.
+    case departure
+    case arrival
+    case lost
+    /// A change of state without a segment.
+    case transition
+    /// Rows `0 ..< count` of a run, left out.
+    case folded(segments: UInt64, octets: UInt64, acknowledgments: UInt64)
+  }
+
+  package struct Row: Equatable, Sendable {
+    package var kind: Kind
+    /// The observation that it draws; for other rows the last one before them.
+    package var index: Int
+    package var time: Instant
+    /// States to print, where they changed.
+    package var left: TCPState?
+    package var right: TCPState?
+    package var phase: Phrase?
+  }
+
+  /// In order of departure.
+  package var observations: [Observation]
+  package var relative: [RelativeSegment]
+  package var inferred: InferredStates
+  package var known: KnownStates
+  package var rows: [Row] = []
+  package var origin: Instant
+
+  package init(_ observations: [Observation], _ transitions: [KnownTransition]) {
+    let sorted = observations.inOrderOfDeparture
+    let events = EventOrder.events(of: sorted)
+    var numbers = RelativeNumbers()
+    relative = sorted.map { numbers.next($0) }
+    inferred = InferredStates(sorted: sorted, events: events)
+    known = KnownStates(sorted, events, transitions, inferred)
+    origin = sorted.first?.time ?? transitions.first?.time ?? .origin
+    self.observations = sorted
+    rows = RowBuilder(self, events).build()
+    assignPhases()
+  }
+
+  /// The state of `side` after `event`: as it reported, else as inferred; nil when unknown.
+  package func state(of side: Side, after event: LocalEvent) -> TCPState? {
+    if known.isKnown(side) { return known.state(after: event) }
+    return event.kind == .departure ? inferred.senders[event.index] : inferred.receivers[event.index]
+  }
+
+  package func initialState(of side: Side) -> TCPState? {
+    if known.isKnown(side) { return side == .left ? known.initialLeft : known.initialRight }
+    return side == .left ? inferred.initialLeft : inferred.initialRight
+  }
+}

@@ -1,0 +1,168 @@
+public import MartletTCP
+
+/// What a rule of the flight recorder is called, where it is written, and why it holds.
+public struct RuleText: Equatable, Sendable {
+  /// The rule's name in traces: its enum case.
+  public var name: String
+  /// `RFC 9293`.
+  public var document: String
+  /// The section or step, without the sign: `3.10.7.4`; empty when there is none.
+  public var section: String
+  public var english: String
+  public var chinese: String
+
+  /// One sentence: why an endpoint does this.
+  public func reason(_ language: Language) -> String {
+    switch language {
+    case .english: english
+    case .simplifiedChinese: chinese
+    }
+  }
+
+  /// `RFC 9293 §3.10.7.4`.
+  public var citation: String { section.isEmpty ? document : document + " §" + section }
+
+  private init(_ name: String, _ document: String, _ section: String, _ english: String, _ chinese: String) {
+    self.name = name
+    self.document = document
+    self.section = section
+    self.english = english
+    self.chinese = chinese
+  }
+
+  /// One row for each rule. The switch has no default: a new rule does not compile without its text.
+  public init(_ rule: Rule) {
+    switch rule {
+    case .none:
+      self.init(
+        "none", "RFC 9293", "",
+        "No decision was recorded.",
+        "没有记录任何决定。")
+    case .transition:
+      self.init(
+        "transition", "RFC 9293", "3.3.2",
+        "The event moves the connection to its next state, along an edge of the state diagram.",
+        "该事件使连接沿状态图的一条边进入下一个状态。")
+    case .closedReset:
+      self.init(
+        "closedReset", "RFC 9293", "3.10.7.1",
+        "No connection exists for this segment, so its sender is told with a reset to stop.",
+        "没有与该报文段对应的连接，因此用复位告知发送方停止。")
+    case .listenSyn:
+      self.init(
+        "listenSyn", "RFC 9293", "3.10.7.2",
+        "A SYN reached a listener: it answers with its own SYN and the acknowledgment in one segment.",
+        "SYN 到达监听端：用同一个报文段回以自己的 SYN 和确认。")
+    case .outOfWindow:
+      self.init(
+        "outOfWindow", "RFC 9293", "3.10.7.4",
+        "First check: nothing of the segment lies in the receive window, so it is dropped and answered with where the window is.",
+        "第一项检查：报文段完全落在接收窗口之外，丢弃它，并回以 ACK 说明窗口所在。")
+    case .pawsReject:
+      self.init(
+        "pawsReject", "RFC 7323", "5.3",
+        "The timestamp is older than the last one accepted: the segment is a delayed duplicate.",
+        "时间戳早于最近接受的时间戳：这是迟到的旧报文段。")
+    case .resetAccepted:
+      self.init(
+        "resetAccepted", "RFC 5961", "3.2",
+        "The reset stands exactly at RCV.NXT, which only the peer can know, so the connection ends.",
+        "复位的序号恰好等于 RCV.NXT，只有对端才知道这个值，因此连接终止。")
+    case .challengeAck:
+      self.init(
+        "challengeAck", "RFC 5961", "3.2, §4.2",
+        "A RST or SYN merely inside the window may be forged: an ACK asks the peer to say it again exactly.",
+        "仅落在窗口内的 RST 或 SYN 可能是伪造的：回以质询 ACK，请对端给出精确的序号。")
+    case .challengeSuppressed:
+      self.init(
+        "challengeSuppressed", "RFC 5961", "7",
+        "Answers of this kind are limited in rate, so that nobody can make the endpoint send them at will.",
+        "此类应答受速率限制，以免被人利用来任意触发。")
+    case .ackAdvances:
+      self.init(
+        "ackAdvances", "RFC 9293", "3.10.7.4",
+        "Fifth check: the acknowledgment is acceptable, SND.UNA moves up, and what it covers leaves the send buffer.",
+        "第五项检查：确认号可接受，SND.UNA 前移，已确认的数据离开发送缓冲区。")
+    case .ackOfUnsent:
+      self.init(
+        "ackOfUnsent", "RFC 9293", "3.10.7.4",
+        "Fifth check: it acknowledges what was never sent, so it is answered with an ACK and dropped.",
+        "第五项检查：确认了从未发送过的数据，回以 ACK 并丢弃。")
+    case .duplicateAck:
+      self.init(
+        "duplicateAck", "RFC 5681", "3.2",
+        "The peer repeats itself: a segment reached it out of order, so an earlier one may be lost.",
+        "对端重复了同一个确认：有报文段乱序到达，较早的一个可能已丢失。")
+    case .fastRetransmit:
+      self.init(
+        "fastRetransmit", "RFC 5681", "3.2",
+        "Enough signs of a loss have come: the missing segment is sent again without waiting for the timer.",
+        "丢失的迹象已经足够：不等定时器超时，立即重传缺失的报文段。")
+    case .partialAck:
+      self.init(
+        "partialAck", "RFC 6582", "3.2",
+        "The acknowledgment covers a part of what was outstanding when recovery began: the next hole is lost too.",
+        "该确认只覆盖恢复开始时在途数据的一部分：下一个空洞也已丢失。")
+    case .recoveryEnds:
+      self.init(
+        "recoveryEnds", "RFC 6582", "3.2",
+        "Everything outstanding when recovery began is acknowledged, so normal sending resumes.",
+        "恢复开始时的在途数据已全部确认，恢复正常发送。")
+    case .retransmissionTimeout:
+      self.init(
+        "retransmissionTimeout", "RFC 6298", "5",
+        "No acknowledgment came within the RTO: the earliest segment is sent again and the timer doubles.",
+        "在 RTO 内没有收到确认：重传最早的报文段，并将定时器加倍。")
+    case .windowProbe:
+      self.init(
+        "windowProbe", "RFC 9293", "3.8.6.1",
+        "The peer offers no window: a probe asks whether it has opened, since the segment that said so may be lost.",
+        "对端通告零窗口：发送探测以询问窗口是否已打开，因为通知它的报文段可能已丢失。")
+    case .keepAliveProbe:
+      self.init(
+        "keepAliveProbe", "RFC 9293", "3.8.4",
+        "Nothing was heard for long: a segment below SND.NXT asks whether the peer is still there.",
+        "长时间没有收到任何报文段：用 SND.NXT 以下的序号询问对端是否还在。")
+    case .textInOrder:
+      self.init(
+        "textInOrder", "RFC 9293", "3.10.7.4",
+        "Seventh step: the text begins at RCV.NXT, so it goes to the reader and RCV.NXT moves up.",
+        "第七步：数据从 RCV.NXT 开始，交给应用程序，RCV.NXT 前移。")
+    case .textOutOfOrder:
+      self.init(
+        "textOutOfOrder", "RFC 9293", "3.10.7.4",
+        "Seventh step: text before it is missing, so it is kept until the hole is filled and a duplicate ACK tells the sender.",
+        "第七步：前面的数据尚缺，先保存到空洞被填满，并用重复 ACK 告知发送方。")
+    case .textRefused:
+      self.init(
+        "textRefused", "RFC 9293", "3.8.6",
+        "There is no room for the text: it is dropped and not acknowledged, so the sender will send it again.",
+        "没有空间存放数据：丢弃且不确认，发送方会再次发送。")
+    case .finArrives:
+      self.init(
+        "finArrives", "RFC 9293", "3.10.7.4",
+        "Eighth check: the peer has sent everything; its FIN takes one sequence number and is acknowledged at once.",
+        "第八项检查：对端已发送完毕；其 FIN 占用一个序号，并立即得到确认。")
+    case .givesUp:
+      self.init(
+        "givesUp", "RFC 9293", "3.8.3",
+        "The tries, or the time that the user allowed, are used up: the connection is ended and the user told.",
+        "重试次数或用户允许的时间已用尽：终止连接并通知用户。")
+    case .timestampUpdated:
+      self.init(
+        "timestampUpdated", "RFC 7323", "4.3",
+        "The segment covers the last acknowledgment sent, so its timestamp is the one to echo.",
+        "该报文段覆盖了上次发送的确认号，因此回显它的时间戳。")
+    case .roundTripSample:
+      self.init(
+        "roundTripSample", "RFC 6298", "2",
+        "A round trip was measured: SRTT, RTTVAR and with them the RTO are brought up to date.",
+        "测得一次往返时间：更新 SRTT、RTTVAR 以及 RTO。")
+    case .timeWaitRestarts:
+      self.init(
+        "timeWaitRestarts", "RFC 9293", "3.10.7.4",
+        "The peer sent its FIN again, so the last ACK was lost: it is repeated and 2 MSL begin anew.",
+        "对端重传了 FIN，说明最后的 ACK 丢失：再次发送 ACK，并重新开始 2 MSL 计时。")
+    }
+  }
+}
