@@ -1,0 +1,116 @@
+public import MartletTCP
+import MartletWire
+
+/// Why no connection attempt was made: nothing was sent.
+public enum ConnectError: Error, Equatable, Sendable {
+  /// No interface leads there.
+  case noRoute
+  /// A connection has one peer (RFC 9293 MUST-46).
+  case broadcastOrMulticast
+  /// The address is one of this stack's own; that road does not exist yet.
+  case unreachable
+  /// The local address is none of ours, or of the other family.
+  case addressNotOurs
+  /// Port 0 cannot be connected to.
+  case invalidPort
+  /// The same two endpoints have a connection, or TIME-WAIT.
+  case portInUse
+  /// Every ephemeral port has a connection to this peer.
+  case noPort
+  /// The memory budget or the limit of connections refused.
+  case budget
+}
+
+extension NetworkStack {
+  /// Active OPEN (RFC 9293 §3.10.1): starts a connection. Its SYN waits in `nextPacket`; an event tells
+  /// `.connected` or `.ended`.
+  ///
+  /// - Parameters:
+  ///   - remote: where to. A link-local address needs `local` to name the interface's own.
+  ///   - local: an address of ours (MUST-43), else the route decides (MUST-44); a port, else a random one.
+  ///   - options: nil: the configuration's.
+  public mutating func connect(
+    to remote: Endpoint, from local: LocalEndpoint? = nil, _ options: ConnectionOptions? = nil, now: Instant
+  ) throws(ConnectError) -> ConnectionID {
+    tell(now)
+    guard remote.port != 0 else { throw .invalidPort }
+    let options = options ?? configuration.tcp.connection
+    var (flow, path) = try flow(to: remote, from: local?.address)
+    flow.localPort = try port(for: flow, wanted: local?.port ?? 0)
+    let tcb = TCB(
+      connecting: secrets.initialSequence(flow, now: clock), timestampOffset: secrets.timestampOffset(flow),
+      mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4),
+      defaultPeerMSS: flow.defaultMSS, options: options, around, now: clock)
+    guard let i = addConnection(tcb, flow, on: path.interface, options) else { throw .budget }
+    guard insert(i, flow), let handle = connections.handle(at: i) else {
+      freeConnection(i)
+      throw .budget
+    }
+    connections[i].marks.formUnion([.onWire, .owned])
+    around.counters.activeOpens &+= 1
+    becomeSender(i)
+    rearmTimer(of: i)
+    return ConnectionID(handle: handle)
+  }
+
+  /// Everything of the new flow but its local port.
+  private func flow(
+    to remote: Endpoint, from local: IPAddress?
+  ) throws(ConnectError) -> (Flow, Path) {
+    guard remote.address.isUnicastDestination else { throw .broadcastOrMulticast }
+    if case .v4(let address) = remote.address, isSubnetBroadcast(address) { throw .broadcastOrMulticast }
+    if isOurs(remote.address) || remote.address.isLoopback { throw .unreachable }
+    var zone: UInt16 = 0
+    if let local {
+      guard let place = addresses.firstIndex(where: { $0.prefix.address == local }),
+        local.isFamily(of: remote.address)
+      else { throw .addressNotOurs }
+      if remote.address.isLinkLocal, !remote.address.isIPv4 {
+        zone = addresses[place].interface.rawValue &+ 1
+      }
+    }
+    guard let path = path(to: remote.address, zone: zone),
+      let source = local ?? sourceAddress(for: remote.address, on: path.interface)
+    else { throw .noRoute }
+    let flow = Flow(
+      local: source, remote: remote.address, localPort: 0, remotePort: remote.port, zone: zone)
+    return (flow, path)
+  }
+
+  /// The port that the caller wants, or a random one (RFC 6056 §3.3.2) that gives a flow of its own.
+  private mutating func port(for flow: Flow, wanted: UInt16) throws(ConnectError) -> UInt16 {
+    var candidate = flow
+    if wanted != 0 {
+      candidate.localPort = wanted
+      if find(candidate) != nil { throw .portInUse }
+      return wanted
+    }
+    let first = configuration.firstEphemeralPort
+    let last = configuration.lastEphemeralPort
+    guard first <= last else { throw .noPort }
+    // A few random draws; when the range is nearly full, a walk from the last of them finds what is left.
+    for _ in 0..<8 {
+      candidate.localPort = secrets.drawPort(for: flow, first: first, last: last)
+      if isFree(candidate) { return candidate.localPort }
+    }
+    let start = candidate.localPort
+    repeat {
+      candidate.localPort = candidate.localPort == last ? first : candidate.localPort &+ 1
+      if isFree(candidate) { return candidate.localPort }
+    } while candidate.localPort != start
+    throw .noPort
+  }
+
+  private func isFree(_ flow: Flow) -> Bool {
+    find(flow) == nil && listener(at: flow.localEndpoint) == nil
+  }
+
+  private mutating func insert(_ i: UInt32, _ flow: Flow) -> Bool {
+    let value = FlowEntry(.connection, i).rawValue
+    if let key = IPv4FlowKey(flow) {
+      return flows4.table.insert(key.hash(secrets.flowTable), value, &around.budget)
+    }
+    guard let key = IPv6FlowKey(flow) else { return false }
+    return flows6.table.insert(key.hash(secrets.flowTable), value, &around.budget)
+  }
+}

@@ -1,0 +1,144 @@
+public import MartletTCP
+import MartletWire
+
+/// A UDP socket.
+struct DatagramSocket: BitwiseCopyable {
+  var local: LocalEndpoint
+  var peer: Endpoint?
+  var queue = DatagramQueue()
+  var drops: UInt64 = 0
+  /// From ICMP; only a connected socket hears of it (RFC 1122 §4.1.3.3).
+  var error: SoftError = .none
+  var nextEvent = IndexList.none
+  var news: Readiness = []
+  var hasEvent = false
+  var isClosed = false
+}
+
+/// Why a datagram was not sent or received.
+public enum DatagramError: Error, Equatable, Sendable {
+  /// Nothing is there, or the queue is full.
+  case wouldBlock
+  case stale
+  /// No destination was given, or one that differs from the connected one.
+  case noDestination
+  /// Larger than the path's MTU less the headers: this stack does not fragment.
+  case tooLarge
+  case noRoute
+  /// An ICMP error about an earlier datagram.
+  case network(SoftError)
+}
+
+extension NetworkStack {
+  /// Binds a UDP socket to an address or any, and a port or an ephemeral one. A connected one talks to one
+  /// peer only.
+  public mutating func openDatagram(
+    on local: LocalEndpoint = LocalEndpoint(), connectedTo peer: Endpoint? = nil
+  ) throws(ListenError) -> UDPSocketID {
+    if let address = local.address, !isOurs(address) { throw .addressNotOurs }
+    guard sockets.live < Int(configuration.datagramSocketLimit) else { throw .tooMany }
+    var local = local
+    if let peer, local.address == nil {
+      guard let path = path(to: peer.address), let source = sourceAddress(for: peer.address, on: path.interface)
+      else { throw .noRoute }
+      local.address = source
+    }
+    if local.port == 0 {
+      let first = randomPort()
+      guard let port = socketPorts.freePort(from: first, configuration) else { throw .noPort }
+      local.port = port
+    } else if socketPorts.best(
+      local.port, { sockets[$0].local.address == local.address && sockets[$0].peer == peer ? 1 : 0 }) != nil
+    {
+      throw .portInUse
+    }
+    guard let handle = sockets.allocate(DatagramSocket(local: local, peer: peer), &around.budget)
+    else { throw .budget }
+    socketPorts.insert(local.port, handle.index)
+    return UDPSocketID(handle: handle)
+  }
+
+  /// The socket's own endpoint.
+  public func localEndpoint(_ id: UDPSocketID) throws(HandleError) -> LocalEndpoint {
+    guard let s = index(of: id) else { throw .stale }
+    return sockets[s].local
+  }
+
+  /// Queues a datagram; it leaves when it is pulled.
+  ///
+  /// - Parameter destination: nil only for a connected socket.
+  public mutating func send(
+    _ id: UDPSocketID, _ bytes: RawSpan, to destination: Endpoint? = nil, now: Instant
+  ) throws(DatagramError) {
+    tell(now)
+    guard let s = index(of: id) else { throw .stale }
+    try throwError(of: s)
+    guard let remote = sockets[s].peer ?? destination, remote.port != 0, remote == destination ?? remote
+    else { throw .noDestination }
+    guard let path = path(to: remote.address, zone: 0),
+      let source = sockets[s].local.address ?? sourceAddress(for: remote.address, on: path.interface),
+      source.isFamily(of: remote.address)
+    else { throw .noRoute }
+    let size = UDPHeader.encodedCount &+ bytes.byteCount
+    guard size &+ (source.isIPv4 ? 20 : 40) <= Int(path.mtu) else { throw .tooLarge }
+    let header = UDPHeader(
+      sourcePort: sockets[s].local.port, destinationPort: remote.port,
+      totalCount: UInt16(truncatingIfNeeded: size))
+    var front = ScratchBytes<8>()
+    front.fill { header.write(into: &$0, at: 0) }
+    let record = DatagramHeader(
+      count: UInt16(truncatingIfNeeded: size), proto: .udp, hopLimit: 0, dscp: 0, local: source,
+      remote: remote.address)
+    guard
+      interfaces[path.interface.index].datagrams.append(
+        record, front.bytes, bytes, limit: configuration.datagramQueueLimit, &around.pool, &around.budget)
+    else { throw .wouldBlock }
+  }
+
+  /// Copies the next datagram out. What does not fit `out` is lost.
+  public mutating func receive(
+    _ id: UDPSocketID, into out: inout MutableRawSpan, now: Instant
+  ) throws(DatagramError) -> (count: Int, from: Endpoint) {
+    tell(now)
+    guard let s = index(of: id) else { throw .stale }
+    try throwError(of: s)
+    guard let header = sockets[s].queue.first(around.pool) else { throw .wouldBlock }
+    let count = min(header.count, UInt16(clamping: out.byteCount))
+    _ = sockets[s].queue.emitFirst(count, into: &out, at: 0, around.pool)
+    sockets[s].queue.removeFirst(header, &around.pool, &around.budget)
+    return (Int(count), Endpoint(address: header.remote, port: header.port))
+  }
+
+  private mutating func throwError(of s: UInt32) throws(DatagramError) {
+    let error = sockets[s].error
+    guard error != .none else { return }
+    sockets[s].error = .none
+    throw .network(error)
+  }
+
+  /// Whether `receive` would give something.
+  public func readiness(_ id: UDPSocketID) throws(HandleError) -> Readiness {
+    guard let s = index(of: id) else { throw .stale }
+    var level: Readiness = .writable
+    if !sockets[s].queue.isEmpty { level.insert(.readable) }
+    if sockets[s].error != .none { level.formUnion([.error, .readable]) }
+    return level
+  }
+
+  /// Frees the socket, its port and what waits in it.
+  public mutating func close(_ id: UDPSocketID) throws(HandleError) {
+    guard let s = index(of: id) else { throw .stale }
+    socketPorts.remove(sockets[s].local.port, s)
+    sockets[s].queue.removeAll(&around.pool, &around.budget)
+    if sockets[s].hasEvent {
+      sockets[s].isClosed = true
+    } else {
+      sockets.free(s, &around.budget)
+    }
+  }
+
+  private func index(of id: UDPSocketID) -> UInt32? {
+    guard sockets.contains(id.handle), !sockets[id.handle.index].isClosed else { return nil }
+    return id.handle.index
+  }
+}

@@ -1,0 +1,111 @@
+public import MartletTCP
+import MartletWire
+
+/// STATUS (RFC 9293 §3.10.6) with what only the stack knows: "local socket, remote socket, local
+/// connection name" and the options of its packets.
+public struct ConnectionReport: BitwiseCopyable, Sendable {
+  public var local: Endpoint
+  public var remote: Endpoint
+  public var interface: InterfaceID
+  /// "security/compartment" and precedence are gone (RFC 9293 §3.9.2.3); this is what came of the latter.
+  public var dscp: UInt8
+  public var hopLimit: UInt8
+  public var linger: Linger
+  /// It waits to be accepted.
+  public var isInBacklog: Bool
+  /// Its `state` is TIME-WAIT as long as the record lingers, and CLOSED after that.
+  public var tcp: ConnectionStatus
+}
+
+/// A line of the table that `ss` and `netstat` print.
+public struct FlowReport: BitwiseCopyable, Sendable {
+  public var local: Endpoint
+  public var remote: Endpoint
+  public var state: TCPState
+  /// Octets that wait to be read, and that were not acknowledged or sent.
+  public var receiveQueue: UInt32
+  public var sendQueue: UInt32
+  /// The application's handle, if it has one.
+  public var connection: ConnectionID?
+  /// Retransmissions without an answer.
+  public var tries: UInt8
+  /// Milliseconds until the record's own timer: SYN-ACK, 2·MSL; 0: none or elsewhere.
+  public var timerIn: UInt32
+}
+
+extension NetworkStack {
+  /// Everything about a connection.
+  public func status(_ id: ConnectionID, now: Instant) throws(HandleError) -> ConnectionReport {
+    guard let i = index(of: id) else { throw .stale }
+    let connection = connections[i]
+    let flow = flow(of: i)
+    var tcp = connection.tcb.status(cold: coldBlock(of: i), around, now: max(now, clock))
+    tcp.state = shownState(of: i)
+    return ConnectionReport(
+      local: flow.localEndpoint, remote: flow.remoteEndpoint,
+      interface: InterfaceID(rawValue: connection.interface), dscp: connection.dscp,
+      hopLimit: connection.hopLimit == 0 ? configuration.hopLimit : connection.hopLimit,
+      linger: Linger(deciseconds: connection.linger), isInBacklog: connection.marks.contains(.inBacklog),
+      tcp: tcp)
+  }
+
+  /// TIME-WAIT ends when its record goes, whatever the handle's TCB says.
+  private func shownState(of i: UInt32) -> TCPState {
+    let state = connections[i].tcb.state
+    guard state == .timeWait else { return state }
+    return find(flow(of: i))?.entry.phase == .lingering ? .timeWait : .closed
+  }
+
+  /// Calls `body` with every record of every phase but LISTEN: connections, those that ended and whose handle
+  /// is still held, half-open ones (SYN-RECEIVED) and TIME-WAIT.
+  public func forEachFlow(now: Instant, _ body: (FlowReport) -> Void) {
+    let now = max(now, clock)
+    connections.forEachLive { i in
+      if let report = connectionLine(i) { body(report) }
+    }
+    let tick = Tick(now)
+    flows4.embryos.forEachLive { body(Self.line(flows4.embryos[$0], tick)) }
+    flows6.embryos.forEachLive { body(Self.line(flows6.embryos[$0], tick)) }
+    flows4.lingering.forEachLive { body(Self.line(flows4.lingering[$0], tick)) }
+    flows6.lingering.forEachLive { body(Self.line(flows6.lingering[$0], tick)) }
+  }
+
+  /// Calls `body` with every listener.
+  public func forEachListener(_ body: (ListenerID, ListenerStatus) -> Void) {
+    listeners.forEachLive { l in
+      if !listeners[l].isClosed, let handle = listeners.handle(at: l) {
+        body(ListenerID(handle: handle), listenerStatus(l))
+      }
+    }
+  }
+
+  private func connectionLine(_ i: UInt32) -> FlowReport? {
+    let connection = connections[i]
+    if connection.marks.contains(.isDead) { return nil }
+    // The TIME-WAIT record has a line of its own.
+    let state = connection.tcb.state == .timeWait ? .closed : connection.tcb.state
+    let block = coldBlock(of: i)
+    let flow = flow(of: i)
+    let owned = connection.marks.contains(.owned)
+    return FlowReport(
+      local: flow.localEndpoint, remote: flow.remoteEndpoint, state: state, receiveQueue: block.receive.count,
+      sendQueue: block.send.count,
+      connection: owned ? connections.handle(at: i).map { ConnectionID(handle: $0) } : nil,
+      tries: connection.tcb.timers.tries, timerIn: 0)
+  }
+
+  private static func line<Key: FlowKey>(_ embryo: Embryo<Key>, _ now: Tick) -> FlowReport {
+    let flow = embryo.key.flow
+    return FlowReport(
+      local: flow.localEndpoint, remote: flow.remoteEndpoint, state: .synReceived, receiveQueue: 0,
+      sendQueue: 0, connection: nil, tries: embryo.tcb.tries,
+      timerIn: embryo.tcb.deadline.milliseconds(since: now))
+  }
+
+  private static func line<Key: FlowKey>(_ lingering: Lingering<Key>, _ now: Tick) -> FlowReport {
+    let flow = lingering.key.flow
+    return FlowReport(
+      local: flow.localEndpoint, remote: flow.remoteEndpoint, state: .timeWait, receiveQueue: 0,
+      sendQueue: 0, connection: nil, tries: 0, timerIn: lingering.tcb.deadline.milliseconds(since: now))
+  }
+}

@@ -1,0 +1,53 @@
+public import MartletTCP
+
+/// What a stack is told once, when it is made. Everything that a peer can make
+/// grow has its bound here.
+public struct StackConfiguration: Sendable {
+  /// What every connection starts from.
+  public var tcp = TCPConfiguration()
+
+  /// Octets the stack may hold for everything together.
+  public var memoryBudget = Int.max
+  /// Chunks taken from the budget at a time, a power of two up to 16; a small stack takes 1.
+  public var chunksPerArena = 16
+  /// Records of the flight recorder; 0: off.
+  public var recorderCapacity: UInt32 = 0
+
+  /// Connections of any state but half-open and TIME-WAIT.
+  public var connectionLimit: UInt32 = 1 << 24
+  /// Half-open connections of all listeners together; beyond it the oldest goes.
+  public var halfOpenLimit: UInt32 = 65_536
+  /// TIME-WAIT records; beyond it the oldest goes (robustness rule E9).
+  public var timeWaitLimit: UInt32 = 32_768
+  /// How long a deferred SYN waits for its answer.
+  public var attemptTimeout: TimeAmount = .seconds(20)
+
+  /// Segments without text that wait to be pulled: resets, SYN-ACKs, challenge and TIME-WAIT acknowledgments.
+  public var replyLimit: UInt32 = 1_024
+  /// Octets of UDP and ICMP that wait to be pulled, for each interface.
+  public var datagramQueueLimit: UInt32 = 256 << 10
+  /// Octets that wait in a UDP socket to be received.
+  public var datagramReceiveBuffer: UInt32 = 128 << 10
+  /// UDP sockets.
+  public var datagramSocketLimit: UInt32 = 65_536
+  /// Listeners.
+  public var listenerLimit: UInt16 = 4_096
+  /// Destinations of which something is remembered.
+  public var destinationLimit: UInt32 = 1_024
+
+  /// Resets a second in answer to segments that belong to no connection (S5.1); 0: none are sent.
+  public var resetsPerSecond: UInt32 = 1_000
+  /// ICMP errors a second (RFC 1812 §4.3.2.8; RFC 4443 §2.4 (f)).
+  public var icmpErrorsPerSecond: UInt32 = 100
+  /// Echo replies a second.
+  public var echoRepliesPerSecond: UInt32 = 1_000
+
+  /// The first of the ports an active open chooses from (RFC 6335 §6).
+  public var firstEphemeralPort: UInt16 = 49_152
+  /// The last of them.
+  public var lastEphemeralPort: UInt16 = 65_535
+  /// Time to live and hop limit of what is sent, where a connection does not say otherwise (RFC 9293 MUST-49).
+  public var hopLimit: UInt8 = 64
+
+  public init() {}
+}

@@ -1,0 +1,77 @@
+/// Why a packet went no further. Each has its counter in `StackCounters.drops`.
+public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
+  // Link and IP.
+  /// Came on an interface that does not exist.
+  case noInterface
+  /// Neither version 4 nor version 6, or no octet at all.
+  case notIP
+  /// The IP header is cut short or disagrees with the packet's size (robustness rule P1).
+  case badIPHeader
+  /// The IPv4 header checksum is wrong.
+  case badIPChecksum
+  /// IPv4 source routes are refused (RFC 7126 §4.3, §4.4).
+  case sourceRoute
+  /// A fragment: reassembly is not there yet.
+  case fragment
+  /// IPv6 extension headers that are malformed, too many, or unknown (robustness rule P7).
+  case badExtensionHeader
+  /// Nobody can have sent from this address (RFC 9293 MUST-63; robustness rule O9).
+  case martianSource
+  /// Nobody can be sent to by this address: unspecified, loopback, IPv4-mapped.
+  case martianDestination
+  /// It claims to come from us (LAND).
+  case ownSource
+  /// For somebody else, and this stack does not forward.
+  case notOurs
+  /// A multicast group that nobody here has joined.
+  case multicast
+  /// A transport protocol without a receiver here.
+  case unknownProtocol
+
+  // TCP.
+  /// The segment is shorter than its header.
+  case badTCPHeader
+  case badTCPChecksum
+  /// TCP to a broadcast or multicast address (RFC 9293 MUST-57).
+  case tcpNotUnicast
+  /// No connection and no listener; answered with a reset unless it was one.
+  case noConnection
+  /// LISTEN did not want it (RFC 9293 §3.10.7.2).
+  case listenRefused
+  /// The half-open queue of the listener, or of the stack, is full.
+  case halfOpenFull
+  /// The accept queue is full: the third segment waits for its next try.
+  case acceptQueueFull
+  /// The connection, half-open or TIME-WAIT record did not want it.
+  case unacceptable
+  /// No memory, or a cap was reached.
+  case noMemory
+
+  // UDP.
+  case badUDPHeader
+  case badUDPChecksum
+  /// No socket at the port; answered with ICMP unless it was not for one host.
+  case noSocket
+  /// The socket's queue is full.
+  case receiveQueueFull
+
+  // ICMP.
+  case badICMP
+  case badICMPChecksum
+  /// A type that a host ignores.
+  case icmpIgnored
+  /// Source quench (RFC 9293 MUST-55; RFC 6633).
+  case sourceQuench
+  /// An error about no flow of ours, or about a segment that is not in flight (robustness rule O5).
+  case icmpUnmatched
+
+  // Answers that were not given.
+  /// Beyond `resetsPerSecond`.
+  case resetLimited
+  /// Beyond `icmpErrorsPerSecond` or `echoRepliesPerSecond`.
+  case icmpLimited
+  /// Beyond `replyLimit` or `datagramQueueLimit`.
+  case outputQueueFull
+  /// No route to where an answer should go.
+  case noRoute
+}

@@ -1,0 +1,73 @@
+public import MartletTCP
+
+/// What a stack has counted since it was made.
+public struct StackCounters: BitwiseCopyable, Sendable {
+  /// By `DropReason.rawValue`.
+  private var byReason: InlineArray<40, UInt64> = InlineArray(repeating: 0)
+
+  /// Packets received, and pulled.
+  public var inPackets: UInt64 = 0
+  public var outPackets: UInt64 = 0
+  /// Octets of them, IP headers included.
+  public var inOctets: UInt64 = 0
+  public var outOctets: UInt64 = 0
+
+  // Names of Linux's `/proc/net/snmp` and `/proc/net/netstat` where it has them.
+  public var icmpInEchos: UInt64 = 0
+  public var icmpOutEchoReps: UInt64 = 0
+  public var icmpInErrors: UInt64 = 0
+  public var icmpOutDestUnreachs: UInt64 = 0
+  public var udpInDatagrams: UInt64 = 0
+  public var udpOutDatagrams: UInt64 = 0
+  public var listenOverflows: UInt64 = 0
+  public var tcpReqQFullDrop: UInt64 = 0
+  /// Half-open records that made room for another.
+  public var embryosEvicted: UInt64 = 0
+  /// Half-open records that ended without a third segment.
+  public var embryosExpired: UInt64 = 0
+  /// TIME-WAIT records that made room for another.
+  public var timeWaitsEvicted: UInt64 = 0
+  /// TIME-WAIT records that a SYN reopened (RFC 6191).
+  public var timeWaitsRecycled: UInt64 = 0
+  /// Attempts that the application did not answer in time.
+  public var attemptsExpired: UInt64 = 0
+  /// TCP's own.
+  public var tcp = TCPCounters()
+
+  init() {}
+
+  /// How many packets were dropped for this reason.
+  public func drops(_ reason: DropReason) -> UInt64 { byReason[Int(reason.rawValue)] }
+
+  /// All of them.
+  public var drops: UInt64 {
+    var sum: UInt64 = 0
+    for i in 0..<40 { sum &+= byReason[i] }
+    return sum
+  }
+
+  mutating func drop(_ reason: DropReason) { byReason[Int(reason.rawValue)] &+= 1 }
+}
+
+/// What a stack holds now.
+public struct StackUsage: Equatable, BitwiseCopyable, Sendable {
+  public var listeners = 0
+  public var halfOpen = 0
+  /// Records of connections, those that ended and wait for their handle to be closed among them.
+  public var connections = 0
+  /// Of these, the ones that hold queues.
+  public var coldBlocks = 0
+  public var timeWait = 0
+  public var datagramSockets = 0
+  /// Answers that wait to be pulled.
+  public var replies = 0
+  /// Chunks of text.
+  public var chunks = 0
+  /// Octets charged to the budget, empty spare pages among them.
+  public var budget = 0
+
+  /// No record of anything but listeners and sockets.
+  public var isQuiet: Bool {
+    halfOpen == 0 && connections == 0 && coldBlocks == 0 && timeWait == 0 && replies == 0 && chunks == 0
+  }
+}

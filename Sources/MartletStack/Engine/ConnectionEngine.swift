@@ -1,0 +1,145 @@
+import MartletTCP
+import MartletWire
+
+// One event for one connection: find its cold block, call the TCB, do what the
+// reaction asks. The TCB decides; this file only carries out.
+
+extension NetworkStack {
+  /// A segment for a connection that the flow table has.
+  mutating func connectionArrives(_ i: UInt32, _ seg: Segment, text: RawSpan) {
+    // Duplicate acknowledgments carry information by their number: what the last segment asked for
+    // at once must not merge with what this one will.
+    if connections[i].tcb.owesAckAtOnce { queueOwedAcknowledgment(i) }
+    guard let j = coldIndex(of: i, needed: seg.textCount > 0 || seg.flags.contains(.fin)) else {
+      counts.drop(.noMemory)
+      return
+    }
+    around.recorder.flow = i
+    let reaction = connections[i].tcb.segmentArrives(seg, text: text, cold: &cold[j], &around, now: clock)
+    settleCold(i, j)
+    if reaction.contains(.dropped) { counts.drop(.unacceptable) }
+    if reaction.contains(.answerReset), let plan = TCB.resetAnswering(seg) { queueReply(plan, of: i) }
+    apply(reaction, to: i)
+  }
+
+  /// Carries out everything but `.answerReset`. The connection may be gone afterwards.
+  mutating func apply(_ reaction: Reaction, to i: UInt32) {
+    if reaction.contains(.sendReset) { queueReply(connections[i].tcb.abortingReset(), of: i) }
+    announce(reaction, of: i)
+    if reaction.contains(.closed) {
+      endConnection(i)
+      return
+    }
+    if reaction.contains(.enterTimeWait) {
+      lingerConnection(i)
+      return
+    }
+    if reaction.contains(.output) { becomeSender(i) }
+    if reaction.contains(.rearmTimer) { rearmTimer(of: i) }
+  }
+
+  /// Puts the wheel right after the connection's deadlines have changed.
+  mutating func rearmTimer(of i: UInt32) {
+    guard connections[i].marks.contains(.onWire), let deadline = connections[i].tcb.nextDeadline(near: clock) else {
+      wheel.cancel(i)
+      return
+    }
+    wheel.arm(i, at: deadline.milliseconds(near: clock))
+  }
+
+  /// The connection's timer has come up. The wheel may be early: then nothing is due yet.
+  mutating func timerFires(_ i: UInt32) {
+    guard connections.isLive(i), connections[i].marks.contains(.onWire),
+      let j = coldIndex(of: i, needed: false)
+    else { return }
+    around.recorder.flow = i
+    let reaction = connections[i].tcb.timerFires(cold: &cold[j], &around, now: clock)
+    settleCold(i, j)
+    apply(reaction.union(.rearmTimer), to: i)
+  }
+
+  // MARK: Cold blocks
+
+  /// Where the connection's cold block is: its own, one made for it if `needed`, else the one that
+  /// is always idle. Nil: the budget refused.
+  mutating func coldIndex(of i: UInt32, needed: Bool) -> UInt32? {
+    let own = connections[i].cold
+    if own != IndexList.none { return own }
+    if !needed { return scratch == IndexList.none ? nil : scratch }
+    guard let made = cold.allocate(ColdBlock(), &around.budget) else { return nil }
+    connections[i].cold = made.index
+    return made.index
+  }
+
+  /// After a call: an idle block goes, one that is no longer idle stays.
+  mutating func settleCold(_ i: UInt32, _ j: UInt32) {
+    let isIdle = cold[j].isIdle
+    if j != scratch {
+      guard isIdle else { return }
+      cold.free(j, &around.budget)
+      connections[i].cold = IndexList.none
+      return
+    }
+    if !isIdle {
+      var block = cold[j]
+      if let made = cold.allocate(block, &around.budget) {
+        connections[i].cold = made.index
+      } else {
+        counts.drop(.noMemory)
+        block.release(&around)
+      }
+    }
+    cold[j] = ColdBlock()
+  }
+
+  // MARK: Senders
+
+  /// Lists the connection among those that `nextPacket` asks.
+  mutating func becomeSender(_ i: UInt32) {
+    if connections[i].marks.contains(.isSender) { return }
+    connections[i].marks.insert(.isSender)
+    connections[i].nextSender = IndexList.none
+    let interface = Int(connections[i].interface)
+    let last = interfaces[interface].senders.last
+    if last == IndexList.none {
+      interfaces[interface].senders.first = i
+    } else {
+      connections[last].nextSender = i
+    }
+    interfaces[interface].senders.last = i
+  }
+
+  func firstSender(on interface: Int) -> UInt32? {
+    let first = interfaces[interface].senders.first
+    return first == IndexList.none ? nil : first
+  }
+
+  /// Takes the first sender, `i`, off the list. If it is dead its slot goes.
+  mutating func dropFirstSender(_ i: UInt32, on interface: Int) {
+    let next = connections[i].nextSender
+    interfaces[interface].senders.first = next
+    if next == IndexList.none { interfaces[interface].senders.last = IndexList.none }
+    connections[i].nextSender = IndexList.none
+    connections[i].marks.remove(.isSender)
+    freeIfDead(i)
+  }
+
+  // MARK: Answers
+
+  /// Turns an acknowledgment that must not wait for the next pull into a reply of its own.
+  mutating func queueOwedAcknowledgment(_ i: UInt32) {
+    guard let j = coldIndex(of: i, needed: false) else { return }
+    let plan = connections[i].tcb.acknowledgment(cold: &cold[j], &around, now: clock)
+    settleCold(i, j)
+    queueReply(plan, of: i)
+  }
+}
+
+extension ColdBlock {
+  /// Gives back everything that is queued.
+  mutating func release(_ around: inout Surroundings) {
+    send.removeAll(&around.pool, &around.budget)
+    receive.removeAll(&around.pool, &around.budget)
+    outOfOrder.removeAll(&around.pool, &around.budget)
+  }
+}

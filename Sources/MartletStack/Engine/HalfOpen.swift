@@ -1,0 +1,101 @@
+import MartletTCP
+import MartletWire
+
+/// A half-open record of either family, without its links.
+struct EmbryoView: BitwiseCopyable {
+  var tcb: EmbryonicTCB
+  var flow: Flow
+  var listener: UInt32
+  var marks: EmbryoMarks
+}
+
+extension NetworkStack {
+  func embryo(_ r: FlowReference) -> EmbryoView {
+    if r.isIPv4 {
+      let e = flows4.embryos[r.entry.index]
+      return EmbryoView(tcb: e.tcb, flow: e.key.flow, listener: e.listener, marks: e.marks)
+    }
+    let e = flows6.embryos[r.entry.index]
+    return EmbryoView(tcb: e.tcb, flow: e.key.flow, listener: e.listener, marks: e.marks)
+  }
+
+  /// Stores a record whose timer or marks have changed, and files it by its new deadline.
+  mutating func store(_ tcb: EmbryonicTCB, _ marks: EmbryoMarks, _ r: FlowReference) {
+    if r.isIPv4 {
+      flows4.updateEmbryo(r.entry.index, tcb, marks)
+    } else {
+      flows6.updateEmbryo(r.entry.index, tcb, marks)
+    }
+  }
+
+  /// A segment for a half-open record: the passive half of SYN-RECEIVED (RFC 9293 §3.10.7.4).
+  mutating func embryoArrives(_ r: FlowReference, _ flow: Flow, _ seg: Segment, text: RawSpan) {
+    var view = embryo(r)
+    let verdict = view.tcb.segmentArrives(
+      seg, timestampOffset: secrets.timestampOffset(flow), receiveBuffer: receiveBuffer(of: view.listener),
+      &around, now: clock)
+    switch verdict {
+    case .drop: counts.drop(.unacceptable)
+    case .resendSynAck: sendSynAck(r)
+    case .answer(let plan): queueReply(plan, flow, hopLimit: 0, dscp: 0)
+    case .remove: discardEmbryo(r)
+    case .establish: establish(r, flow, seg, text: text)
+    }
+  }
+
+  /// The window that its SYN-ACK offers.
+  private func receiveBuffer(of listener: UInt32) -> UInt32 {
+    let octets = listeners[listener].options.connection.receiveBuffer
+    return octets == 0 ? configuration.tcp.receiveBuffer : octets
+  }
+
+  /// Answers the SYN of a half-open record, for the first time or again.
+  mutating func sendSynAck(_ r: FlowReference) {
+    let view = embryo(r)
+    let options = listeners[view.listener].options.connection
+    guard let path = path(to: view.flow.remote, zone: view.flow.zone) else {
+      counts.drop(.noRoute)
+      return
+    }
+    let plan = view.tcb.synAck(
+      mss: offeredMSS(view.flow, path.interface, options),
+      timestampOffset: secrets.timestampOffset(view.flow), receiveBuffer: receiveBuffer(of: view.listener),
+      around, now: clock)
+    queueReply(plan, view.flow, hopLimit: options.hopLimit, dscp: options.dscp)
+  }
+
+  /// The deadline of a half-open record has come.
+  mutating func embryoTimerFires(_ r: FlowReference) {
+    var view = embryo(r)
+    switch view.tcb.timerFires(around, now: clock) {
+    case .resend:
+      store(view.tcb, view.marks, r)
+      sendSynAck(r)
+    case .expired:
+      if view.marks.contains(.deferred) { counts.attemptsExpired &+= 1 } else { counts.embryosExpired &+= 1 }
+      discardEmbryo(r)
+    }
+  }
+
+  // MARK: TIME-WAIT
+
+  /// A segment for a TIME-WAIT record (RFC 9293 §3.10.7.4; RFC 6191).
+  mutating func lingeringArrives(_ r: FlowReference, _ flow: Flow, _ seg: Segment) {
+    let i = r.entry.index
+    let verdict: TimeWaitVerdict
+    if r.isIPv4 {
+      let old = flows4.lingering[i].tcb.deadline
+      verdict = flows4.lingering[i].tcb.segmentArrives(seg, &around, now: clock)
+      if flows4.lingering[i].tcb.deadline != old { flows4.restartLingering(i) }
+    } else {
+      let old = flows6.lingering[i].tcb.deadline
+      verdict = flows6.lingering[i].tcb.segmentArrives(seg, &around, now: clock)
+      if flows6.lingering[i].tcb.deadline != old { flows6.restartLingering(i) }
+    }
+    switch verdict {
+    case .drop: counts.drop(.unacceptable)
+    case .acknowledge(let plan): queueReply(plan, flow, hopLimit: 0, dscp: 0)
+    case .reopen(let minimumISS): newcomerArrives(seg, flow, above: minimumISS)
+    }
+  }
+}

@@ -1,0 +1,300 @@
+import MartletTCP
+import MartletWire
+
+// The life of a connection, as the records it has:
+//
+//     LISTEN ── SYN ──▶ Embryo ── third segment ──▶ Connection ── both FINs ──▶ Lingering ──▶ none
+//   (Listener)  conceive   │        establish        ▲      │        linger         │  ▲
+//                          │                         │      │                       │  │ 2·MSL, eviction
+//                          └─ RST, time-out, evicted │      ├─ end ──▶ "ended": the handle keeps the slot
+//                             discardEmbryo          │      │          until `close` or `abort`
+//                                           connect ─┘      └─ orphan: the slot goes at once
+//
+// A TIME-WAIT that a SYN reopens keeps its record beside the embryo until `establish`.
+
+extension NetworkStack {
+  // MARK: LISTEN → half-open
+
+  /// A SYN that LISTEN wants: makes the half-open record and answers it, or, where the listener defers,
+  /// tells the application.
+  mutating func conceive(
+    _ flow: Flow, _ seg: Segment, listener l: UInt32, above minimumISS: SequenceNumber?
+  ) {
+    let limit = listeners[l].options.halfOpenLimit
+    guard listeners[l].halfOpen < limit else {
+      listeners[l].halfOpenOverflows &+= 1
+      counts.tcpReqQFullDrop &+= 1
+      counts.drop(.halfOpenFull)
+      return
+    }
+    if UInt32(flows4.embryos.live &+ flows6.embryos.live) >= configuration.halfOpenLimit {
+      evictEmbryo(sparing: flow)
+    }
+    var iss = secrets.initialSequence(flow, now: clock)
+    if let minimumISS, !iss.follows(minimumISS) { iss = minimumISS }
+    let defers = listeners[l].options.defersAccept && configuration.attemptTimeout > .zero
+    let tcb = EmbryonicTCB(
+      seg, iss: iss, defaultPeerMSS: flow.defaultMSS,
+      deferredFor: defers ? configuration.attemptTimeout : .zero, around, now: clock)
+    var marks: EmbryoMarks = defers ? .deferred : []
+    if minimumISS != nil { marks.insert(.reopens) }
+    guard let reference = addEmbryo(tcb, flow, listener: l, marks) ?? retryEmbryo(tcb, flow, listener: l, marks)
+    else {
+      counts.drop(.noMemory)
+      return
+    }
+    listeners[l].halfOpen &+= 1
+    listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
+    if !defers { sendSynAck(reference) }
+  }
+
+  private mutating func retryEmbryo(
+    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
+  ) -> FlowReference? {
+    guard evictEmbryo(sparing: flow) else { return nil }
+    return addEmbryo(tcb, flow, listener: l, marks)
+  }
+
+  private mutating func addEmbryo(
+    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
+  ) -> FlowReference? {
+    if let key = IPv4FlowKey(flow) {
+      let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
+      return flows4.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
+        .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: true) }
+    }
+    guard let key = IPv6FlowKey(flow) else { return nil }
+    let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
+    return flows6.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
+      .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: false) }
+  }
+
+  // MARK: Half-open → gone
+
+  /// Ends a half-open record without a connection.
+  mutating func discardEmbryo(_ r: FlowReference) {
+    let i = r.entry.index
+    let listener: UInt32
+    if r.isIPv4 {
+      listener = flows4.embryos[i].listener
+      flows4.removeEmbryo(i, flows4.embryos[i].key.hash(secrets.flowTable), &around.budget)
+    } else {
+      listener = flows6.embryos[i].listener
+      flows6.removeEmbryo(i, flows6.embryos[i].key.hash(secrets.flowTable), &around.budget)
+    }
+    listeners[listener].halfOpen &-= 1
+  }
+
+  /// Makes room by ending the record that has waited longest. False: there is none.
+  @discardableResult
+  mutating func evictEmbryo(sparing flow: Flow) -> Bool {
+    let first = flow.local.isIPv4
+    guard let reference = oldestEmbryo(isIPv4: first) ?? oldestEmbryo(isIPv4: !first) else { return false }
+    counts.embryosEvicted &+= 1
+    discardEmbryo(reference)
+    return true
+  }
+
+  private func oldestEmbryo(isIPv4: Bool) -> FlowReference? {
+    let oldest = isIPv4 ? flows4.oldestEmbryo : flows6.oldestEmbryo
+    return oldest.map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: isIPv4) }
+  }
+
+  // MARK: Half-open → connection
+
+  /// The third segment is right: now there is a connection, and it waits to be accepted (S3.1).
+  mutating func establish(_ r: FlowReference, _ flow: Flow, _ seg: Segment, text: RawSpan) {
+    let old = embryo(r)
+    let l = old.listener
+    // RFC 9293 says nothing of a full accept queue. As if the segment had been lost: the record stays,
+    // the SYN-ACK is sent again, and the peer answers it when there may be room.
+    guard listeners[l].backlogCount < listeners[l].options.acceptLimit else {
+      listeners[l].acceptOverflows &+= 1
+      counts.listenOverflows &+= 1
+      counts.drop(.acceptQueueFull)
+      return
+    }
+    let options = listeners[l].options.connection
+    guard let path = path(to: flow.remote, zone: flow.zone) else {
+      counts.drop(.noRoute)
+      return
+    }
+    let tcb = TCB(
+      accepting: old.tcb, seg, timestampOffset: secrets.timestampOffset(flow),
+      mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: r.isIPv4), options: options,
+      around, now: clock)
+    guard let i = addConnection(tcb, flow, on: path.interface, options) else {
+      counts.drop(.noMemory)
+      return
+    }
+    connections[i].marks.insert([.onWire, .inBacklog, .passive])
+    promote(r, to: i)
+    if old.marks.contains(.reopens) { forgetLingering(flow) }
+    listeners[l].halfOpen &-= 1
+    appendToBacklog(i, of: l)
+    rearmTimer(of: i)
+    connectionArrives(i, seg, text: text)
+  }
+
+  private mutating func promote(_ r: FlowReference, to i: UInt32) {
+    let entry = FlowEntry(.connection, i)
+    if r.isIPv4 {
+      let hash = flows4.embryos[r.entry.index].key.hash(secrets.flowTable)
+      flows4.promoteEmbryo(r.entry.index, hash, to: entry, &around.budget)
+    } else {
+      let hash = flows6.embryos[r.entry.index].key.hash(secrets.flowTable)
+      flows6.promoteEmbryo(r.entry.index, hash, to: entry, &around.budget)
+    }
+  }
+
+  /// Makes the slot of a connection, not yet in the flow table. Nil: a cap or the budget refused.
+  mutating func addConnection(
+    _ tcb: TCB, _ flow: Flow, on interface: InterfaceID, _ options: ConnectionOptions
+  ) -> UInt32? {
+    guard UInt32(truncatingIfNeeded: connections.live) < min(configuration.connectionLimit, 1 << 30)
+    else { return nil }
+    var marks: Connection.Marks = []
+    var key = IPv4FlowKey(local: 0, remote: 0, localPort: flow.localPort, remotePort: flow.remotePort)
+    if let key4 = IPv4FlowKey(flow) {
+      key = key4
+    } else {
+      guard let key6 = IPv6FlowKey(flow), let handle = keys6.allocate(key6, &around.budget)
+      else { return nil }
+      key.local = handle.index
+      marks.insert(.isV6)
+    }
+    let connection = Connection(
+      tcb: tcb, key: key, interface: interface.rawValue, linger: options.linger.deciseconds, marks: marks,
+      hopLimit: options.hopLimit, dscp: options.dscp)
+    guard let handle = connections.allocate(connection, &around.budget) else {
+      if marks.contains(.isV6) { keys6.free(key.local, &around.budget) }
+      return nil
+    }
+    guard wheel.reserve(upTo: handle.index, &around.budget) else {
+      freeConnection(handle.index)
+      return nil
+    }
+    return handle.index
+  }
+
+  // MARK: Connection → TIME-WAIT
+
+  /// Both FINs are exchanged. The wire side becomes a small record; the handle, if the application
+  /// still has one, keeps what it has not read.
+  mutating func lingerConnection(_ i: UInt32) {
+    // The acknowledgment of the peer's FIN leaves as a reply: the slot may be gone before the next pull.
+    if connections[i].tcb.pending.contains(.ack) { queueOwedAcknowledgment(i) }
+    let tcb = TimeWaitTCB(connections[i].tcb, around, now: clock)
+    let entry = FlowEntry(.connection, i)
+    if flows4.lingering.live &+ flows6.lingering.live >= Int(min(configuration.timeWaitLimit, Links.none &- 1)) {
+      evictLingering(isIPv4: connections[i].isIPv4)
+    }
+    if !addLingering(tcb, of: i, replacing: entry) {
+      evictLingering(isIPv4: connections[i].isIPv4)
+      if !addLingering(tcb, of: i, replacing: entry) { removeFromTable(i) }
+    }
+    leaveWire(i)
+    releaseUnlessHeld(i)
+  }
+
+  private mutating func addLingering(_ tcb: TimeWaitTCB, of i: UInt32, replacing entry: FlowEntry) -> Bool {
+    if connections[i].isIPv4 {
+      let key = connections[i].key
+      return flows4.addLingering(tcb, key, key.hash(secrets.flowTable), replacing: entry, &around.budget)
+    }
+    let key = keys6[connections[i].key.local]
+    return flows6.addLingering(tcb, key, key.hash(secrets.flowTable), replacing: entry, &around.budget)
+  }
+
+  // MARK: TIME-WAIT → gone
+
+  mutating func discardLingering(_ r: FlowReference) {
+    let i = r.entry.index
+    if r.isIPv4 {
+      flows4.removeLingering(i, flows4.lingering[i].key.hash(secrets.flowTable), &around.budget)
+    } else {
+      flows6.removeLingering(i, flows6.lingering[i].key.hash(secrets.flowTable), &around.budget)
+    }
+  }
+
+  private mutating func forgetLingering(_ flow: Flow) {
+    if let key = IPv4FlowKey(flow), let i = flows4.findLingering(key, key.hash(secrets.flowTable)) {
+      discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: true))
+    } else if let key = IPv6FlowKey(flow), let i = flows6.findLingering(key, key.hash(secrets.flowTable)) {
+      discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
+    } else {
+      return
+    }
+    counts.timeWaitsRecycled &+= 1
+  }
+
+  private mutating func evictLingering(isIPv4: Bool) {
+    let own = isIPv4 ? flows4.timeWait.first : flows6.timeWait.first
+    let other = isIPv4 ? flows6.timeWait.first : flows4.timeWait.first
+    if own != Links.none {
+      discardLingering(FlowReference(entry: FlowEntry(.lingering, own), isIPv4: isIPv4))
+    } else if other != Links.none {
+      discardLingering(FlowReference(entry: FlowEntry(.lingering, other), isIPv4: !isIPv4))
+    } else {
+      return
+    }
+    counts.timeWaitsEvicted &+= 1
+  }
+
+  // MARK: Connection → ended → gone
+
+  /// The state is CLOSED. The handle, if there is one, tells why until it is closed.
+  mutating func endConnection(_ i: UInt32) {
+    if connections[i].marks.contains(.onWire) {
+      removeFromTable(i)
+      leaveWire(i)
+    }
+    releaseUnlessHeld(i)
+  }
+
+  private mutating func leaveWire(_ i: UInt32) {
+    connections[i].marks.remove(.onWire)
+    wheel.cancel(i)
+  }
+
+  private mutating func removeFromTable(_ i: UInt32) {
+    let value = FlowEntry(.connection, i).rawValue
+    if connections[i].isIPv4 {
+      let hash = connections[i].key.hash(secrets.flowTable)
+      _ = flows4.table.remove(hash, value: value, &around.budget)
+    } else {
+      let hash = keys6[connections[i].key.local].hash(secrets.flowTable)
+      _ = flows6.table.remove(hash, value: value, &around.budget)
+    }
+  }
+
+  /// Frees the slot of a connection that is off the wire, unless the application has its handle or may
+  /// still accept it.
+  mutating func releaseUnlessHeld(_ i: UInt32) {
+    if connections[i].marks.isDisjoint(with: [.owned, .inBacklog, .onWire]) { releaseConnection(i) }
+  }
+
+  private mutating func releaseConnection(_ i: UInt32) {
+    let j = connections[i].cold
+    if j != IndexList.none {
+      cold[j].release(&around)
+      cold.free(j, &around.budget)
+      connections[i].cold = IndexList.none
+    }
+    connections[i].marks.insert(.isDead)
+    freeIfDead(i)
+  }
+
+  /// A slot goes when no list links through it any more.
+  mutating func freeIfDead(_ i: UInt32) {
+    guard connections[i].marks.contains(.isDead),
+      connections[i].marks.isDisjoint(with: [.isSender, .hasEvent])
+    else { return }
+    freeConnection(i)
+  }
+
+  mutating func freeConnection(_ i: UInt32) {
+    if !connections[i].isIPv4 { keys6.free(connections[i].key.local, &around.budget) }
+    connections.free(i, &around.budget)
+  }
+}

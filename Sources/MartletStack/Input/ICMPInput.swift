@@ -1,0 +1,163 @@
+import MartletTCP
+import MartletWire
+
+extension NetworkStack {
+  /// An ICMP message for us, of the IP version that it came by.
+  mutating func icmpArrives(_ bytes: RawSpan, _ arrival: Arrival) {
+    switch (arrival.source, arrival.destination) {
+    case (.v6(let source), .v6(let destination)):
+      guard let view = ICMPv6MessageView(validating: bytes) else { return counts.drop(.badICMP) }
+      guard view.isChecksumValid(source: source, destination: destination) else {
+        return counts.drop(.badICMPChecksum)
+      }
+      icmpv6Arrives(view.message, view.body, view.quoted, arrival)
+    default:
+      guard let view = ICMPv4MessageView(validating: bytes) else { return counts.drop(.badICMP) }
+      guard view.isChecksumValid else { return counts.drop(.badICMPChecksum) }
+      icmpv4Arrives(view.message, view.body, view.quoted, arrival)
+    }
+  }
+
+  private mutating func icmpv4Arrives(
+    _ message: ICMPv4Message, _ body: RawSpan, _ quoted: QuotedPacket?, _ arrival: Arrival
+  ) {
+    switch message {
+    case .echoRequest(let identifier, let sequence):
+      // RFC 1122 §3.2.2.6: an echo request to a broadcast may be discarded.
+      guard arrival.isUnicast else { return counts.drop(.icmpIgnored) }
+      let reply = ICMPv4Message.echoReply(identifier: identifier, sequence: sequence)
+      var header = ScratchBytes<8>()
+      header.fill { reply.write(into: &$0, at: 0) }
+      queueEchoReply(header, body, .icmp, arrival)
+    case .sourceQuench:
+      counts.drop(.sourceQuench)
+    case .destinationUnreachable(.fragmentationNeeded, let mtu):
+      packetTooBig(UInt32(mtu), quoted, arrival)
+    case .destinationUnreachable(let code, _):
+      icmpErrorArrives(SoftError(code), isHard: code.isHard, quoted)
+    case .timeExceeded:
+      icmpErrorArrives(.timeExceeded, isHard: false, quoted)
+    case .parameterProblem:
+      icmpErrorArrives(.parameterProblem, isHard: false, quoted)
+    case .echoReply, .redirect, .other:
+      counts.drop(.icmpIgnored)
+    }
+  }
+
+  private mutating func icmpv6Arrives(
+    _ message: ICMPv6Message, _ body: RawSpan, _ quoted: QuotedPacket?, _ arrival: Arrival
+  ) {
+    switch message {
+    case .echoRequest(let identifier, let sequence):
+      let reply = ICMPv6Message.echoReply(identifier: identifier, sequence: sequence)
+      var header = ScratchBytes<8>()
+      header.fill { reply.write(into: &$0, at: 0) }
+      queueEchoReply(header, body, .icmpv6, arrival)
+    case .packetTooBig(let mtu):
+      packetTooBig(mtu, quoted, arrival)
+    case .destinationUnreachable(let code):
+      icmpErrorArrives(SoftError(code), isHard: code == .port, quoted)
+    case .timeExceeded:
+      icmpErrorArrives(.timeExceeded, isHard: false, quoted)
+    case .parameterProblem(let code, _):
+      // RFC 5927 §4.1 lists code 1, "unrecognized next header", among the hard ones.
+      icmpErrorArrives(code == 1 ? .protocolUnreachable : .parameterProblem, isHard: code == 1, quoted)
+    case .echoReply, .other:
+      counts.drop(.icmpIgnored)
+    }
+  }
+
+  /// RFC 9293 MUST-54: an error reaches the flow that it quotes, or nobody.
+  private mutating func icmpErrorArrives(_ error: SoftError, isHard: Bool, _ quoted: QuotedPacket?) {
+    counts.icmpInErrors &+= 1
+    guard let quoted, quoted.hasTransport, let flow = flow(of: quoted) else {
+      return counts.drop(.icmpUnmatched)
+    }
+    if quoted.proto == .udp {
+      guard let s = socket(at: flow.localEndpoint, from: flow.remoteEndpoint), sockets[s].peer != nil
+      else { return counts.drop(.icmpUnmatched) }
+      sockets[s].error = error
+      raise([.error, .readable], ofSocket: s)
+      return
+    }
+    guard let seq = quoted.seq, let reference = find(flow), reference.entry.phase == .connection,
+      let j = coldIndex(of: reference.entry.index, needed: false)
+    else { return counts.drop(.icmpUnmatched) }
+    let i = reference.entry.index
+    around.recorder.flow = i
+    let old = connections[i].tcb.softError
+    let reaction = connections[i].tcb.networkError(
+      error, isHard: isHard, quoted: seq, cold: &cold[j], &around, now: clock)
+    settleCold(i, j)
+    if connections[i].tcb.softError != old { raise(.error, of: i) }
+    apply(reaction, to: i)
+  }
+
+  /// The local end of a quoted packet is its source: we sent it.
+  private func flow(of quoted: QuotedPacket) -> Flow? {
+    guard quoted.proto == .tcp || quoted.proto == .udp, isOurs(quoted.source) else { return nil }
+    return Flow(
+      local: quoted.source, remote: quoted.destination, localPort: quoted.sourcePort,
+      remotePort: quoted.destinationPort)
+  }
+
+  /// A router could not pass a packet on (RFC 1191; RFC 8201). Believed when it quotes something in flight
+  /// (robustness rules O5, O6); then the destination is remembered with the smaller size.
+  private mutating func packetTooBig(_ mtu: UInt32, _ quoted: QuotedPacket?, _ arrival: Arrival) {
+    counts.icmpInErrors &+= 1
+    guard let quoted, quoted.proto == .tcp, let seq = quoted.seq, let flow = flow(of: quoted),
+      let reference = find(flow), reference.entry.phase == .connection
+    else { return counts.drop(.icmpUnmatched) }
+    let i = reference.entry.index
+    guard connections[i].tcb.isInFlight(seq), let known = path(to: flow.remote) else {
+      return counts.drop(.icmpUnmatched)
+    }
+    // Floors: 552 octets (RFC 1191 §6.3 has no lower plateau worth keeping), 1,280 (RFC 8201 §4). Never up.
+    let floor: UInt32 = arrival.isIPv4 ? 552 : 1_280
+    let lower = UInt16(truncatingIfNeeded: min(max(mtu, floor), UInt32(UInt16.max)))
+    guard lower < known.mtu else { return counts.drop(.icmpIgnored) }
+    _ = destinations.lower(flow.remote, to: lower, now: clock, &around.budget)
+    guard let j = coldIndex(of: i, needed: false) else { return }
+    around.recorder.flow = i
+    let path = Path(interface: known.interface, mtu: lower)
+    let reaction = connections[i].tcb.pathMTUFell(
+      toMSS: path.mss(isIPv4: arrival.isIPv4), cold: &cold[j], &around, now: clock)
+    settleCold(i, j)
+    apply(reaction, to: i)
+  }
+}
+
+extension SoftError {
+  init(_ code: ICMPv4UnreachableCode) {
+    switch code {
+    case .network: self = .networkUnreachable
+    case .host: self = .hostUnreachable
+    case .proto: self = .protocolUnreachable
+    case .port: self = .portUnreachable
+    case .sourceRouteFailed: self = .sourceRouteFailed
+    case .networkProhibited, .hostProhibited, .prohibited: self = .administrativelyProhibited
+    default: self = .hostUnreachable
+    }
+  }
+
+  init(_ code: ICMPv6UnreachableCode) {
+    switch code {
+    case .noRoute, .rejectRoute: self = .networkUnreachable
+    case .prohibited, .policy: self = .administrativelyProhibited
+    case .port: self = .portUnreachable
+    default: self = .hostUnreachable
+    }
+  }
+}
+
+extension ICMPv4UnreachableCode {
+  /// RFC 9293 §3.9.2.2: codes 2 to 4 are "hard"; what that is worth the TCB decides (RFC 5927 §5).
+  var isHard: Bool { self == .proto || self == .port }
+}
+
+extension TCB {
+  /// RFC 5927 §4: SND.UNA =< SEQ < SND.MAX.
+  func isInFlight(_ seq: SequenceNumber) -> Bool {
+    seq.isWithin(from: snd.una, length: snd.max.distance(from: snd.una))
+  }
+}

@@ -1,0 +1,31 @@
+import MartletWire
+
+extension NetworkStack {
+  /// RFC 1122 §3.2.1 and §3.2.2: validate, then deliver or drop. Forwarding is not there yet.
+  mutating func ipv4Arrives(_ bytes: RawSpan, _ metadata: PacketMetadata, on interface: InterfaceID) {
+    guard let packet = IPv4HeaderView(validating: bytes) else { return counts.drop(.badIPHeader) }
+    guard packet.isChecksumValid else { return counts.drop(.badIPChecksum) }
+    if packet.hasOptions, packet.hasSourceRoute { return counts.drop(.sourceRoute) }
+    let source = packet.source
+    let destination = packet.destination
+    // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
+    guard source.isValidSource, !isSubnetBroadcast(source) else {
+      return counts.drop(.martianSource)
+    }
+    guard !destination.isThisNetwork, !destination.isLoopback else { return counts.drop(.martianDestination) }
+    let isUnicast = isOurs(destination)
+    if !isUnicast, let reason = refusal(of: destination) { return counts.drop(reason) }
+    if isOurs(source) { return counts.drop(.ownSource) }
+    if packet.isFragment { return counts.drop(.fragment) }
+    let arrival = Arrival(
+      interface: interface, source: .v4(source), destination: .v4(destination), isUnicast: isUnicast,
+      isVerified: metadata.isVerified, segmentSize: metadata.segmentSize)
+    deliver(packet.payload, packet.proto, arrival, packet: packet.bytes)
+  }
+
+  /// Nil for the broadcasts that reach us (RFC 1122 §3.2.1.3).
+  private func refusal(of destination: IPv4Address) -> DropReason? {
+    if destination.isMulticast { return .multicast }
+    return destination.isBroadcast || isSubnetBroadcast(destination) ? nil : .notOurs
+  }
+}

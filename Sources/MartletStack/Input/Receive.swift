@@ -1,0 +1,60 @@
+public import MartletTCP
+import MartletWire
+
+/// What is known of a packet once its IP header has been read.
+struct Arrival: BitwiseCopyable {
+  var interface: InterfaceID
+  var source: IPAddress
+  var destination: IPAddress
+  /// Addressed to this host alone.
+  var isUnicast: Bool
+  /// Nobody needs to look at the transport checksum.
+  var isVerified: Bool
+  /// Octets of text in each segment that was joined into this; 0: it is one.
+  var segmentSize: UInt16
+  var isIPv4: Bool { source.isIPv4 }
+}
+
+extension NetworkStack {
+  /// Takes in a packet that came on an interface: IP header first, without link header.
+  ///
+  /// Any octets are fine. What is malformed, not for us or unwanted is dropped, and
+  /// `counters.drops(_:)` says why. What it causes waits in `nextEvent` and `nextPacket`.
+  public mutating func receive(
+    _ packet: RawSpan, _ metadata: PacketMetadata = PacketMetadata(), on interface: InterfaceID, now: Instant
+  ) {
+    tell(now)
+    counts.inPackets &+= 1
+    counts.inOctets &+= UInt64(packet.byteCount)
+    guard isPresent(interface) else { return counts.drop(.noInterface) }
+    guard packet.byteCount > 0 else { return counts.drop(.notIP) }
+    switch packet.u8(0) >> 4 {
+    case 4: ipv4Arrives(packet, metadata, on: interface)
+    case 6: ipv6Arrives(packet, metadata, on: interface)
+    default: counts.drop(.notIP)
+    }
+  }
+
+  /// Time never goes back: an earlier instant counts as the latest seen.
+  mutating func tell(_ now: Instant) {
+    if clock < now { clock = now }
+  }
+
+  /// Hands a packet for us to its protocol. This is the one place where "deliver" is decided.
+  mutating func deliver(
+    _ payload: RawSpan, _ proto: IPProtocol, _ arrival: Arrival, packet: RawSpan
+  ) {
+    switch proto {
+    case .tcp: tcpArrives(payload, arrival)
+    case .udp: udpArrives(payload, arrival, packet: packet)
+    case .icmp where arrival.isIPv4: icmpArrives(payload, arrival)
+    case .icmpv6 where !arrival.isIPv4: icmpArrives(payload, arrival)
+    default: counts.drop(.unknownProtocol)
+    }
+  }
+}
+
+extension PacketMetadata {
+  /// A device that left the sum to be completed got the packet from this very host: nothing was on a wire.
+  var isVerified: Bool { checksum != .unverified }
+}

@@ -1,0 +1,82 @@
+import MartletTCP
+import MartletWire
+
+extension NetworkStack {
+  /// A TCP segment for one of our addresses: check it, and hand it to the record that its flow has.
+  mutating func tcpArrives(_ bytes: RawSpan, _ arrival: Arrival) {
+    // RFC 9293 MUST-57: silently.
+    guard arrival.isUnicast else { return counts.drop(.tcpNotUnicast) }
+    guard let view = TCPHeaderView(validating: bytes) else { return counts.drop(.badTCPHeader) }
+    if !arrival.isVerified {
+      let sum = InternetChecksum.pseudoHeader(
+        source: arrival.source, destination: arrival.destination, proto: .tcp, length: bytes.byteCount)
+      guard view.isChecksumValid(pseudoHeader: sum) else { return counts.drop(.badTCPChecksum) }
+    }
+    let header = view.header()
+    let seg = Segment(
+      seq: header.seq, ack: header.ack, flags: header.flags, wnd: header.window, up: header.urgentPointer,
+      textCount: UInt32(truncatingIfNeeded: view.textCount), segmentSize: arrival.segmentSize,
+      options: header.options)
+    let flow = Flow(
+      local: arrival.destination, remote: arrival.source, localPort: header.destinationPort,
+      remotePort: header.sourcePort, zone: zone(of: arrival))
+    guard let reference = find(flow) else {
+      newcomerArrives(seg, flow, above: nil)
+      return
+    }
+    switch reference.entry.phase {
+    case .connection: connectionArrives(reference.entry.index, seg, text: view.text)
+    case .embryonic: embryoArrives(reference, flow, seg, text: view.text)
+    case .lingering: lingeringArrives(reference, flow, seg)
+    }
+  }
+
+  private func zone(of arrival: Arrival) -> UInt16 {
+    arrival.source.isLinkLocal ? arrival.interface.rawValue &+ 1 : 0
+  }
+
+  /// The record of a flow, if it has one.
+  @inline(__always)
+  func find(_ flow: Flow) -> FlowReference? {
+    if let key = IPv4FlowKey(flow) {
+      let entry = flows4.find(key, key.hash(secrets.flowTable)) { connections[$0].key == key }
+      return entry.map { FlowReference(entry: $0, isIPv4: true) }
+    }
+    return find6(flow)
+  }
+
+  private func find6(_ flow: Flow) -> FlowReference? {
+    guard let key = IPv6FlowKey(flow) else { return nil }
+    let entry = flows6.find(key, key.hash(secrets.flowTable)) { keys6[connections[$0].key.local] == key }
+    return entry.map { FlowReference(entry: $0, isIPv4: false) }
+  }
+
+  /// LISTEN and CLOSED: a segment whose flow has no record, or, with `minimumISS`, one that reopens a
+  /// TIME-WAIT.
+  mutating func newcomerArrives(_ seg: Segment, _ flow: Flow, above minimumISS: SequenceNumber?) {
+    guard let listener = listener(at: flow.localEndpoint) else {
+      counts.drop(.noConnection)
+      // RFC 9293 §3.10.7.1: a reset, but never for a reset.
+      if let plan = segmentArrivesClosed(seg) { queueReset(plan, flow) }
+      return
+    }
+    // RFC 9293 §3.10.7.2.
+    switch segmentArrivesListen(seg) {
+    case .drop:
+      counts.drop(.listenRefused)
+    case .reset(let plan):
+      counts.drop(.listenRefused)
+      queueReset(plan, flow)
+    case .open:
+      conceive(flow, seg, listener: listener, above: minimumISS)
+    }
+  }
+
+  /// Who listens there: the exact address wins over any address.
+  func listener(at local: Endpoint) -> UInt32? {
+    listenerPorts.best(local.port) { i in
+      guard let address = listeners[i].local.address else { return 1 }
+      return address == local.address ? 2 : 0
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import MartletTCP
+import MartletWire
+
+extension NetworkStack {
+  /// A UDP datagram for one of our addresses, or a broadcast.
+  mutating func udpArrives(_ bytes: RawSpan, _ arrival: Arrival, packet: RawSpan) {
+    guard let view = UDPHeaderView(validating: bytes) else { return counts.drop(.badUDPHeader) }
+    guard arrival.isVerified || isIntact(view, arrival) else { return counts.drop(.badUDPChecksum) }
+    let remote = Endpoint(address: arrival.source, port: view.sourcePort)
+    let local = Endpoint(address: arrival.destination, port: view.destinationPort)
+    guard let s = socket(at: local, from: remote) else {
+      counts.drop(.noSocket)
+      // RFC 1122 §4.1.3.1, and §3.2.2 for whom it is never sent to.
+      if arrival.isUnicast { queuePortUnreachable(packet, arrival) }
+      return
+    }
+    let header = DatagramHeader(
+      count: UInt16(truncatingIfNeeded: view.payload.byteCount), proto: .udp, hopLimit: 0, dscp: 0,
+      port: remote.port, local: local.address, remote: remote.address)
+    guard
+      sockets[s].queue.append(
+        header, RawSpan(), view.payload, limit: configuration.datagramReceiveBuffer, &around.pool,
+        &around.budget)
+    else {
+      sockets[s].drops &+= 1
+      return counts.drop(.receiveQueueFull)
+    }
+    counts.udpInDatagrams &+= 1
+    raise(.readable, ofSocket: s)
+  }
+
+  private func isIntact(_ view: borrowing UDPHeaderView, _ arrival: Arrival) -> Bool {
+    switch (arrival.source, arrival.destination) {
+    case (.v4(let source), .v4(let destination)):
+      view.isChecksumValid(source: source, destination: destination)
+    case (.v6(let source), .v6(let destination)):
+      view.isChecksumValid(source: source, destination: destination)
+    default: false
+    }
+  }
+
+  /// The socket that fits best: connected to this peer, bound to this address, bound to any.
+  func socket(at local: Endpoint, from remote: Endpoint) -> UInt32? {
+    socketPorts.best(local.port) { i in
+      var score = 1
+      if let address = sockets[i].local.address {
+        if address != local.address { return 0 }
+        score &+= 1
+      }
+      if let peer = sockets[i].peer {
+        if peer != remote { return 0 }
+        score &+= 2
+      }
+      return score
+    }
+  }
+}

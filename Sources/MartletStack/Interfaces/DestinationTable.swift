@@ -1,0 +1,76 @@
+import MartletTCP
+import MartletWire
+
+/// What has been learned about the path to an address. It outlives the connections that
+/// learned it, and is forgotten after a while.
+struct Destination: BitwiseCopyable {
+  var address: IPAddress
+  /// Octets of the largest packet that got through; 0: the interface's MTU.
+  var pathMTU: UInt16
+  /// When `pathMTU` was lowered: RFC 1191 §6.3 and RFC 8201 §4 have it tried again after ten minutes.
+  var learned: Instant
+}
+
+/// A bounded table of destinations: sets of four by keyed hash, of which the one
+/// learned first is overwritten. It takes no memory before the first lesson.
+struct DestinationTable {
+  private static var ways: Int { 4 }
+  private var entries: [Destination?] = []
+  private let capacity: Int
+  private let key: SipKey
+  private(set) var heldBytes = 0
+
+  init(limit: UInt32, key: SipKey) {
+    var capacity = Self.ways
+    while capacity < Int(min(limit, 1 << 20)) { capacity &*= 2 }
+    self.capacity = limit == 0 ? 0 : capacity
+    self.key = key
+  }
+
+  /// What is known of `address`, unless it is older than ten minutes.
+  func find(_ address: IPAddress, now: Instant) -> Destination? {
+    if entries.isEmpty { return nil }
+    let first = set(of: address)
+    for way in 0..<Self.ways {
+      guard let entry = entries[first &+ way], entry.address == address else { continue }
+      return now.since(entry.learned) < .minutes(10) ? entry : nil
+    }
+    return nil
+  }
+
+  /// Remembers a path MTU. False: the budget refused the table.
+  mutating func lower(
+    _ address: IPAddress, to mtu: UInt16, now: Instant, _ budget: inout MemoryBudget
+  ) -> Bool {
+    guard capacity > 0 else { return false }
+    if entries.isEmpty {
+      let bytes = capacity &* MemoryLayout<Destination?>.stride
+      guard budget.take(bytes) else { return false }
+      heldBytes = bytes
+      entries = [Destination?](repeating: nil, count: capacity)
+    }
+    entries[place(of: address)] = Destination(address: address, pathMTU: mtu, learned: now)
+    return true
+  }
+
+  /// The entry to write: the address's own, a free one, or the oldest of its set.
+  private func place(of address: IPAddress) -> Int {
+    let first = set(of: address)
+    var oldest = first
+    for way in 0..<Self.ways {
+      guard let entry = entries[first &+ way] else { return first &+ way }
+      if entry.address == address { return first &+ way }
+      if let known = entries[oldest], entry.learned < known.learned { oldest = first &+ way }
+    }
+    return oldest
+  }
+
+  private func set(of address: IPAddress) -> Int {
+    let hash =
+      switch address {
+      case .v4(let a): SipHash.hash13(key, UInt64(a.bits))
+      case .v6(let a): SipHash.hash13(key, a.high, a.low)
+      }
+    return Int(truncatingIfNeeded: hash & UInt64(capacity / Self.ways &- 1)) &* Self.ways
+  }
+}

@@ -1,0 +1,93 @@
+import MartletTCP
+import MartletWire
+
+/// Which interface of a stack; the number is given out by `addInterface`.
+@frozen
+public struct InterfaceID: Equatable, Hashable, BitwiseCopyable, Sendable {
+  public let rawValue: UInt16
+
+  @inlinable
+  public init(rawValue: UInt16) {
+    self.rawValue = rawValue
+  }
+
+  @inlinable
+  var index: Int { Int(rawValue) }
+}
+
+/// What an interface starts from.
+public struct InterfaceConfiguration: Sendable {
+  /// What the device behind an interface does for the stack.
+  public struct Offload: OptionSet, BitwiseCopyable, Sendable {
+    public var rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// It completes transport checksums: packets leave with `.partial`.
+    public static var checksum: Offload { Offload(rawValue: 1) }
+    /// It cuts large TCP segments (TSO): needs `.checksum` too.
+    public static var segmentation: Offload { Offload(rawValue: 2) }
+  }
+
+  /// Octets of the largest IP packet, 576 to 65,535 (1,280 at least for IPv6 to work).
+  public var mtu: UInt16
+  /// Our addresses, each with the length of the network that it is on.
+  public var addresses: [IPPrefix]
+  public var offload: Offload
+
+  public init(mtu: UInt16 = 1_500, addresses: [IPPrefix] = [], offload: Offload = []) {
+    self.mtu = mtu
+    self.addresses = addresses
+    self.offload = offload
+  }
+}
+
+/// Why an interface could not be made or changed.
+public enum InterfaceError: Error, Equatable, Sendable {
+  /// There is no such interface, or none any more.
+  case noSuchInterface
+  /// An MTU under 68 octets (RFC 791 §3.2).
+  case mtuTooSmall
+  /// Multicast, broadcast, unspecified: nobody can have this address.
+  case invalidAddress
+  /// Some interface has this address already.
+  case addressInUse
+  /// The address is not on this interface.
+  case noSuchAddress
+  /// 65,535 interfaces.
+  case tooMany
+}
+
+/// An interface and what waits to be pulled from it.
+struct Interface {
+  var mtu: UInt16
+  var offload: InterfaceConfiguration.Offload
+  /// False once removed; its number may be given out again.
+  var isPresent = true
+  /// Segments without text, in `NetworkStack.replies`.
+  var replies = IndexList()
+  /// Connections that may have something to send, linked through their slots.
+  var senders = IndexList()
+  /// UDP and ICMP.
+  var datagrams = DatagramQueue()
+
+  /// What a segment's text and options may take: the MTU less the headers without options (RFC 9293 §3.7.1).
+  func mss(isIPv4: Bool) -> UInt16 {
+    let headers: UInt16 = isIPv4 ? 40 : 60
+    return mtu > headers ? mtu &- headers : 1
+  }
+}
+
+/// One of our addresses.
+struct InterfaceAddress: BitwiseCopyable {
+  var prefix: IPPrefix
+  var interface: InterfaceID
+}
+
+/// Both ends of a list that is linked through the records in it.
+struct IndexList: BitwiseCopyable {
+  static var none: UInt32 { .max }
+
+  var first = IndexList.none
+  var last = IndexList.none
+
+  var isEmpty: Bool { first == IndexList.none }
+}

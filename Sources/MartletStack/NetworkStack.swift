@@ -1,0 +1,130 @@
+import MartletTCP
+import MartletWire
+
+/// A TCP/IP stack as a value: packets, calls and the time go in; packets, readiness
+/// and the next deadline come out. It has no clock, no thread, no I/O and no
+/// randomness of its own, and nothing in it ever blocks.
+///
+/// Whoever drives it repeats: give it what arrived (`receive`), tell it the time
+/// (`advance`), drain `nextEvent`, call what the events allow, pull `nextPacket` from
+/// every interface until it is nil, and sleep until a packet or `nextDeadline` comes.
+/// Calling any of these once too often is harmless.
+public struct NetworkStack: ~Copyable {
+  public internal(set) var configuration: StackConfiguration
+
+  // What all connections share, and what everything is derived from.
+  var around: Surroundings
+  var secrets: Secrets
+  /// The latest time that any call has told.
+  var clock = Instant.origin
+
+  // Interfaces/
+  var interfaces: [Interface] = []
+  var addresses: [InterfaceAddress] = []
+  /// Longest prefix first.
+  var routes: [Route] = []
+  var destinations: DestinationTable
+
+  // The life cycle: LISTEN, then half-open, connection, TIME-WAIT.
+  var listeners = Slab<Listener>()
+  var listenerPorts = BindingTable()
+  var flows4 = FlowSpace<IPv4FlowKey>()
+  var flows6 = FlowSpace<IPv6FlowKey>()
+  var connections = Slab<Connection>()
+  var keys6 = Slab<IPv6FlowKey>()
+  var cold = Slab<ColdBlock>()
+  /// A cold block that is always idle: what a connection without one is given for the length of a call.
+  var scratch = IndexList.none
+  /// One timer a connection.
+  var wheel = TimerWheel()
+
+  // UDP.
+  var sockets = Slab<DatagramSocket>()
+  var socketPorts = BindingTable()
+
+  // Output/
+  var replies = Slab<Reply>()
+  var resetTokens: TokenBucket
+  var icmpErrorTokens: TokenBucket
+  var echoTokens: TokenBucket
+
+  // Events/
+  var connectionEvents = IndexList()
+  var listenerEvents = IndexList()
+  var socketEvents = IndexList()
+  var refusalsReported: UInt64 = 0
+
+  // Counters/
+  var counts = StackCounters()
+
+  /// A stack without interfaces. Its limits come from `configuration`, its secrets from `seed`.
+  public init(configuration: StackConfiguration = StackConfiguration(), seed: StackSeed) {
+    self.configuration = configuration
+    around = Surroundings(
+      configuration: configuration.tcp, pool: ChunkPool(chunksPerArena: configuration.chunksPerArena),
+      budget: MemoryBudget(limit: configuration.memoryBudget),
+      recorder: FlightRecorder(capacity: configuration.recorderCapacity))
+    secrets = Secrets(seed)
+    destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
+    resetTokens = TokenBucket(perSecond: configuration.resetsPerSecond)
+    icmpErrorTokens = TokenBucket(perSecond: configuration.icmpErrorsPerSecond)
+    echoTokens = TokenBucket(perSecond: configuration.echoRepliesPerSecond)
+    scratch = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
+  }
+
+  /// A deep copy, for snapshots: the two never share anything. It names every field.
+  public borrowing func copy() -> NetworkStack {
+    NetworkStack(
+      configuration: configuration, around: around.copy(), secrets: secrets, clock: clock,
+      interfaces: interfaces, addresses: addresses, routes: routes, destinations: destinations,
+      listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
+      flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), cold: cold.copy(),
+      scratch: scratch, wheel: wheel.copy(), sockets: sockets.copy(), socketPorts: socketPorts,
+      replies: replies.copy(), resetTokens: resetTokens, icmpErrorTokens: icmpErrorTokens,
+      echoTokens: echoTokens, connectionEvents: connectionEvents, listenerEvents: listenerEvents,
+      socketEvents: socketEvents, refusalsReported: refusalsReported, counts: counts)
+  }
+
+  /// Every field, so that a new one cannot be forgotten in `copy`.
+  private init(
+    configuration: StackConfiguration, around: consuming Surroundings, secrets: Secrets, clock: Instant,
+    interfaces: [Interface], addresses: [InterfaceAddress], routes: [Route],
+    destinations: DestinationTable, listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
+    flows4: consuming FlowSpace<IPv4FlowKey>, flows6: consuming FlowSpace<IPv6FlowKey>,
+    connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
+    cold: consuming Slab<ColdBlock>, scratch: UInt32, wheel: consuming TimerWheel,
+    sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming Slab<Reply>,
+    resetTokens: TokenBucket, icmpErrorTokens: TokenBucket, echoTokens: TokenBucket,
+    connectionEvents: IndexList, listenerEvents: IndexList, socketEvents: IndexList,
+    refusalsReported: UInt64, counts: StackCounters
+  ) {
+    self.configuration = configuration
+    self.around = around
+    self.secrets = secrets
+    self.clock = clock
+    self.interfaces = interfaces
+    self.addresses = addresses
+    self.routes = routes
+    self.destinations = destinations
+    self.listeners = listeners
+    self.listenerPorts = listenerPorts
+    self.flows4 = flows4
+    self.flows6 = flows6
+    self.connections = connections
+    self.keys6 = keys6
+    self.cold = cold
+    self.scratch = scratch
+    self.wheel = wheel
+    self.sockets = sockets
+    self.socketPorts = socketPorts
+    self.replies = replies
+    self.resetTokens = resetTokens
+    self.icmpErrorTokens = icmpErrorTokens
+    self.echoTokens = echoTokens
+    self.connectionEvents = connectionEvents
+    self.listenerEvents = listenerEvents
+    self.socketEvents = socketEvents
+    self.refusalsReported = refusalsReported
+    self.counts = counts
+  }
+}

@@ -1,0 +1,119 @@
+import MartletTCP
+import MartletWire
+
+/// What must be known of a datagram besides its octets.
+struct DatagramHeader: BitwiseCopyable {
+  /// Octets that follow.
+  var count: UInt16
+  var proto: IPProtocol
+  var hopLimit: UInt8
+  var dscp: UInt8
+  /// Port of `remote`, where the protocol has ports and the octets do not hold it.
+  var port: UInt16 = 0
+  var local: IPAddress
+  var remote: IPAddress
+}
+
+/// Datagrams in the order of their coming, headers and octets back to back in one
+/// byte queue: many small ones share a chunk, and an empty queue holds nothing.
+struct DatagramQueue: BitwiseCopyable {
+  private var bytes = ByteQueue()
+  private(set) var count: UInt32 = 0
+
+  /// Octets of an encoded `DatagramHeader`.
+  static var headerCount: Int { 40 }
+
+  var isEmpty: Bool { count == 0 }
+  var octets: UInt32 { bytes.count }
+  var chunksHeld: Int { bytes.chunksHeld }
+
+  /// Appends a datagram of two parts. False: beyond `limit` octets, or the budget refused.
+  mutating func append(
+    _ header: DatagramHeader, _ front: RawSpan, _ back: RawSpan, limit: UInt32, _ pool: inout ChunkPool,
+    _ budget: inout MemoryBudget
+  ) -> Bool {
+    let size = Self.headerCount &+ front.byteCount &+ back.byteCount
+    guard size <= Int(UInt16.max) &+ Self.headerCount,
+      UInt64(bytes.count) &+ UInt64(size) <= UInt64(limit)
+    else { return false }
+    var scratch = ScratchBytes<40>()
+    scratch.fill { header.write(into: &$0) }
+    let first = UInt32(truncatingIfNeeded: Self.headerCount)
+    let second = first &+ UInt32(truncatingIfNeeded: front.byteCount)
+    guard bytes.write(scratch.bytes, at: 0, &pool, &budget), bytes.write(front, at: first, &pool, &budget),
+      bytes.write(back, at: second, &pool, &budget)
+    else {
+      bytes.removeOutOfOrder(&pool, &budget)
+      return false
+    }
+    bytes.commit(UInt32(truncatingIfNeeded: size))
+    count &+= 1
+    return true
+  }
+
+  /// The header of the first datagram.
+  func first(_ pool: borrowing ChunkPool) -> DatagramHeader? {
+    guard count > 0 else { return nil }
+    var scratch = ScratchBytes<40>()
+    scratch.fill { raw in
+      bytes.copy(at: 0, count: UInt32(truncatingIfNeeded: Self.headerCount), into: &raw, at: 0, pool)
+    }
+    return DatagramHeader(scratch.bytes)
+  }
+
+  /// Copies `n` octets of the first datagram to `out` at `place`, and sums them.
+  func emitFirst(
+    _ n: UInt16, into out: inout MutableRawSpan, at place: Int, _ pool: borrowing ChunkPool
+  ) -> InternetChecksum {
+    bytes.emit(
+      at: UInt32(truncatingIfNeeded: Self.headerCount), count: UInt32(n), into: &out, at: place, pool)
+  }
+
+  /// Drops the first datagram.
+  mutating func removeFirst(
+    _ header: DatagramHeader, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    bytes.consume(
+      UInt32(truncatingIfNeeded: Self.headerCount) &+ UInt32(header.count), anchored: false, &pool, &budget)
+    count &-= 1
+  }
+
+  mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    bytes.removeAll(&pool, &budget)
+    count = 0
+  }
+}
+
+extension DatagramHeader {
+  func write(into out: inout MutableRawSpan) {
+    out.store16be(count, at: 0)
+    out.store16be(port, at: 2)
+    out.store8(proto.rawValue, at: 4)
+    out.store8(hopLimit, at: 5)
+    out.store8(dscp, at: 6)
+    out.store8(local.isIPv4 ? 4 : 6, at: 7)
+    local.write(into: &out, at: 8)
+    remote.write(into: &out, at: 24)
+  }
+
+  init(_ bytes: RawSpan) {
+    let isIPv4 = bytes.u8(7) == 4
+    self.init(
+      count: bytes.be16(0), proto: IPProtocol(bytes.u8(4)), hopLimit: bytes.u8(5), dscp: bytes.u8(6),
+      port: bytes.be16(2), local: IPAddress(bytes, at: 8, isIPv4: isIPv4),
+      remote: IPAddress(bytes, at: 24, isIPv4: isIPv4))
+  }
+}
+
+extension IPAddress {
+  fileprivate func write(into out: inout MutableRawSpan, at place: Int) {
+    switch self {
+    case .v4(let a): out.store(a, at: place)
+    case .v6(let a): out.store(a, at: place)
+    }
+  }
+
+  fileprivate init(_ bytes: RawSpan, at place: Int, isIPv4: Bool) {
+    self = isIPv4 ? .v4(bytes.ipv4Address(place)) : .v6(bytes.ipv6Address(place))
+  }
+}

@@ -1,0 +1,73 @@
+import MartletTCP
+import MartletWire
+
+extension NetworkStack {
+  /// RFC 1122 §3.2.2.6, RFC 4443 §4.2: the same octets back, from the address that was asked.
+  mutating func queueEchoReply(_ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival) {
+    counts.icmpInEchos &+= 1
+    guard echoTokens.take(at: clock) else { return counts.drop(.icmpLimited) }
+    if queueICMP(header, body, proto, arrival) { counts.icmpOutEchoReps &+= 1 }
+  }
+
+  /// Tells a sender that nobody has the port. Callers have made sure that the packet was for us alone.
+  mutating func queuePortUnreachable(_ packet: RawSpan, _ arrival: Arrival) {
+    guard icmpErrorTokens.take(at: clock) else { return counts.drop(.icmpLimited) }
+    var header = ScratchBytes<8>()
+    // RFC 1812 §4.3.2.3: as much as fits 576 octets; RFC 4443 §2.4 (c): as much as fits 1,280.
+    let room = arrival.isIPv4 ? 576 &- 28 : 1_280 &- 48
+    if arrival.isIPv4 {
+      header.fill { ICMPv4Message.destinationUnreachable(.port, nextHopMTU: 0).write(into: &$0, at: 0) }
+    } else {
+      header.fill { ICMPv6Message.destinationUnreachable(.port).write(into: &$0, at: 0) }
+    }
+    let quote = packet.extracting(0..<min(packet.byteCount, room))
+    if queueICMP(header, quote, arrival.isIPv4 ? .icmp : .icmpv6, arrival) { counts.icmpOutDestUnreachs &+= 1 }
+  }
+
+  /// RFC 4443 §3.1, RFC 1122 §3.2.2.1: what `answer(_:.unreachable)` sends; the SYN itself is gone, so its
+  /// headers are written anew.
+  mutating func queueHostUnreachable(_ flow: Flow, irs: SequenceNumber) {
+    guard icmpErrorTokens.take(at: clock) else { return counts.drop(.icmpLimited) }
+    var header = ScratchBytes<8>()
+    var quote = ScratchBytes<60>()
+    let tcp = TCPHeader(sourcePort: flow.remotePort, destinationPort: flow.localPort, seq: irs, flags: .syn)
+    if flow.local.isIPv4 {
+      header.fill { ICMPv4Message.destinationUnreachable(.host, nextHopMTU: 0).write(into: &$0, at: 0) }
+    } else {
+      header.fill { ICMPv6Message.destinationUnreachable(.address).write(into: &$0, at: 0) }
+    }
+    let seen = Flow(local: flow.remote, remote: flow.local, localPort: 0, remotePort: 0)
+    quote.fill { raw in
+      let place = seen.writeIP(.tcp, TCPHeader.minimumCount, 64, 0, into: &raw)
+      tcp.write(into: &raw, at: place)
+    }
+    let count = (flow.local.isIPv4 ? 20 : 40) &+ TCPHeader.minimumCount
+    let arrival = Arrival(
+      interface: InterfaceID(rawValue: 0), source: flow.remote, destination: flow.local, isUnicast: true,
+      isVerified: true, segmentSize: 0)
+    let body = quote.bytes.extracting(0..<count)
+    if queueICMP(header, body, flow.local.isIPv4 ? .icmp : .icmpv6, arrival) { counts.icmpOutDestUnreachs &+= 1 }
+  }
+
+  private mutating func queueICMP(
+    _ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival
+  ) -> Bool {
+    let zone = arrival.source.isLinkLocal && !arrival.isIPv4 ? arrival.interface.rawValue &+ 1 : 0
+    guard let path = path(to: arrival.source, zone: zone) else {
+      counts.drop(.noRoute)
+      return false
+    }
+    let record = DatagramHeader(
+      count: UInt16(truncatingIfNeeded: 8 &+ body.byteCount), proto: proto, hopLimit: 0, dscp: 0,
+      local: arrival.destination, remote: arrival.source)
+    let headers = arrival.isIPv4 ? 20 : 40
+    guard Int(record.count) &+ headers <= Int(path.mtu),
+      interfaces[path.interface.index].datagrams.append(
+        record, header.bytes, body, limit: configuration.datagramQueueLimit, &around.pool, &around.budget)
+    else {
+      counts.drop(.outputQueueFull)
+      return false
+    }
+    return true
+  }
+}

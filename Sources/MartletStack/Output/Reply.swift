@@ -1,0 +1,64 @@
+import MartletTCP
+import MartletWire
+
+/// A segment without text that waits to be pulled: resets, SYN-ACKs, challenge and
+/// TIME-WAIT acknowledgments, and acknowledgments that must not merge. All of them
+/// may be lost: what they answer comes again.
+struct Reply: BitwiseCopyable {
+  var flow: Flow
+  var plan: SegmentPlan
+  var hopLimit: UInt8
+  var dscp: UInt8
+  var next = IndexList.none
+}
+
+extension NetworkStack {
+  /// Queues a segment of a flow that has no connection.
+  mutating func queueReply(_ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8) {
+    guard let interface = route(to: flow.remote, zone: flow.zone) else { return counts.drop(.noRoute) }
+    append(Reply(flow: flow, plan: plan, hopLimit: hopLimit, dscp: dscp), on: interface.index)
+  }
+
+  /// Queues a segment of a connection: by its interface, with its options (MUST-45, MUST-48, MUST-49).
+  mutating func queueReply(_ plan: SegmentPlan, of i: UInt32) {
+    let connection = connections[i]
+    append(
+      Reply(flow: flow(of: i), plan: plan, hopLimit: connection.hopLimit, dscp: connection.dscp),
+      on: Int(connection.interface))
+  }
+
+  /// Queues a reset in answer to a segment without a connection, within the limit (S5.1).
+  mutating func queueReset(_ plan: SegmentPlan, _ flow: Flow) {
+    guard resetTokens.take(at: clock) else { return counts.drop(.resetLimited) }
+    queueReply(plan, flow, hopLimit: 0, dscp: 0)
+  }
+
+  private mutating func append(_ reply: Reply, on interface: Int) {
+    guard interface < interfaces.count, interfaces[interface].isPresent else { return counts.drop(.noRoute) }
+    guard UInt32(truncatingIfNeeded: replies.live) < configuration.replyLimit,
+      let handle = replies.allocate(reply, &around.budget)
+    else { return counts.drop(.outputQueueFull) }
+    let last = interfaces[interface].replies.last
+    if last == IndexList.none {
+      interfaces[interface].replies.first = handle.index
+    } else {
+      replies[last].next = handle.index
+    }
+    interfaces[interface].replies.last = handle.index
+  }
+
+  /// Takes the first reply off the list; the caller frees it.
+  mutating func popReply(on interface: Int) -> UInt32? {
+    let first = interfaces[interface].replies.first
+    if first == IndexList.none { return nil }
+    let next = replies[first].next
+    interfaces[interface].replies.first = next
+    if next == IndexList.none { interfaces[interface].replies.last = IndexList.none }
+    return first
+  }
+
+  /// Both ends of a connection.
+  func flow(of i: UInt32) -> Flow {
+    connections[i].isIPv4 ? connections[i].key.flow : keys6[connections[i].key.local].flow
+  }
+}

@@ -1,0 +1,19 @@
+/// A few octets on the stack of a function, to build a header in.
+///
+/// Invariant: the spans cover exactly the array's octets, of which every pattern is a
+/// valid `UInt8`, and borrow this value.
+@safe
+struct ScratchBytes<let n: Int>: BitwiseCopyable {
+  private var octets = InlineArray<n, UInt8>(repeating: 0)
+
+  var bytes: RawSpan {
+    @_lifetime(borrow self) get { unsafe octets.span.bytes }
+  }
+
+  /// Lets `body` write the octets.
+  mutating func fill(_ body: (inout MutableRawSpan) -> Void) {
+    var span = octets.mutableSpan
+    var raw = unsafe span.mutableBytes
+    body(&raw)
+  }
+}

@@ -1,0 +1,126 @@
+import MartletTCP
+import MartletWire
+
+/// A half-open connection with all that the engine needs beside it: in all, with the
+/// slot's generation, 48 octets for IPv4 and 72 for IPv6 (S3.5).
+struct Embryo<Key: FlowKey>: BitwiseCopyable {
+  var tcb: EmbryonicTCB
+  var key: Key
+  var links = Links()
+  /// The listener's index in the low 12 bits, `EmbryoMarks` above.
+  private var owner: UInt16
+
+  init(_ tcb: EmbryonicTCB, key: Key, listener: UInt32, marks: EmbryoMarks) {
+    self.tcb = tcb
+    self.key = key
+    owner = UInt16(truncatingIfNeeded: listener & 0xfff) | marks.rawValue
+  }
+
+  var listener: UInt32 { UInt32(owner & 0xfff) }
+
+  var marks: EmbryoMarks {
+    get { EmbryoMarks(rawValue: owner & 0xf000) }
+    set { owner = owner & 0xfff | newValue.rawValue }
+  }
+
+  /// Which list it belongs to.
+  var list: Int { marks.contains(.deferred) ? 16 : Int(min(tcb.tries, 15)) }
+}
+
+/// What the engine knows of a half-open record.
+struct EmbryoMarks: OptionSet, BitwiseCopyable {
+  var rawValue: UInt16
+  /// The flow has a TIME-WAIT record too, until the third segment.
+  static var reopens: EmbryoMarks { EmbryoMarks(rawValue: 1 << 12) }
+  /// No SYN-ACK before the application has answered.
+  static var deferred: EmbryoMarks { EmbryoMarks(rawValue: 1 << 13) }
+}
+
+extension FlowSpace {
+  /// Adds a half-open record. Nil: the budget refused.
+  mutating func addEmbryo(
+    _ embryo: Embryo<Key>, _ hash: UInt64, _ budget: inout MemoryBudget
+  ) -> UInt32? {
+    guard let handle = embryos.allocate(embryo, &budget) else { return nil }
+    let i = handle.index
+    guard i < Links.none, table.insert(hash, FlowEntry(.embryonic, i).rawValue, &budget) else {
+      embryos.free(i, &budget)
+      return nil
+    }
+    appendEmbryo(i, to: embryo.list)
+    return i
+  }
+
+  /// Takes the record out of its list and the table, and frees it.
+  mutating func removeEmbryo(_ i: UInt32, _ hash: UInt64, _ budget: inout MemoryBudget) {
+    unlinkEmbryo(i, from: embryos[i].list)
+    _ = table.remove(hash, value: FlowEntry(.embryonic, i).rawValue, &budget)
+    embryos.free(i, &budget)
+  }
+
+  /// Frees the record; the table says `entry` of its flow from now on.
+  mutating func promoteEmbryo(
+    _ i: UInt32, _ hash: UInt64, to entry: FlowEntry, _ budget: inout MemoryBudget
+  ) {
+    unlinkEmbryo(i, from: embryos[i].list)
+    _ = table.replace(hash, FlowEntry(.embryonic, i).rawValue, with: entry.rawValue)
+    embryos.free(i, &budget)
+  }
+
+  /// Stores a record whose deadline has moved: it goes to the end of the list that it now belongs to.
+  mutating func updateEmbryo(_ i: UInt32, _ tcb: EmbryonicTCB, _ marks: EmbryoMarks) {
+    unlinkEmbryo(i, from: embryos[i].list)
+    embryos[i].tcb = tcb
+    embryos[i].marks = marks
+    appendEmbryo(i, to: embryos[i].list)
+  }
+
+  /// The record that has waited longest: it has had the most tries.
+  var oldestEmbryo: UInt32? {
+    var list = 15
+    while list >= 0 {
+      if halfOpen[list].first != Links.none { return halfOpen[list].first }
+      list &-= 1
+    }
+    return halfOpen[Self.deferred].first == Links.none ? nil : halfOpen[Self.deferred].first
+  }
+
+  /// One record whose deadline has come.
+  func dueEmbryo(at now: Tick) -> UInt32? {
+    for list in 0..<17 {
+      let first = halfOpen[list].first
+      if first != Links.none, embryos[first].tcb.deadline.isDue(at: now) { return first }
+    }
+    return nil
+  }
+
+  private mutating func appendEmbryo(_ i: UInt32, to list: Int) {
+    let last = halfOpen[list].last
+    embryos[i].links.previous = last
+    embryos[i].links.next = Links.none
+    if last == Links.none {
+      halfOpen[list].first = i
+    } else {
+      embryos[last].links.next = i
+    }
+    halfOpen[list].last = i
+    halfOpen[list].count &+= 1
+    if list == Self.deferred, unreportedAttempt == Links.none { unreportedAttempt = i }
+  }
+
+  private mutating func unlinkEmbryo(_ i: UInt32, from list: Int) {
+    let links = embryos[i].links
+    if list == Self.deferred, unreportedAttempt == i { unreportedAttempt = links.next }
+    if links.previous == Links.none {
+      halfOpen[list].first = links.next
+    } else {
+      embryos[links.previous].links.next = links.next
+    }
+    if links.next == Links.none {
+      halfOpen[list].last = links.previous
+    } else {
+      embryos[links.next].links.previous = links.previous
+    }
+    halfOpen[list].count &-= 1
+  }
+}
