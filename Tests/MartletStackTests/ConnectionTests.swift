@@ -23,7 +23,8 @@ struct ConnectionTests {
     #expect(throws: AcceptError.wouldBlock) { try pair.b.stack.accept(listener) }
   }
 
-  @Test("S6.1: octets arrive in order, once and unchanged, both ways", arguments: [1, 1_460, 100_000, 1_000_000])
+  @Test(
+    "S6.1: octets arrive in order, once and unchanged, both ways", arguments: [1, 1_460, 100_000, 1_000_000])
   func transfers(count: Int) throws {
     let pair = try Pair()
     let (client, server, _) = try pair.connect()

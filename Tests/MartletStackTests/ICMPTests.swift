@@ -7,14 +7,18 @@ import Testing
 struct ICMPTests {
   static let peer = Endpoint(address: v4(10, 0, 0, 9), port: 4_000)
 
-  @Test("An echo request is answered with the same octets, from the address that was asked", arguments: [4, 6])
+  @Test(
+    "An echo request is answered with the same octets, from the address that was asked", arguments: [4, 6])
   func echo(version: Int) throws {
     let host = try Host(2)
     let (from, to) = version == 4 ? (v4(10, 0, 0, 9), host.address) : (v6(9), host.address6)
     let body = Packet((0..<100).map { UInt8($0) })
     let request = icmp(from: from, to: to, type: version == 4 ? 8 : 128, rest: 0x1234_0007, body)
     let answers = host.inject(request, then: host.pull)
-    #expect(answers.map(\.packet) == [icmp(from: to, to: from, type: version == 4 ? 0 : 129, rest: 0x1234_0007, body)])
+    #expect(
+      answers.map(\.packet) == [
+        icmp(from: to, to: from, type: version == 4 ? 0 : 129, rest: 0x1234_0007, body)
+      ])
     #expect(host.stack.counters.icmpOutEchoReps == 1)
     #expect(host.stack.held.chunks == 0)
   }
@@ -36,7 +40,8 @@ struct ICMPTests {
     let host = try Host(2)
     let datagram = udp(from: Self.peer, to: host.endpoint(53), [1, 2, 3])
     let answers = host.inject(datagram, then: host.pull)
-    #expect(answers.map(\.packet) == [icmp(from: host.address, to: Self.peer.address, type: 3, code: 3, datagram)])
+    #expect(
+      answers.map(\.packet) == [icmp(from: host.address, to: Self.peer.address, type: 3, code: 3, datagram)])
     #expect(host.drops(.noSocket) == 1)
     let peer6 = Endpoint(address: v6(9), port: 4_000)
     let datagram6 = udp(from: peer6, to: Endpoint(address: v6(2), port: 53), [1, 2, 3])
@@ -75,11 +80,15 @@ struct ICMPTests {
     let una = try pair.a.stack.status(client, now: pair.a.now).tcp.sndUna.rawValue
     for (type, code, error) in [
       (3, 0, SoftError.networkUnreachable), (3, 1, .hostUnreachable), (3, 5, .sourceRouteFailed),
-      (3, 2, .protocolUnreachable), (3, 3, .portUnreachable), (11, 0, .timeExceeded), (12, 0, .parameterProblem),
+      (3, 2, .protocolUnreachable), (3, 3, .portUnreachable), (11, 0, .timeExceeded),
+      (12, 0, .parameterProblem),
     ] as [(UInt8, UInt8, SoftError)] {
       pair.a.inject(try quoting(pair, client, seq: una, type: type, code: code))
       #expect(try pair.a.state(client) == .established)
-      #expect(pair.a.drain().contains { if case .connection(client, let r) = $0 { r.contains(.error) } else { false } })
+      #expect(
+        pair.a.drain().contains {
+          if case .connection(client, let r) = $0 { r.contains(.error) } else { false }
+        })
       #expect(try pair.a.stack.takeError(client) == .soft(error))
       #expect(try pair.a.stack.takeError(client) == nil)
     }
@@ -94,7 +103,8 @@ struct ICMPTests {
     pair.a.inject(try quoting(pair, client, seq: nxt &- 1, type: 3, code: 1))
     #expect(try pair.a.stack.takeError(client) == nil)
     let other = tcp(from: Endpoint(address: v4(10, 0, 0, 1), port: 9), to: Self.peer, seq: 1, .syn)
-    pair.a.inject(icmp(from: v4(10, 0, 0, 254), to: v4(10, 0, 0, 1), type: 3, code: 1, Packet(other.prefix(28))))
+    pair.a.inject(
+      icmp(from: v4(10, 0, 0, 254), to: v4(10, 0, 0, 1), type: 3, code: 1, Packet(other.prefix(28))))
     #expect(pair.a.drops(.icmpUnmatched) == 1)
   }
 

@@ -181,7 +181,8 @@ struct MalformedTests {
   func badOthers() throws {
     let host = try Host(2)
     let peer = Self.peer
-    try expectDropped(host, ip(.udp, from: peer.address, to: host.address, [0, 1, 0, 2, 0, 9, 0, 0]), .badUDPHeader)
+    try expectDropped(
+      host, ip(.udp, from: peer.address, to: host.address, [0, 1, 0, 2, 0, 9, 0, 0]), .badUDPHeader)
     var datagram = udp(from: peer, to: host.endpoint(53), [1, 2, 3])
     datagram[29] ^= 1
     try expectDropped(host, datagram, .badUDPChecksum)
@@ -217,10 +218,13 @@ struct MalformedTests {
     ]
     for round in 0..<4_000 {
       var packet = samples[Int(random() % UInt64(samples.count))]
-      for _ in 0..<(random() % 6) { packet[Int(random() % UInt64(packet.count))] = UInt8(truncatingIfNeeded: random()) }
+      for _ in 0..<(random() % 6) {
+        packet[Int(random() % UInt64(packet.count))] = UInt8(truncatingIfNeeded: random())
+      }
       if round % 3 == 0 { packet = Packet(packet.prefix(Int(random() % UInt64(packet.count + 1)))) }
       if round % 7 == 0 { packet = (0..<Int(random() % 80)).map { _ in UInt8(truncatingIfNeeded: random()) } }
-      host.stack.receive(packet.span.bytes, PacketMetadata(checksum: .verified), on: host.interface, now: host.now)
+      host.stack.receive(
+        packet.span.bytes, PacketMetadata(checksum: .verified), on: host.interface, now: host.now)
       if round % 64 == 0 { _ = host.pull() }
       if round % 100 == 0 { host.advance(by: .milliseconds(500)) }
     }

@@ -15,7 +15,8 @@ extension NetworkStack {
     let view = embryo(reference)
     guard let listener = listeners.handle(at: view.listener) else { throw .stale }
     return AttemptReport(
-      listener: ListenerID(handle: listener), local: view.flow.localEndpoint, remote: view.flow.remoteEndpoint)
+      listener: ListenerID(handle: listener), local: view.flow.localEndpoint, remote: view.flow.remoteEndpoint
+    )
   }
 
   /// Answers an attempt. It is stale once it was answered, timed out, or the peer gave it up.
@@ -35,7 +36,8 @@ extension NetworkStack {
       discardEmbryo(reference)
       // RFC 9293 §3.10.7.1, as for a SYN that nobody wants.
       let reset = SegmentPlan(
-        seq: SequenceNumber(0), ack: view.tcb.irs.advanced(by: 1), flags: [.rst, .ack], window: UnscaledWindow(0))
+        seq: SequenceNumber(0), ack: view.tcb.irs.advanced(by: 1), flags: [.rst, .ack],
+        window: UnscaledWindow(0))
       queueReply(reset, view.flow, hopLimit: 0, dscp: 0)
     case .unreachable:
       discardEmbryo(reference)

@@ -39,7 +39,8 @@ extension NetworkStack {
     guard sockets.live < Int(configuration.datagramSocketLimit) else { throw .tooMany }
     var local = local
     if let peer, local.address == nil {
-      guard let path = path(to: peer.address), let source = sourceAddress(for: peer.address, on: path.interface)
+      guard let path = path(to: peer.address),
+        let source = sourceAddress(for: peer.address, on: path.interface)
       else { throw .noRoute }
       local.address = source
     }

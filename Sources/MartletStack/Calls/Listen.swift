@@ -56,7 +56,8 @@ extension NetworkStack {
       let first = randomPort()
       guard let port = listenerPorts.freePort(from: first, configuration) else { throw .noPort }
       local.port = port
-    } else if listenerPorts.best(local.port, { listeners[$0].local.address == local.address ? 1 : 0 }) != nil {
+    } else if listenerPorts.best(local.port, { listeners[$0].local.address == local.address ? 1 : 0 }) != nil
+    {
       throw .portInUse
     }
     guard let handle = listeners.allocate(Listener(local: local, options: options), &around.budget)

@@ -21,8 +21,12 @@ extension NetworkStack {
       if !connection.isIPv4 { keys &+= 1 }
       let onWire = connection.marks.contains(.onWire)
       if onWire {
-        if find(flow(of: i))?.entry != FlowEntry(.connection, i) { violated = "the table finds every connection" }
-        if let next = connection.tcb.nextDeadline(near: clock), !wheel.isArmed(i), !next.isDue(at: Tick(clock)) {
+        if find(flow(of: i))?.entry != FlowEntry(.connection, i) {
+          violated = "the table finds every connection"
+        }
+        if let next = connection.tcb.nextDeadline(near: clock), !wheel.isArmed(i),
+          !next.isDue(at: Tick(clock))
+        {
           violated = "a connection with a deadline is in the wheel"
         }
       } else if wheel.isArmed(i) {
@@ -33,7 +37,9 @@ extension NetworkStack {
       if let wrong = connection.tcb.checkInvariants(cold: coldBlock(of: i)) { violated = wrong }
     }
     if let violated { return violated }
-    if cold.live != blocks &+ (scratch == IndexList.none ? 0 : 1) { return "every cold block has one connection" }
+    if cold.live != blocks &+ (scratch == IndexList.none ? 0 : 1) {
+      return "every cold block has one connection"
+    }
     return keys6.live == keys ? nil : "every IPv6 key has one connection"
   }
 
@@ -103,7 +109,9 @@ extension NetworkStack {
 
 extension FlowSpace {
   fileprivate func check(connections: Int) -> StaticString? {
-    if table.count != connections &+ embryos.live &+ lingering.live { return "every record is in the table once" }
+    if table.count != connections &+ embryos.live &+ lingering.live {
+      return "every record is in the table once"
+    }
     var listed = 0
     for list in 0..<17 {
       var i = halfOpen[list].first
@@ -121,7 +129,9 @@ extension FlowSpace {
     var count = 0
     var last: Tick?
     while i != Links.none, count <= lingering.live {
-      if let last, lingering[i].tcb.deadline.precedes(last) { return "TIME-WAIT is in the order of deadlines" }
+      if let last, lingering[i].tcb.deadline.precedes(last) {
+        return "TIME-WAIT is in the order of deadlines"
+      }
       last = lingering[i].tcb.deadline
       count &+= 1
       i = lingering[i].links.next

@@ -40,7 +40,8 @@ extension NetworkStack {
 
   /// Puts the wheel right after the connection's deadlines have changed.
   mutating func rearmTimer(of i: UInt32) {
-    guard connections[i].marks.contains(.onWire), let deadline = connections[i].tcb.nextDeadline(near: clock) else {
+    guard connections[i].marks.contains(.onWire), let deadline = connections[i].tcb.nextDeadline(near: clock)
+    else {
       wheel.cancel(i)
       return
     }

@@ -38,7 +38,8 @@ extension NetworkStack {
       deferredFor: defers ? configuration.attemptTimeout : .zero, around, now: clock)
     var marks: EmbryoMarks = defers ? .deferred : []
     if minimumISS != nil { marks.insert(.reopens) }
-    guard let reference = addEmbryo(tcb, flow, listener: l, marks) ?? retryEmbryo(tcb, flow, listener: l, marks)
+    guard
+      let reference = addEmbryo(tcb, flow, listener: l, marks) ?? retryEmbryo(tcb, flow, listener: l, marks)
     else {
       counts.drop(.noMemory)
       return
@@ -121,7 +122,8 @@ extension NetworkStack {
     }
     let tcb = TCB(
       accepting: old.tcb, seg, timestampOffset: secrets.timestampOffset(flow),
-      mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: r.isIPv4), options: options,
+      mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: r.isIPv4),
+      options: options,
       around, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
       counts.drop(.noMemory)
@@ -186,7 +188,9 @@ extension NetworkStack {
     if connections[i].tcb.pending.contains(.ack) { queueOwedAcknowledgment(i) }
     let tcb = TimeWaitTCB(connections[i].tcb, around, now: clock)
     let entry = FlowEntry(.connection, i)
-    if flows4.lingering.live &+ flows6.lingering.live >= Int(min(configuration.timeWaitLimit, Links.none &- 1)) {
+    if flows4.lingering.live &+ flows6.lingering.live
+      >= Int(min(configuration.timeWaitLimit, Links.none &- 1))
+    {
       evictLingering(isIPv4: connections[i].isIPv4)
     }
     if !addLingering(tcb, of: i, replacing: entry) {

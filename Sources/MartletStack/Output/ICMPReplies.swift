@@ -3,7 +3,9 @@ import MartletWire
 
 extension NetworkStack {
   /// RFC 1122 §3.2.2.6, RFC 4443 §4.2: the same octets back, from the address that was asked.
-  mutating func queueEchoReply(_ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival) {
+  mutating func queueEchoReply(
+    _ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival
+  ) {
     counts.icmpInEchos &+= 1
     guard echoTokens.take(at: clock) else { return counts.drop(.icmpLimited) }
     if queueICMP(header, body, proto, arrival) { counts.icmpOutEchoReps &+= 1 }
@@ -21,7 +23,9 @@ extension NetworkStack {
       header.fill { ICMPv6Message.destinationUnreachable(.port).write(into: &$0, at: 0) }
     }
     let quote = packet.extracting(0..<min(packet.byteCount, room))
-    if queueICMP(header, quote, arrival.isIPv4 ? .icmp : .icmpv6, arrival) { counts.icmpOutDestUnreachs &+= 1 }
+    if queueICMP(header, quote, arrival.isIPv4 ? .icmp : .icmpv6, arrival) {
+      counts.icmpOutDestUnreachs &+= 1
+    }
   }
 
   /// RFC 4443 §3.1, RFC 1122 §3.2.2.1: what `answer(_:.unreachable)` sends; the SYN itself is gone, so its
@@ -46,7 +50,9 @@ extension NetworkStack {
       interface: InterfaceID(rawValue: 0), source: flow.remote, destination: flow.local, isUnicast: true,
       isVerified: true, segmentSize: 0)
     let body = quote.bytes.extracting(0..<count)
-    if queueICMP(header, body, flow.local.isIPv4 ? .icmp : .icmpv6, arrival) { counts.icmpOutDestUnreachs &+= 1 }
+    if queueICMP(header, body, flow.local.isIPv4 ? .icmp : .icmpv6, arrival) {
+      counts.icmpOutDestUnreachs &+= 1
+    }
   }
 
   private mutating func queueICMP(

@@ -6,7 +6,8 @@ extension NetworkStack {
   public func hasOutput(on interface: InterfaceID) -> Bool {
     guard isPresent(interface) else { return false }
     let i = interface.index
-    return !interfaces[i].replies.isEmpty || !interfaces[i].datagrams.isEmpty || !interfaces[i].senders.isEmpty
+    return !interfaces[i].replies.isEmpty || !interfaces[i].datagrams.isEmpty
+      || !interfaces[i].senders.isEmpty
   }
 
   /// Writes the next packet that leaves through an interface, from the IP header on, to the start of
@@ -21,7 +22,8 @@ extension NetworkStack {
     guard isPresent(interface), buffer.byteCount >= Int(interfaces[interface.index].mtu) else { return nil }
     let i = interface.index
     let packet =
-      nextReply(on: i, into: &buffer) ?? nextDatagram(on: i, into: &buffer) ?? nextSegment(on: i, into: &buffer)
+      nextReply(on: i, into: &buffer) ?? nextDatagram(on: i, into: &buffer)
+      ?? nextSegment(on: i, into: &buffer)
     guard let packet else { return nil }
     counts.outPackets &+= 1
     counts.outOctets &+= UInt64(packet.count)
@@ -71,7 +73,8 @@ extension NetworkStack {
 
   private func hopLimit(_ own: UInt8) -> UInt8 { own == 0 ? configuration.hopLimit : own }
 
-  private mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+  private mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket?
+  {
     guard let header = interfaces[interface].datagrams.first(around.pool) else { return nil }
     let place = header.writeIP(into: &buffer, hopLimit: hopLimit(header.hopLimit))
     let sum = interfaces[interface].datagrams.emitFirst(header.count, into: &buffer, at: place, around.pool)

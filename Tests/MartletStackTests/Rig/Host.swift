@@ -24,7 +24,8 @@ final class Host {
     address6 = v6(UInt64(n))
     interface = try stack.addInterface(
       InterfaceConfiguration(
-        mtu: mtu, addresses: [IPPrefix(address, length: 24), IPPrefix(address6, length: 64)], offload: offload))
+        mtu: mtu, addresses: [IPPrefix(address, length: 24), IPPrefix(address6, length: 64)], offload: offload
+      ))
   }
 
   func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address: address, port: port) }
@@ -178,7 +179,8 @@ final class Pair {
   }
 
   /// Sends all of `text` from one end and returns what the other end reads.
-  func transfer(_ text: Packet, from sender: Host, _ c: ConnectionID, to receiver: Host, _ d: ConnectionID) throws
+  func transfer(_ text: Packet, from sender: Host, _ c: ConnectionID, to receiver: Host, _ d: ConnectionID)
+    throws
     -> Packet
   {
     var sent = 0
@@ -192,7 +194,9 @@ final class Pair {
       try pump()
       let count = received.count
       received += try receiver.read(d) ?? []
-      if received.count == count, sent == text.count || received.count < sent { try run(for: .milliseconds(50)) }
+      if received.count == count, sent == text.count || received.count < sent {
+        try run(for: .milliseconds(50))
+      }
     }
     return received
   }

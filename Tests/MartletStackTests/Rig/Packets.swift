@@ -19,7 +19,8 @@ extension IPAddress {
 
 /// An IP packet around a transport payload.
 func ip(
-  _ proto: IPProtocol, from source: IPAddress, to destination: IPAddress, _ payload: Packet, hopLimit: UInt8 = 64
+  _ proto: IPProtocol, from source: IPAddress, to destination: IPAddress, _ payload: Packet,
+  hopLimit: UInt8 = 64
 ) -> Packet {
   var packet = Packet(repeating: 0, count: (source.isFour ? 20 : 40) + payload.count)
   var span = packet.mutableSpan
