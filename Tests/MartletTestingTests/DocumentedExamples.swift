@@ -11,6 +11,7 @@ import Testing
     let s = Scenario(.synSent)
     s.expectNext(after: .seconds(1), .syn(seq: 0))
     s.expectNext(after: .seconds(2), .syn(seq: 0))
+    s.expectNext(after: .seconds(4), .syn(seq: 0))
   }
 
   @Test("a reset tells the reader why")
