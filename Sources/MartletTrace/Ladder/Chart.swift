@@ -24,6 +24,9 @@ package struct Chart: Sendable {
     /// States to print, where they changed.
     package var left: TCPState?
     package var right: TCPState?
+    /// Whether they are inferred, not reported.
+    package var isLeftInferred = false
+    package var isRightInferred = false
     package var phase: Phrase?
   }
 
@@ -50,12 +53,22 @@ package struct Chart: Sendable {
 
   /// The state of `side` after `event`: as it reported, else as inferred; nil when unknown.
   package func state(of side: Side, after event: LocalEvent) -> TCPState? {
-    if known.isKnown(side) { return known.state(after: event) }
+    if let reported = known.state(after: event) { return reported }
     return event.kind == .departure ? inferred.senders[event.index] : inferred.receivers[event.index]
   }
 
   package func initialState(of side: Side) -> TCPState? {
-    if known.isKnown(side) { return side == .left ? known.initialLeft : known.initialRight }
+    if let reported = side == .left ? known.initialLeft : known.initialRight { return reported }
     return side == .left ? inferred.initialLeft : inferred.initialRight
+  }
+
+  package func isInitialInferred(_ side: Side) -> Bool {
+    (side == .left ? known.initialLeft : known.initialRight) == nil && initialState(of: side) != nil
+  }
+
+  /// Whether any state that is shown is inferred.
+  package var showsInference: Bool {
+    isInitialInferred(.left) || isInitialInferred(.right)
+      || rows.contains { ($0.left != nil && $0.isLeftInferred) || ($0.right != nil && $0.isRightInferred) }
   }
 }

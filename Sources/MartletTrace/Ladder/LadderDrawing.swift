@@ -25,7 +25,8 @@ struct LadderDrawing {
     drawTitles()
     line(
       Line(
-        left: name(chart.initialState(of: .left), .left), right: name(chart.initialState(of: .right), .right))
+        left: name(chart.initialState(of: .left), isInferred: chart.isInitialInferred(.left)),
+        right: name(chart.initialState(of: .right), isInferred: chart.isInitialInferred(.right)))
     )
     for index in chart.rows.indices {
       drawPhaseCaption(index)
@@ -51,7 +52,9 @@ struct LadderDrawing {
   // MARK: Rows
 
   private mutating func draw(_ row: Chart.Row, margin: String) {
-    var line = Line(left: name(row.left, .left), right: name(row.right, .right), margin: margin)
+    var line = Line(
+      left: name(row.left, isInferred: row.isLeftInferred),
+      right: name(row.right, isInferred: row.isRightInferred), margin: margin)
     line.time = row.time.since(chart.origin).text
     switch row.kind {
     case .transition:
@@ -147,7 +150,7 @@ struct LadderDrawing {
 
   private mutating func drawLegend() {
     var notes: [String] = []
-    if !layout.starred.isEmpty { notes.append(Phrase.inferred.text(style.language)) }
+    if layout.showsInference { notes.append(Phrase.inferred.text(style.language)) }
     if used.lost { notes.append(glyphs.lost + " " + Phrase.lost.text(style.language)) }
     if used.inFlight {
       let dots = glyphs.inFlight + glyphs.inFlight
@@ -184,9 +187,9 @@ struct LadderDrawing {
 
   private mutating func end(_ row: String) { text += row.withoutTrailingSpaces + "\n" }
 
-  private func name(_ state: TCPState?, _ side: Side) -> String {
+  private func name(_ state: TCPState?, isInferred: Bool) -> String {
     guard let state else { return "" }
-    return state.text(.rfc) + (layout.starred.contains(side) ? "*" : "")
+    return state.text(.rfc) + (isInferred ? "*" : "")
   }
 
   private func ink(_ flags: TCPFlags) -> Ink {
@@ -226,13 +229,12 @@ struct LadderLayout {
   let margin: Int
   let rightLifeline: Int
   let total: Int
-  /// Sides whose states are inferred.
-  let starred: [Side]
+  let showsInference: Bool
 
   init(_ chart: Chart, _ style: LadderStyle) {
     let columns = min(max(style.columns, 48), 140)
-    starred = Side.allCases.filter { !chart.known.isKnown($0) }
-    state = starred.isEmpty ? 12 : 13
+    showsInference = chart.showsInference
+    state = showsInference ? 13 : 12
     isNarrow = columns < 92
     let longest = chart.rows.map { $0.time.since(chart.origin).text.columns }.max() ?? 0
     time = isNarrow ? 0 : longest
