@@ -89,6 +89,12 @@ let package = Package(
       name: "MartletStackTests", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
       swiftSettings: strict),
     .testTarget(
+      name: "MartletTestingTests",
+      dependencies: ["MartletTesting", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletSimulatorTests",
+      dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+    .testTarget(
       name: "MartletLinksTests",
       dependencies: [
         "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",

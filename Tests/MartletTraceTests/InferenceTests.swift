@@ -205,18 +205,6 @@ import Testing
       found == [StateMismatch(observation: 3, side: .right, inferred: .closeWait, known: .established)])
   }
 
-  @Test("before an end's first report its states are inferred, and only those are marked")
-  func reportsBeginLate() throws {
-    var exchange = try opened()
-    try exchange.send(.left, .fin, seq: 1, ack: 1)
-    exchange.ladder.know(KnownTransition(.right, .established, .closeWait, at: Exchange.time(40)))
-    let text = exchange.ladder.text()
-    #expect(
-      text.contains("│ LISTEN*\n") && text.contains("│ SYN-RECEIVED* ") && text.contains("│ ESTABLISHED* "))
-    #expect(text.contains("│ CLOSE-WAIT  "))
-    #expect(exchange.ladder.mismatches().isEmpty)
-  }
-
   @Test("states noted with the segments themselves") func notedStates() throws {
     var exchange = try opened()
     var noted = Ladder(left: Exchange.client, right: Exchange.server)
@@ -231,8 +219,6 @@ import Testing
     }
     exchange.ladder = noted
     #expect(noted.mismatches().isEmpty)
-    // Where the listener stood before anything was noted is inferred.
-    let text = noted.text()
-    #expect(text.contains("│ LISTEN*") && text.contains("│ SYN-RECEIVED ") && text.contains("ESTABLISHED │"))
+    #expect(!noted.text().contains("*"))
   }
 }

@@ -44,11 +44,8 @@ package struct KnownStates: Sendable {
     _ reported: [KnownTransition], beside own: [LocalEvent], of side: Side, _ inferred: InferredStates
   ) {
     guard let first = reported.first else { return }
-    // A listener's first report comes from a connection that the handshake made: what was
-    // before it, nobody reported.
-    let isBeginning = first.old == .closed || first.old == .listen
-    know(side, from: isBeginning ? first.old : nil)
-    var state = isBeginning ? first.old : nil
+    know(side, from: first.old)
+    var state = first.old
     var next = 0
     for (index, change) in reported.enumerated() {
       if let cause = Self.cause(of: change, in: own, from: next, inferred) {
@@ -126,7 +123,7 @@ package struct KnownStates: Sendable {
     }
   }
 
-  private mutating func set(_ state: TCPState?, after event: LocalEvent) {
+  private mutating func set(_ state: TCPState, after event: LocalEvent) {
     if event.kind == .departure {
       afterDeparture[event.index] = state
     } else {

@@ -24,9 +24,6 @@ package struct Chart: Sendable {
     /// States to print, where they changed.
     package var left: TCPState?
     package var right: TCPState?
-    /// Whether they are inferred, not reported.
-    package var isLeftInferred = false
-    package var isRightInferred = false
     package var phase: Phrase?
   }
 
@@ -53,22 +50,12 @@ package struct Chart: Sendable {
 
   /// The state of `side` after `event`: as it reported, else as inferred; nil when unknown.
   package func state(of side: Side, after event: LocalEvent) -> TCPState? {
-    if let reported = known.state(after: event) { return reported }
+    if known.isKnown(side) { return known.state(after: event) }
     return event.kind == .departure ? inferred.senders[event.index] : inferred.receivers[event.index]
   }
 
   package func initialState(of side: Side) -> TCPState? {
-    if let reported = side == .left ? known.initialLeft : known.initialRight { return reported }
+    if known.isKnown(side) { return side == .left ? known.initialLeft : known.initialRight }
     return side == .left ? inferred.initialLeft : inferred.initialRight
-  }
-
-  package func isInitialInferred(_ side: Side) -> Bool {
-    (side == .left ? known.initialLeft : known.initialRight) == nil && initialState(of: side) != nil
-  }
-
-  /// Whether any state that is shown is inferred.
-  package var showsInference: Bool {
-    isInitialInferred(.left) || isInitialInferred(.right)
-      || rows.contains { ($0.left != nil && $0.isLeftInferred) || ($0.right != nil && $0.isRightInferred) }
   }
 }

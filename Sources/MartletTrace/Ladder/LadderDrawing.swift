@@ -25,8 +25,7 @@ struct LadderDrawing {
     drawTitles()
     line(
       Line(
-        left: name(chart.initialState(of: .left), isInferred: chart.isInitialInferred(.left)),
-        right: name(chart.initialState(of: .right), isInferred: chart.isInitialInferred(.right)))
+        left: name(chart.initialState(of: .left), .left), right: name(chart.initialState(of: .right), .right))
     )
     for index in chart.rows.indices {
       drawPhaseCaption(index)
@@ -52,9 +51,7 @@ struct LadderDrawing {
   // MARK: Rows
 
   private mutating func draw(_ row: Chart.Row, margin: String) {
-    var line = Line(
-      left: name(row.left, isInferred: row.isLeftInferred),
-      right: name(row.right, isInferred: row.isRightInferred), margin: margin)
+    var line = Line(left: name(row.left, .left), right: name(row.right, .right), margin: margin)
     line.time = row.time.since(chart.origin).text
     switch row.kind {
     case .transition:
@@ -150,7 +147,7 @@ struct LadderDrawing {
 
   private mutating func drawLegend() {
     var notes: [String] = []
-    if layout.showsInference { notes.append(Phrase.inferred.text(style.language)) }
+    if !layout.starred.isEmpty { notes.append(Phrase.inferred.text(style.language)) }
     if used.lost { notes.append(glyphs.lost + " " + Phrase.lost.text(style.language)) }
     if used.inFlight {
       let dots = glyphs.inFlight + glyphs.inFlight
@@ -187,9 +184,9 @@ struct LadderDrawing {
 
   private mutating func end(_ row: String) { text += row.withoutTrailingSpaces + "\n" }
 
-  private func name(_ state: TCPState?, isInferred: Bool) -> String {
+  private func name(_ state: TCPState?, _ side: Side) -> String {
     guard let state else { return "" }
-    return state.text(.rfc) + (isInferred ? "*" : "")
+    return state.text(.rfc) + (layout.starred.contains(side) ? "*" : "")
   }
 
   private func ink(_ flags: TCPFlags) -> Ink {
@@ -229,12 +226,13 @@ struct LadderLayout {
   let margin: Int
   let rightLifeline: Int
   let total: Int
-  let showsInference: Bool
+  /// Sides whose states are inferred.
+  let starred: [Side]
 
   init(_ chart: Chart, _ style: LadderStyle) {
     let columns = min(max(style.columns, 48), 140)
-    showsInference = chart.showsInference
-    state = showsInference ? 13 : 12
+    starred = Side.allCases.filter { !chart.known.isKnown($0) }
+    state = starred.isEmpty ? 12 : 13
     isNarrow = columns < 92
     let longest = chart.rows.map { $0.time.since(chart.origin).text.columns }.max() ?? 0
     time = isNarrow ? 0 : longest

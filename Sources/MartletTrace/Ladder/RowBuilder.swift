@@ -117,13 +117,13 @@ struct RowBuilder {
     case .lone(let transition):
       pop(side)
       append(.transition, max(0, rows.last?.index ?? 0), transition.time)
-      show(transition.new, side, isInferred: false)
+      show(transition.new, side)
       return true
     case .event(let event) where event.kind == .arrival:
       guard isSplit[event.index] else { return false }
       pop(side)
       append(.arrival, event.index, event.time)
-      show(event)
+      show(chart.state(of: side, after: event), side)
       return true
     case .event(let event):
       return emitDeparture(event)
@@ -131,10 +131,11 @@ struct RowBuilder {
   }
 
   private mutating func emitDeparture(_ event: LocalEvent) -> Bool {
+    let state = chart.state(of: event.side, after: event)
     guard arrives[event.index] else {
       pop(event.side)
       append(chart.observations[event.index].isLost ? .lost : .whole, event.index, event.time)
-      show(event)
+      show(state, event.side)
       return true
     }
     guard case .event(let arrival) = head(event.side.other), arrival.index == event.index else {
@@ -143,8 +144,8 @@ struct RowBuilder {
     pop(event.side)
     pop(event.side.other)
     append(.whole, event.index, event.time)
-    show(event)
-    show(arrival)
+    show(state, event.side)
+    show(chart.state(of: arrival.side, after: arrival), arrival.side)
     return true
   }
 
@@ -156,7 +157,7 @@ struct RowBuilder {
       let flags = chart.observations[event.index].segment.flags
       let matters = !flags.isDisjoint(with: [.syn, .fin, .rst]) || changesReceiver[event.index]
       append(matters ? .departure : .whole, event.index, event.time)
-      show(event)
+      show(chart.state(of: side, after: event), side)
       if matters { isSplit[event.index] = true } else { isDone[event.index] = true }
       return
     }
@@ -168,22 +169,14 @@ struct RowBuilder {
     rows.append(Chart.Row(kind: kind, index: index, time: time))
   }
 
-  /// Puts the state after `event` beside the newest row when it is not the one last shown.
-  private mutating func show(_ event: LocalEvent) {
-    show(
-      chart.state(of: event.side, after: event), event.side,
-      isInferred: chart.known.state(after: event) == nil)
-  }
-
-  private mutating func show(_ state: TCPState?, _ side: Side, isInferred: Bool) {
+  /// Puts a state beside the newest row when it is not the one last shown.
+  private mutating func show(_ state: TCPState?, _ side: Side) {
     guard let state, !rows.isEmpty else { return }
     if side == .left, shown.left != state {
       rows[rows.count &- 1].left = state
-      rows[rows.count &- 1].isLeftInferred = isInferred
       shown.left = state
     } else if side == .right, shown.right != state {
       rows[rows.count &- 1].right = state
-      rows[rows.count &- 1].isRightInferred = isInferred
       shown.right = state
     }
   }
