@@ -25,7 +25,7 @@ bench: ## speed on this machine, BENCH='bulk 1500 1000000000'
 	.build/release/martlet-bench $(BENCH)
 
 lint: ## the format and the rules of the core, without building
-	@Tools/test format core traps limits requirements scripts
+	@Tools/test format core traps limits requirements snippets scripts
 
 format: ## rewrite the sources in the project's format
 	@Tools/format

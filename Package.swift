@@ -82,18 +82,19 @@ let package = Package(
       dependencies: ["Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack"],
       swiftSettings: strict),
 
+    // What the tools measure: layouts, allocations, instructions.
+    .target(name: "CMallocCounter", path: "Tests/CMallocCounter"),
+    .executableTarget(
+      name: "MartletMeasure",
+      dependencies: ["CMallocCounter", "MartletWire", "MartletTCP", "MartletStack"],
+      path: "Tests/MartletMeasure", swiftSettings: strict),
+
     .testTarget(name: "MartletWireTests", dependencies: ["MartletWire"], swiftSettings: strict),
     .testTarget(
       name: "MartletTCPTests", dependencies: ["MartletWire", "MartletTCP"], swiftSettings: strict),
     .testTarget(
       name: "MartletStackTests", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
       swiftSettings: strict),
-    .testTarget(
-      name: "MartletTestingTests",
-      dependencies: ["MartletTesting", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
-    .testTarget(
-      name: "MartletSimulatorTests",
-      dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
     .testTarget(
       name: "MartletLinksTests",
       dependencies: [
@@ -104,12 +105,5 @@ let package = Package(
     .testTarget(
       name: "MartletTraceTests",
       dependencies: ["MartletWire", "MartletTCP", "MartletTrace"], swiftSettings: strict),
-    .testTarget(
-      name: "MartletTests",
-      dependencies: [
-        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
-        .product(name: "Logging", package: "swift-log"),
-      ],
-      swiftSettings: strict),
   ]
 )
