@@ -83,13 +83,16 @@ extension NetworkStack {
   mutating func lingeringArrives(_ r: FlowReference, _ flow: Flow, _ seg: Segment) {
     let i = r.entry.index
     let verdict: TimeWaitVerdict
+    let offset = secrets.timestampOffset(flow)
     if r.isIPv4 {
       let old = flows4.lingering[i].tcb.deadline
-      verdict = flows4.lingering[i].tcb.segmentArrives(seg, &around, now: clock)
+      verdict = flows4.lingering[i].tcb.segmentArrives(
+        seg, timestampOffset: offset, &around, now: clock)
       if flows4.lingering[i].tcb.deadline != old { flows4.restartLingering(i) }
     } else {
       let old = flows6.lingering[i].tcb.deadline
-      verdict = flows6.lingering[i].tcb.segmentArrives(seg, &around, now: clock)
+      verdict = flows6.lingering[i].tcb.segmentArrives(
+        seg, timestampOffset: offset, &around, now: clock)
       if flows6.lingering[i].tcb.deadline != old { flows6.restartLingering(i) }
     }
     switch verdict {

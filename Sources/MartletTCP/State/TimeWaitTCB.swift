@@ -6,7 +6,6 @@ public struct TimeWaitTCB: BitwiseCopyable, Sendable {
   package var sndNxt: SequenceNumber
   package var rcvNxt: SequenceNumber
   package var tsRecent: UInt32
-  package var tsOffset: UInt32
   /// The end of 2·MSL.
   public var deadline: Tick
   /// As the field says: what the last acknowledgment offered.
@@ -22,7 +21,6 @@ public struct TimeWaitTCB: BitwiseCopyable, Sendable {
     sndNxt = tcb.snd.max
     rcvNxt = tcb.rcv.nxt
     tsRecent = tcb.timestamps.recent
-    tsOffset = tcb.timestamps.offset
     deadline = Tick(roundingUp: now).advanced(by: around.configuration.timeWait.timerMilliseconds)
     window = WindowSize(tcb.rcv.wnd).unscaled(by: tcb.rcv.wndShift)
     answered = 0
@@ -45,9 +43,10 @@ public enum TimeWaitVerdict: BitwiseCopyable, Sendable {
 }
 
 extension TimeWaitTCB {
-  public mutating func segmentArrives(_ seg: Segment, _ around: inout Surroundings, now: Instant)
-    -> TimeWaitVerdict
-  {
+  /// - Parameter timestampOffset: that of the connection, which its addresses give.
+  public mutating func segmentArrives(
+    _ seg: Segment, timestampOffset: UInt32, _ around: inout Surroundings, now: Instant
+  ) -> TimeWaitVerdict {
     around.counters.inSegs &+= 1
     // A reset would free the record early and let the old incarnation's segments in (RFC 1337): ignored.
     // A recorded deviation from RFC 9293 §3.10.7.4.
@@ -59,7 +58,7 @@ extension TimeWaitTCB {
     }
     if sendsTimestamps, age < 0 {
       around.counters.pawsEstab &+= 1
-      return seg.len > 0 ? .acknowledge(acknowledgment(now)) : .drop
+      return seg.len > 0 ? .acknowledge(acknowledgment(timestampOffset, now)) : .drop
     }
     if seg.flags.contains(.fin), seg.end == rcvNxt {
       // "The only thing that can arrive in this state is a retransmission of the remote FIN.
@@ -67,13 +66,13 @@ extension TimeWaitTCB {
       let wait = around.configuration.timeWait.timerMilliseconds
       deadline = Tick(roundingUp: now).advanced(by: wait)
       around.recorder.note(.timeWaitRestarts, wait, at: now)
-      return .acknowledge(acknowledgment(now))
+      return .acknowledge(acknowledgment(timestampOffset, now))
     }
-    if seg.len > 0, !seg.flags.contains(.syn) { return .acknowledge(acknowledgment(now)) }
+    if seg.len > 0, !seg.flags.contains(.syn) { return .acknowledge(acknowledgment(timestampOffset, now)) }
     // Empty and exactly where it should be says nothing new. Anything else empty, and a SYN that may be
     // old, is answered once per interval (robustness rule E11).
     if seg.seq == rcvNxt, !seg.flags.contains(.syn) { return .drop }
-    return challenge(&around, now)
+    return challenge(timestampOffset, &around, now)
   }
 
   /// RFC 6191 §2: a later timestamp, or without timestamps a higher sequence number.
@@ -82,7 +81,9 @@ extension TimeWaitTCB {
     return seg.seq.follows(rcvNxt)
   }
 
-  private mutating func challenge(_ around: inout Surroundings, _ now: Instant) -> TimeWaitVerdict {
+  private mutating func challenge(
+    _ timestampOffset: UInt32, _ around: inout Surroundings, _ now: Instant
+  ) -> TimeWaitVerdict {
     let tick = UInt16(truncatingIfNeeded: Tick(now).rawValue)
     if hasAnswered, UInt32(tick &- answered) < around.configuration.challengeInterval.timerMilliseconds {
       around.counters.ackSkipped &+= 1
@@ -91,14 +92,14 @@ extension TimeWaitTCB {
     hasAnswered = true
     answered = tick
     around.counters.challengeACK &+= 1
-    return .acknowledge(acknowledgment(now))
+    return .acknowledge(acknowledgment(timestampOffset, now))
   }
 
-  private func acknowledgment(_ now: Instant) -> SegmentPlan {
+  private func acknowledgment(_ timestampOffset: UInt32, _ now: Instant) -> SegmentPlan {
     var plan = SegmentPlan(seq: sndNxt, ack: rcvNxt, flags: .ack, window: window)
     if hasTimestamps {
       plan.options.present = .timestamps
-      plan.options.tsval = Tick(now).rawValue &+ tsOffset
+      plan.options.tsval = Tick(now).rawValue &+ timestampOffset
       plan.options.tsecr = tsRecent
     }
     return plan
