@@ -186,6 +186,8 @@ struct ConnectTests {
     }
     #expect(times == [0, 1, 3, 7, 15, 31, 63, 123])
     #expect(try host.stack.takeError(client) == .ended(.timedOut))
+    let status = try host.stack.status(client, now: host.now).tcp
+    #expect(status.retransmits == 7 && status.gaveUpAfter == 183_000)
     #expect((host.now.milliseconds - start.milliseconds) / 1_000 == 183)
   }
 }

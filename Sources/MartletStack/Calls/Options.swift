@@ -36,14 +36,13 @@ extension NetworkStack {
     apply(reaction, to: i)
   }
 
-  /// The pending error, once: a soft one first, then why the connection ended (`SO_ERROR`).
+  /// The pending error (`SO_ERROR`): why the connection ended, or else a soft one, which is told once.
   public mutating func takeError(_ id: ConnectionID) throws(HandleError) -> ConnectionError? {
     guard let i = index(of: id) else { throw .stale }
-    let soft = connections[i].tcb.takeError()
-    if soft != .none { return .soft(soft) }
-    guard connections[i].tcb.state == .closed else { return nil }
     let reason = connections[i].tcb.endReason
-    return reason == .none || reason == .closed ? nil : .ended(reason)
+    if connections[i].tcb.state == .closed, reason != .none, reason != .closed { return .ended(reason) }
+    let soft = connections[i].tcb.takeError()
+    return soft == .none ? nil : .soft(soft)
   }
 
   /// Everything that holds now, as `poll` would tell it.

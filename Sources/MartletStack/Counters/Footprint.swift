@@ -9,8 +9,8 @@ public struct Footprint: Equatable, BitwiseCopyable, Sendable {
   public static var timer: Int { 12 }
 
   /// An idle connection (goal: 200 for IPv4).
-  public static var connection4: Int { MemoryLayout<Slot<Connection>>.stride + tableEntry + timer }
-  public static var connection6: Int { connection4 + MemoryLayout<Slot<IPv6FlowKey>>.stride }
+  public static var connection4: Int { MemoryLayout<Slot<Connection>>.stride &+ tableEntry &+ timer }
+  public static var connection6: Int { connection4 &+ MemoryLayout<Slot<IPv6FlowKey>>.stride }
   /// The record of a half-open connection without its table entry (goal: 48 and 72; S3.5).
   public static var embryo4: Int { MemoryLayout<Slot<Embryo<IPv4FlowKey>>>.stride }
   public static var embryo6: Int { MemoryLayout<Slot<Embryo<IPv6FlowKey>>>.stride }
@@ -26,7 +26,7 @@ public struct Footprint: Equatable, BitwiseCopyable, Sendable {
   /// The TCB alone.
   public static var tcb: Int { MemoryLayout<TCB>.size }
   /// What the engine adds to it.
-  public static var engine: Int { MemoryLayout<Connection>.size - tcb }
+  public static var engine: Int { MemoryLayout<Connection>.size &- tcb }
 
   /// A record in a slab: its generation stands behind it.
   private struct Slot<Record: BitwiseCopyable> {
