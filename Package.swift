@@ -96,6 +96,12 @@ let package = Package(
       name: "MartletStackTests", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
       swiftSettings: strict),
     .testTarget(
+      name: "MartletTestingTests",
+      dependencies: ["MartletTesting", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletSimulatorTests",
+      dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+    .testTarget(
       name: "MartletLinksTests",
       dependencies: [
         "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
@@ -105,5 +111,12 @@ let package = Package(
     .testTarget(
       name: "MartletTraceTests",
       dependencies: ["MartletWire", "MartletTCP", "MartletTrace"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletTests",
+      dependencies: [
+        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
   ]
 )

@@ -16,8 +16,8 @@ extension IPPrefix {
     guard length < width else {
       throw LinkError(
         .addressInUse,
-        "A prefix of \(length) bits has one address, and the stack takes it. Give a shorter prefix, or name the kernel's address with --kernel-address."
-      )
+        "\(self) has one address, and the stack takes it. "
+          + "Give a shorter prefix, or name the kernel's address with --kernel-address.")
     }
     let hostBits = min(width &- length, 64)  // beyond 2^64 hosts the lower half is room enough
     let mask = hostBits == 64 ? UInt64.max : 1 << UInt64(hostBits) &- 1
@@ -32,7 +32,19 @@ extension IPPrefix {
       if !reserved && !taken.contains(candidate) { return IPPrefix(candidate, length: length) }
     }
     throw LinkError(
-      .addressInUse, "No address is free in the prefix. Name the kernel's address with --kernel-address.")
+      .addressInUse, "No address is free in \(self.network). Name the kernel's address with --kernel-address."
+    )
+  }
+
+  /// The kernel's addresses opposite to a stack that has `own`: one in each network of them.
+  public static func kernelSide(of own: [IPPrefix]) throws(LinkError) -> [IPPrefix] {
+    var networks: [IPPrefix] = []
+    var result: [IPPrefix] = []
+    for prefix in own where !networks.contains(prefix.network) {
+      networks.append(prefix.network)
+      result.append(try prefix.nextFreeAddress(taken: (own + result).map(\.address)))
+    }
+    return result
   }
 
   private var lowHalf: UInt64 {

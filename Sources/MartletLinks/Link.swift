@@ -21,6 +21,9 @@ import SystemPackage
 /// }
 /// ```
 public protocol Link: ~Copyable {
+  /// What people call it: the device's name in its namespace.
+  var name: String { get }
+
   /// The largest IP packet the wire carries, in octets, header included.
   var mtu: Int { get }
 

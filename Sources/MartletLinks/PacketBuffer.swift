@@ -2,12 +2,12 @@
 ///
 /// Invariants: `base` is the start of `capacity` octets, all initialized, that this
 /// value alone owns and frees; it gives out only spans that its own methods bound.
-struct PacketBuffer: ~Copyable, @unchecked Sendable {
+package struct PacketBuffer: ~Copyable, @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
-  let capacity: Int
+  package let capacity: Int
 
   /// `capacity` octets of zeros; at least one.
-  init(capacity: Int) {
+  package init(capacity: Int) {
     precondition(capacity > 0, "a packet has at least one octet")
     base = .allocate(byteCount: capacity, alignment: 16)
     base.initializeMemory(as: UInt8.self, repeating: 0, count: capacity)
@@ -18,19 +18,21 @@ struct PacketBuffer: ~Copyable, @unchecked Sendable {
 
   /// The octets for a system call to read or write.
   @inline(__always)
-  func withOctets<R>(_ body: (UnsafeMutableRawPointer) -> R) -> R { body(base) }
+  package func withOctets<R>(_ body: (UnsafeMutableRawPointer) -> R) -> R { body(base) }
 
   /// Shows the first `count` octets.
   @inline(__always)
-  func show<R>(_ count: Int, _ body: (RawSpan) -> R) -> R {
+  package func show<R>(_ count: Int, _ body: (RawSpan) -> R) -> R {
     precondition(count >= 0 && count <= capacity, "more octets than the buffer has")
     return body(UnsafeRawBufferPointer(start: base, count: count).bytes)
   }
 
-  /// Lends all of it to be written.
+  /// Lends the first `count` octets, all of them unless given, to be written.
   @inline(__always)
-  mutating func lend<R>(_ body: (inout MutableRawSpan) -> R) -> R {
-    let octets = UnsafeMutableRawBufferPointer(start: base, count: capacity)
+  package mutating func lend<R>(_ count: Int? = nil, body: (inout MutableRawSpan) -> R) -> R {
+    let count = count ?? capacity
+    precondition(count >= 0 && count <= capacity, "more octets than the buffer has")
+    let octets = UnsafeMutableRawBufferPointer(start: base, count: count)
     var span = octets.mutableBytes
     return body(&span)
   }

@@ -10,10 +10,10 @@ public protocol PacketTap: ~Copyable {
 }
 
 /// A tap made of a closure, for what is printed rather than kept.
-public struct ClosureTap: PacketTap {
-  private let body: (PacketDirection, RawSpan, Instant) -> Void
+public struct ClosureTap: PacketTap, Sendable {
+  private let body: @Sendable (PacketDirection, RawSpan, Instant) -> Void
 
-  public init(_ body: @escaping (PacketDirection, RawSpan, Instant) -> Void) {
+  public init(_ body: @escaping @Sendable (PacketDirection, RawSpan, Instant) -> Void) {
     self.body = body
   }
 
@@ -35,6 +35,7 @@ public struct TappedLink<Base: Link & ~Copyable, Tap: PacketTap & ~Copyable>: Li
     self.tap = tap
   }
 
+  public var name: String { base.name }
   public var mtu: Int { base.mtu }
   public var largestPacket: Int { base.largestPacket }
   public var readiness: FileDescriptor? { base.readiness }
@@ -76,3 +77,5 @@ public struct TappedLink<Base: Link & ~Copyable, Tap: PacketTap & ~Copyable>: Li
     }
   }
 }
+
+extension TappedLink: Sendable where Base: Sendable & ~Copyable, Tap: Sendable & ~Copyable {}

@@ -37,6 +37,12 @@ struct NextFreeAddressTests {
     #expect(try v6(1, 16).nextFreeAddress() == v6(2, 16))
   }
 
+  @Test("One for each network of the stack's addresses, none of which is the stack's")
+  func kernelSide() throws {
+    let own = [prefix(10, 7, 0, 1, 24), prefix(10, 7, 0, 2, 24), prefix(10, 8, 0, 1, 24)]
+    #expect(try IPPrefix.kernelSide(of: own) == [prefix(10, 7, 0, 3, 24), prefix(10, 8, 0, 2, 24)])
+  }
+
   @Test("A prefix with no room says so")
   func noRoom() throws {
     let full = #expect(throws: LinkError.self) { try prefix(10, 7, 0, 1, 32).nextFreeAddress() }

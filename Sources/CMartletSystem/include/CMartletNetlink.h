@@ -20,7 +20,8 @@ static inline int martlet_netlink_ask(int fd, struct nlmsghdr *request) {
   struct sockaddr_nl kernel;
   memset(&kernel, 0, sizeof kernel);
   kernel.nl_family = AF_NETLINK;
-  if (sendto(fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) return -errno;
+  ssize_t sent = sendto(fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+  if (sent < 0) return -errno;
   union { struct nlmsghdr header; char octets[4096]; } answer;
   for (;;) {
     ssize_t count = recv(fd, &answer, sizeof answer, 0);

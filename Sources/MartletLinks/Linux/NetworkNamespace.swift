@@ -161,12 +161,14 @@
       case .fileExists:
         return LinkError(
           .namespaceExists, errno: errno,
-          "The network namespace \(name ?? "") exists. Choose another name, or remove it with \"ip netns delete\"."
+          "The network namespace \(name ?? "") exists. "
+            + "Choose another name, or remove it with \"ip netns delete\"."
         )
       case .notPermitted, .permissionDenied, .readOnlyFileSystem:
         return LinkError(
           .noPermission, errno: errno,
-          "No permission to create a network namespace. Run as root, or inside \"unshare --user --map-root-user --net\"."
+          "No permission to create a network namespace. "
+            + "Run as root, or inside \"unshare --user --map-root-user --net\"."
         )
       case .invalidArgument, .noSpace:
         return LinkError(

@@ -62,8 +62,8 @@
       case .noSuchFileOrDirectory, .noSuchAddressOrDevice, Errno(rawValue: ENODEV):
         throw LinkError(
           .noDevice, errno: errno,
-          "There is no \(path). Load the driver with \"modprobe tun\"; in a container, pass the device in (--device \(path))."
-        )
+          "There is no \(path). Load the driver with \"modprobe tun\"; "
+            + "in a container, pass the device in (--device \(path)).")
       case .permissionDenied, .notPermitted:
         throw LinkError(
           .noPermission, errno: errno,
@@ -84,8 +84,9 @@
       case .notPermitted, .permissionDenied:
         throw LinkError(
           .noPermission, errno: errno,
-          "No permission to create the TUN device \(name). Run as root, give the program CAP_NET_ADMIN (\"setcap cap_net_admin+ep PROGRAM\"), or have root make it for you: \"ip tuntap add dev \(name) mode tun user $USER\"."
-        )
+          "No permission to create the TUN device \(name). Run as root, give the program CAP_NET_ADMIN "
+            + "(\"setcap cap_net_admin+ep PROGRAM\"), or have root make the device for you: "
+            + "\"ip tuntap add dev \(name) mode tun user $USER\".")
       case .resourceBusy:
         throw LinkError(
           .deviceBusy, errno: errno,
@@ -115,8 +116,8 @@
       guard (least...65_535).contains(configuration.mtu) else {
         throw LinkError(
           .badMTU,
-          "An MTU of \(configuration.mtu) is out of range. Choose one from \(least) to 65535 (RFC 791 §3.2, RFC 8200 §5)."
-        )
+          "An MTU of \(configuration.mtu) is out of range. "
+            + "Choose one from \(least) to 65535 (RFC 791 §3.2, RFC 8200 §5).")
       }
     }
   }

@@ -83,7 +83,7 @@
       }
       var sent = 0
       while sent < limit {
-        guard let packet = departure.lend({ fill(&$0) }) else { return .drained }
+        guard let packet = departure.lend(body: { fill(&$0) }) else { return .drained }
         guard try write(packet.count) else {
           waiting = packet.count
           counters.sendStalls &+= 1

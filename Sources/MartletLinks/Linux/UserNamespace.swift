@@ -30,8 +30,9 @@
       guard isPermitted else {
         throw LinkError(
           .noPermission,
-          "No permission to make a user namespace. Run as root, or allow it with \"sysctl kernel.unprivileged_userns_clone=1\" (Debian) or \"sysctl kernel.apparmor_restrict_unprivileged_userns=0\" (Ubuntu)."
-        )
+          "No permission to make a user namespace. Run as root, or allow it with "
+            + "\"sysctl kernel.unprivileged_userns_clone=1\" (Debian) or "
+            + "\"sysctl kernel.apparmor_restrict_unprivileged_userns=0\" (Ubuntu).")
       }
       var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
       var settings: [UnsafeMutablePointer<CChar>?] = []

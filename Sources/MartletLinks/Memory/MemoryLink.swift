@@ -9,6 +9,7 @@ import SystemPackage
 /// The wire holds a bounded number of packets; a full wire makes the sender wait
 /// (`SendOutcome.full`), and an end that is dropped leaves the other alone with it.
 public struct MemoryLink: Link, ~Copyable, Sendable {
+  public var name: String { "memory" }
   public let mtu: Int
   public private(set) var counters = LinkCounters()
   private let incoming: MemoryRing

@@ -59,9 +59,9 @@ extension TCB {
     }
     guard state == .established || state == .finWait1 || state == .finWait2 else { return }
     // MUST-39: "… at least min (Fr * RCV.BUFF, Eff.snd.MSS)"; two segments, or half the buffer, so that
-    // a reader who keeps up causes no packets of its own.
+    // a reader who keeps up causes no packets of its own. What the field cannot say is no gain.
     let promised = rcv.wnd
-    let free = freeReceiveSpace(cold)
+    let free = min(freeReceiveSpace(cold), 65_535 << UInt32(rcv.wndShift.shift))
     let gain = free > promised ? free &- promised : 0
     let mss = UInt32(rcv.mss)
     let step = promised < mss ? min(rcv.buffer.octets / 2, mss) : min(rcv.buffer.octets / 2, 2 &* mss)

@@ -25,7 +25,8 @@ extension TCB {
 
   /// The retransmission time-out with its back-off, in milliseconds (RFC 6298 (5.5)).
   func backedOffTimeout(_ configuration: TCPConfiguration) -> UInt32 {
-    let base = rtt.timeout(configuration, synResent: mode.contains(.synResent))
+    // (5.7): only "when data transmission begins"; the SYN itself goes on from its own time-out.
+    let base = rtt.timeout(configuration, synResent: mode.contains(.synResent) && state.isSynchronized)
     let doubled = UInt64(base) << UInt64(min(timers.backoff, 16))
     return UInt32(truncatingIfNeeded: min(doubled, UInt64(configuration.maximumRTO.timerMilliseconds)))
   }

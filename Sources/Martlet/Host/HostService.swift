@@ -1,0 +1,278 @@
+import Logging
+import MartletLinks
+import MartletStack
+import MartletTCP
+import MartletWire
+
+/// The application behind a `Host`: matches tasks that wait with what the stack can do.
+/// Lives on the loop's thread.
+struct HostService: Application, ~Copyable {
+  let mailbox: Mailbox
+  let logger: Logger
+  private var connections: [ConnectionID: ConnectionRecord] = [:]
+  private var listeners: [ListenerID: [Waiter<Connection>]] = [:]
+  private var scratch = PacketBuffer(capacity: HostService.largestRead)
+
+  /// Octets that one read gives at most.
+  static var largestRead: Int { 65_536 }
+
+  /// The tasks that wait for one connection, in the order of their coming.
+  private struct ConnectionRecord {
+    var opening: Waiter<Connection>?
+    var readers: [(limit: Int, waiter: Waiter<[UInt8]?>)] = []
+    var writers: [Write] = []
+  }
+
+  private struct Write {
+    /// What is still to be sent; nil: no more, the sending half is to be closed.
+    var octets: [UInt8]?
+    var sent = 0
+    let waiter: Waiter<Void>
+  }
+
+  init(mailbox: Mailbox, logger: Logger) {
+    self.mailbox = mailbox
+    self.logger = logger
+  }
+
+  // MARK: Told by the loop
+
+  mutating func woken(stack: inout NetworkStack, now: Instant) {
+    for request in mailbox.take() { request(&self, &stack, now) }
+  }
+
+  mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
+    switch event {
+    case .connection(let id, let readiness):
+      if connections[id]?.opening != nil { opened(id, readiness, &stack, now) }
+      read(id, &stack, now)
+      write(id, &stack, now)
+    case .listener(let id):
+      accept(id, &stack, now)
+    case .memoryPressure(let held, let limit):
+      logger.warning(
+        "The stack is at its memory budget and refuses work. Raise StackConfiguration.memoryBudget.",
+        metadata: ["held": "\(held)", "limit": "\(limit)"])
+    case .attempt, .datagram:
+      break
+    }
+  }
+
+  mutating func stop(stack: inout NetworkStack, now: Instant) {
+    for request in mailbox.close() { request(&self, &stack, now) }
+    for (id, record) in connections {
+      fail(record, .stopped)
+      try? stack.abort(id, now: now)
+    }
+    for (_, waiters) in listeners {
+      for waiter in waiters { waiter.resume(.failure(.stopped)) }
+    }
+    connections = [:]
+    listeners = [:]
+  }
+
+  // MARK: Asked by tasks
+
+  mutating func connect(
+    _ waiter: Waiter<Connection>, to remote: Endpoint, from local: LocalEndpoint?,
+    _ options: ConnectionOptions?, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    do throws(ConnectError) {
+      let id = try stack.connect(to: remote, from: local, options, now: now)
+      connections[id] = ConnectionRecord(opening: waiter)
+    } catch {
+      waiter.resume(.failure(HostError(error, remote)))
+    }
+  }
+
+  mutating func listen(
+    _ waiter: Waiter<Listener>, on local: LocalEndpoint, _ options: ListenerOptions,
+    _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    do throws(ListenError) {
+      let id = try stack.listen(on: local, options)
+      listeners[id] = []
+      let bound = (try? stack.status(id))?.local ?? local
+      waiter.resume(.success(Listener(id, local: bound, mailbox)))
+    } catch {
+      waiter.resume(.failure(HostError(error, local)))
+    }
+  }
+
+  mutating func accept(
+    _ waiter: Waiter<Connection>, _ id: ListenerID, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    guard listeners[id] != nil else { return waiter.resume(.failure(.closed)) }
+    listeners[id]?.append(waiter)
+    accept(id, &stack, now)
+  }
+
+  mutating func read(
+    _ waiter: Waiter<[UInt8]?>, _ id: ConnectionID, limit: Int, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    guard connections[id] != nil else { return waiter.resume(.failure(.closed)) }
+    connections[id]?.readers.append((min(max(limit, 1), Self.largestRead), waiter))
+    read(id, &stack, now)
+  }
+
+  /// Queues octets to be sent; nil closes the sending half behind what is queued.
+  mutating func write(
+    _ waiter: Waiter<Void>, _ id: ConnectionID, _ octets: [UInt8]?, _ stack: inout NetworkStack,
+    _ now: Instant
+  ) {
+    guard connections[id] != nil else { return waiter.resume(.failure(.closed)) }
+    connections[id]?.writers.append(Write(octets: octets, waiter: waiter))
+    write(id, &stack, now)
+  }
+
+  /// Closes gracefully, or resets. Tasks that still wait for the connection fail.
+  mutating func end(_ id: ConnectionID, aborting: Bool, _ stack: inout NetworkStack, _ now: Instant) {
+    guard let record = connections.removeValue(forKey: id) else { return }
+    fail(record, .closed)
+    if aborting {
+      try? stack.abort(id, now: now)
+    } else {
+      try? stack.close(id, now: now)
+    }
+  }
+
+  mutating func close(_ id: ListenerID, _ stack: inout NetworkStack, _ now: Instant) {
+    guard let waiters = listeners.removeValue(forKey: id) else { return }
+    for waiter in waiters { waiter.resume(.failure(.closed)) }
+    try? stack.close(id, now: now)
+  }
+
+  /// Resumes the cancelled among the tasks that open, read or write a connection.
+  mutating func sweep(_ id: ConnectionID) {
+    guard var record = connections[id] else { return }
+    record.readers.removeAll { reader in
+      if reader.waiter.isCancelled { reader.waiter.resume(.failure(.cancelled)) }
+      return reader.waiter.isCancelled
+    }
+    record.writers.removeAll { write in
+      if write.waiter.isCancelled { write.waiter.resume(.failure(.cancelled)) }
+      return write.waiter.isCancelled
+    }
+    connections[id] = record
+  }
+
+  /// Gives up the attempts to connect whose tasks were cancelled.
+  mutating func sweepOpening(_ stack: inout NetworkStack, _ now: Instant) {
+    let given = connections.filter { $0.value.opening?.isCancelled == true }
+    for (id, record) in given {
+      record.opening?.resume(.failure(.cancelled))
+      connections[id] = nil
+      try? stack.abort(id, now: now)
+    }
+  }
+
+  mutating func sweep(_ id: ListenerID) {
+    listeners[id]?.removeAll { waiter in
+      if waiter.isCancelled { waiter.resume(.failure(.cancelled)) }
+      return waiter.isCancelled
+    }
+  }
+
+  // MARK: What can be done now
+
+  private mutating func opened(
+    _ id: ConnectionID, _ readiness: Readiness, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    if readiness.contains(.connected), let waiter = connections[id]?.opening {
+      connections[id]?.opening = nil
+      guard !waiter.isCancelled, let connection = handle(id, stack, now) else {
+        waiter.resume(.failure(waiter.isCancelled ? .cancelled : .closed))
+        return end(id, aborting: true, &stack, now)
+      }
+      waiter.resume(.success(connection))
+    } else if readiness.contains(.ended), let record = connections.removeValue(forKey: id) {
+      let reason = HostError(ended: id, &stack)
+      try? stack.close(id, now: now)
+      fail(record, reason)
+    }
+  }
+
+  private mutating func accept(_ id: ListenerID, _ stack: inout NetworkStack, _ now: Instant) {
+    while let waiter = listeners[id]?.first {
+      if waiter.isCancelled {
+        waiter.resume(.failure(.cancelled))
+      } else {
+        guard let accepted = try? stack.accept(id) else { return }
+        guard let connection = handle(accepted, stack, now) else { continue }
+        connections[accepted] = ConnectionRecord()
+        waiter.resume(.success(connection))
+      }
+      listeners[id]?.removeFirst()
+    }
+  }
+
+  private mutating func read(_ id: ConnectionID, _ stack: inout NetworkStack, _ now: Instant) {
+    while let (limit, waiter) = connections[id]?.readers.first {
+      if waiter.isCancelled {
+        waiter.resume(.failure(.cancelled))
+      } else {
+        let result = receive(id, limit: limit, &stack, now)
+        if case .failure(.wouldBlock) = result { return }
+        waiter.resume(result.mapError { HostError($0) })
+      }
+      connections[id]?.readers.removeFirst()
+    }
+  }
+
+  private mutating func receive(
+    _ id: ConnectionID, limit: Int, _ stack: inout NetworkStack, _ now: Instant
+  ) -> Result<[UInt8]?, ReceiveError> {
+    let count = scratch.lend(limit) { room in
+      Result { () throws(ReceiveError) in try stack.receive(id, into: &room, now: now) }
+    }
+    return count.map { count in
+      count == 0 ? nil : scratch.show(count) { span in span.withUnsafeBytes { [UInt8]($0) } }
+    }
+  }
+
+  private mutating func write(_ id: ConnectionID, _ stack: inout NetworkStack, _ now: Instant) {
+    while var write = connections[id]?.writers.first {
+      if write.waiter.isCancelled {
+        write.waiter.resume(.failure(.cancelled))
+      } else {
+        let sentBefore = write.sent
+        guard let result = advance(&write, id, &stack, now) else {
+          if write.sent != sentBefore { connections[id]?.writers[0] = write }
+          return
+        }
+        write.waiter.resume(result)
+      }
+      connections[id]?.writers.removeFirst()
+    }
+  }
+
+  /// Sends what there is room for. Nil: there is more to send than room.
+  private func advance(
+    _ write: inout Write, _ id: ConnectionID, _ stack: inout NetworkStack, _ now: Instant
+  ) -> Result<Void, HostError>? {
+    guard let octets = write.octets else {
+      return Result { () throws(ShutdownError) in try stack.shutdown(id, .send, now: now) }.mapError {
+        HostError($0)
+      }
+    }
+    while write.sent < octets.count {
+      do throws(SendError) {
+        write.sent += try stack.send(id, octets.span.bytes.extracting(write.sent...), now: now)
+      } catch {
+        return error == .wouldBlock ? nil : .failure(HostError(error))
+      }
+    }
+    return .success(())
+  }
+
+  private func handle(_ id: ConnectionID, _ stack: borrowing NetworkStack, _ now: Instant) -> Connection? {
+    guard let report = try? stack.status(id, now: now) else { return nil }
+    return Connection(id, local: report.local, remote: report.remote, mailbox)
+  }
+
+  private func fail(_ record: ConnectionRecord, _ error: HostError) {
+    record.opening?.resume(.failure(error))
+    for reader in record.readers { reader.waiter.resume(.failure(error)) }
+    for write in record.writers { write.waiter.resume(.failure(error)) }
+  }
+}

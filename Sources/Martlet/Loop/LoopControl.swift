@@ -1,0 +1,64 @@
+import MartletLinks
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// How other threads reach a `StackLoop`.
+public final class LoopControl: Sendable {
+  let wakeup: Wakeup
+  private let stops = Atomic<Int>(0)
+
+  public init() throws(LinkError) {
+    wakeup = try Wakeup()
+  }
+
+  public var isStopping: Bool { stops.load(ordering: .acquiring) > 0 }
+
+  /// `stop` was called again: nothing is waited for any longer.
+  var isImpatient: Bool { stops.load(ordering: .acquiring) > 1 }
+
+  /// Ends the loop after the turn it is in. From any thread; a second call cuts short the time
+  /// that connections have to end in order.
+  public func stop() {
+    stops.add(1, ordering: .releasing)
+    wakeup.signal()
+  }
+
+  /// Has the loop call `Application.woken`.
+  public func wake() {
+    wakeup.signal()
+  }
+
+  /// Ends the loop when one of these signals comes, `SIGINT` and `SIGTERM` unless given. One
+  /// loop of a process can have this: the last to ask for it. It is never released.
+  public func stopOnSignals(_ signals: [Int32] = [SIGINT, SIGTERM]) {
+    let this = Unmanaged.passRetained(self)
+    signalledLoop.store(UInt(bitPattern: this.toOpaque()), ordering: .sequentiallyConsistent)
+    for number in signals {
+      var action = sigaction()
+      #if canImport(Darwin)
+        action.__sigaction_u.__sa_handler = stopSignalledLoop
+      #else
+        action.__sigaction_handler.sa_handler = stopSignalledLoop
+      #endif
+      action.sa_flags = Int32(SA_RESTART)
+      sigaction(number, &action, nil)
+    }
+  }
+}
+
+/// The address of the `LoopControl` that signals stop; 0: none.
+private let signalledLoop = Atomic<UInt>(0)
+
+/// A signal handler: two atomic stores and a `write`, nothing else is allowed here.
+private func stopSignalledLoop(_ number: Int32) {
+  guard let address = UnsafeRawPointer(bitPattern: signalledLoop.load(ordering: .sequentiallyConsistent))
+  else { return }
+  Unmanaged<LoopControl>.fromOpaque(address)._withUnsafeGuaranteedRef { $0.stop() }
+}
