@@ -17,6 +17,9 @@ let core: [SwiftSetting] =
     .enableExperimentalFeature("Lifetimes"),
   ]
 
+/// A package that uses the core alone switches this trait off and resolves no other package.
+let shell = TargetDependencyCondition.when(traits: ["Shell"])
+
 let package = Package(
   name: "martlet",
   platforms: [.macOS(.v26), .iOS(.v26), .tvOS(.v26), .watchOS(.v26), .visionOS(.v26)],
@@ -28,6 +31,13 @@ let package = Package(
     .library(name: "Martlet", targets: ["Martlet", "MartletLinks"]),
     .executable(name: "martlet", targets: ["MartletCommand"]),
     .executable(name: "martlet-bench", targets: ["MartletBench"]),
+  ],
+  traits: [
+    .trait(
+      name: "Shell",
+      description: "Devices, the async API and the command, with the packages they need. Off: the core alone."
+    ),
+    .default(enabledTraits: ["Shell"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -59,14 +69,14 @@ let package = Package(
       name: "MartletLinks",
       dependencies: [
         "CMartletSystem", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
-        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "SystemPackage", package: "swift-system", condition: shell),
       ],
       swiftSettings: strict),
     .target(
       name: "Martlet",
       dependencies: [
         "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
-        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Logging", package: "swift-log", condition: shell),
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -74,7 +84,7 @@ let package = Package(
       dependencies: [
         "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         "MartletSimulator",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser", condition: shell),
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -105,7 +115,7 @@ let package = Package(
       name: "MartletLinksTests",
       dependencies: [
         "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
-        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "SystemPackage", package: "swift-system", condition: shell),
       ],
       swiftSettings: strict),
     .testTarget(
@@ -115,7 +125,7 @@ let package = Package(
       name: "MartletTests",
       dependencies: [
         "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
-        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Logging", package: "swift-log", condition: shell),
       ],
       swiftSettings: strict),
   ]
