@@ -17,17 +17,32 @@ func printLayout() {
   line("SegmentPlan", MemoryLayout<SegmentPlan>.self)
   line("TCPOptions", MemoryLayout<TCPOptions>.self)
   line("PacketMetadata", MemoryLayout<PacketMetadata>.self)
-  forEachRecordLayout(line)
+
+  print("# what one costs, its slot, table entry and timer counted")
+  cost("connection, IPv4", Footprint.connection4)
+  cost("connection, IPv6", Footprint.connection6)
+  cost("half-open, IPv4", Footprint.embryo4)
+  cost("half-open, IPv6", Footprint.embryo6)
+  cost("TIME-WAIT, IPv4", Footprint.timeWait4)
+  cost("TIME-WAIT, IPv6", Footprint.timeWait6)
+  cost("cold block", Footprint.coldBlock)
+  cost("listener", Footprint.listener)
+  cost("datagram socket", Footprint.datagramSocket)
+  cost("reply", Footprint.reply)
 }
 
-private func line<T: ~Copyable>(_ name: StaticString, _ layout: MemoryLayout<T>.Type) {
-  line(name, layout.size, layout.stride, layout.alignment)
+private func line<T: ~Copyable>(_ name: String, _ layout: MemoryLayout<T>.Type) {
+  print(padded(name) + column(layout.size) + "  " + column(layout.stride) + "  " + column(layout.alignment))
 }
 
-private func line(_ name: StaticString, _ size: Int, _ stride: Int, _ alignment: Int) {
-  func column(_ n: Int) -> String {
-    String(repeating: " ", count: max(0, 6 - String(n).count)) + String(n)
-  }
-  let padding = String(repeating: " ", count: max(0, 24 - name.utf8CodeUnitCount))
-  print("\(name)\(padding)\(column(size))  \(column(stride))  \(column(alignment))")
+private func cost(_ name: String, _ octets: Int) {
+  print(padded(name) + column(octets))
+}
+
+private func padded(_ name: String) -> String {
+  name + String(repeating: " ", count: max(0, 24 - name.count))
+}
+
+private func column(_ n: Int) -> String {
+  String(repeating: " ", count: max(0, 6 - String(n).count)) + String(n)
 }
