@@ -30,7 +30,7 @@ extension TCB {
       return .next
     }
     let windowBefore = snd.wnd
-    updateWindow(seg, &cold, &reaction)
+    updateWindow(seg, cold, around, now, &reaction)
     if seg.ack == snd.una {
       duplicateAcknowledgment(seg, windowBefore, &cold, &around, now, &reaction)
     } else {
@@ -86,7 +86,10 @@ extension TCB {
   /// "If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated. If (SND.WL1 < SEG.SEQ or
   /// (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)) …" SND.WL2 =< SEG.ACK holds here: see `SendSequence`.
   @inline(__always)
-  mutating func updateWindow(_ seg: Segment, _ cold: inout ColdBlock, _ reaction: inout Reaction) {
+  mutating func updateWindow(
+    _ seg: Segment, _ cold: ColdBlock, _ around: borrowing Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) {
     guard snd.wl1.precedesOrEquals(seg.seq) else { return }
     snd.wl1 = seg.seq
     let wnd = seg.wnd.scaled(by: snd.wndShift)
@@ -99,6 +102,8 @@ extension TCB {
       timers.armed.remove(.persist)
       timers.backoff = 0
       pending.subtract([.probe, .override])
+      // A probe, or what was in flight when the window shut, waits for its acknowledgment as ever.
+      if snd.una != snd.max { armRetransmission(around.configuration, now) }
     }
     if hasUnsent(cold) { reaction.insert(.output) }
   }

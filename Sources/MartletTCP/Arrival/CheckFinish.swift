@@ -38,6 +38,8 @@ extension TCB {
     if rcv.advertisedEdge.precedes(rcv.nxt) { rcv.advertisedEdge = rcv.nxt }
     mode.insert(.finReceived)
     cold.finWaits = false
+    // Only a peer that lies has sent text beyond its FIN.
+    dropOutOfOrder(&cold, &around)
     pending.insert(.ack)
     reaction.formUnion([.output, .readable])
     switch state {

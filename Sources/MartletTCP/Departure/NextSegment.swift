@@ -30,7 +30,7 @@ extension TCB {
       if let plan = retransmittedSegment(&cold, &around, now) { return plan }
     }
     if let plan = textSegment(limit, &cold, &around, now) { return plan }
-    if pending.contains(.probe) { return windowProbe(&cold, &around, now) }
+    if pending.contains(.probe), let plan = windowProbe(&cold, &around, now) { return plan }
     if pending.contains(.keepAlive) { return keepAliveProbe(&cold, &around, now) }
     guard pending.contains(.ack) else { return nil }
     return acknowledgment(cold: &cold, &around, now: now)
@@ -45,8 +45,9 @@ extension TCB {
   ) -> SegmentPlan {
     // After a time-out SND.NXT is back at SND.UNA, which may lie before the peer's window; SND.MAX never
     // does, but may lie beyond a window that shrank or a probe that was not taken.
+    // In SYN-RECEIVED no window is known yet.
     let edge = snd.una.advanced(by: snd.wnd.octets)
-    let seq = snd.max.follows(edge) ? edge : snd.max
+    let seq = state.isSynchronized && snd.max.follows(edge) ? edge : snd.max
     var plan = segment(seq: seq, flags: .ack, &cold, &around, now)
     if mode.contains(.sack), !cold.outOfOrder.isEmpty { addSACKBlocks(to: &plan, &cold, around) }
     return plan
@@ -76,9 +77,11 @@ extension TCB {
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) -> SegmentPlan {
     let answers = state == .synReceived
+    // The peer's SYN fixed RCV.WND; the buffer may have been set anew since.
+    let window = WindowSize(answers ? rcv.wnd : rcv.buffer.octets)
     var plan = SegmentPlan(
       seq: snd.una, ack: answers ? rcv.nxt : SequenceNumber(0), flags: answers ? [.syn, .ack] : .syn,
-      window: WindowSize(rcv.buffer.octets).unscaled(by: .none))
+      window: window.unscaled(by: .none))
     plan.options.present = .maximumSegmentSize
     plan.options.maximumSegmentSize = rcv.mss
     if mode.contains(.windowScaling) {

@@ -59,6 +59,8 @@ extension TCB {
       return capped == unsent ? capped : capped &- capped % mss
     }
     guard most > 0 else { return 0 }
+    // None of this is for what was sent before: after a time-out it leaves again at once.
+    if snd.nxt.precedes(snd.max) { return min(most, snd.max.distance(from: snd.nxt)) }
     if most == unsent {
       // (2): "if the data is pushed and all queued data can be sent now", which Nagle allows when
       // nothing is unacknowledged (SHLD-7), and the application always, with NODELAY (MUST-17). No more
