@@ -4,10 +4,10 @@
 TIME ?= 60
 BENCH ?= bulk 1500 1000000000
 
-.PHONY: help demo test fuzz bench lint format embedded figures
+.PHONY: help demo test fuzz fuzz-keep bench lint format embedded figures
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: ## see one connection open, carry and close against the kernel's TCP
 	@Tools/install-tools --wanted demo
@@ -19,6 +19,9 @@ test: ## everything that must hold, with what it needs installed first
 
 fuzz: ## libFuzzer on the parsers and on an endpoint, TIME=60 seconds each
 	@Tools/fuzz $(TIME)
+
+fuzz-keep: ## take what the fuzzers found into the committed corpus and crashers
+	@Tools/fuzz --keep
 
 bench: ## speed on this machine, BENCH='bulk 1500 1000000000'
 	swift build -c release --product martlet-bench

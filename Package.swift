@@ -31,6 +31,8 @@ let package = Package(
     .library(name: "Martlet", targets: ["Martlet", "MartletLinks"]),
     .executable(name: "martlet", targets: ["MartletCommand"]),
     .executable(name: "martlet-bench", targets: ["MartletBench"]),
+    // For Fuzz/Package.swift alone; not part of the API.
+    .library(name: "_FuzzDrivers", targets: ["FuzzDrivers"]),
   ],
   traits: [
     .trait(
@@ -98,6 +100,12 @@ let package = Package(
       name: "MartletMeasure",
       dependencies: ["CMallocCounter", "MartletWire", "MartletTCP", "MartletStack"],
       path: "Tests/MartletMeasure", swiftSettings: strict),
+
+    // What the fuzzers do with octets, shared with the tests that replay what they found.
+    .target(
+      name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP"], path: "Tests/FuzzDrivers",
+      swiftSettings: strict),
+    .testTarget(name: "MartletFuzzReplayTests", dependencies: ["FuzzDrivers"], swiftSettings: strict),
 
     .testTarget(name: "MartletWireTests", dependencies: ["MartletWire"], swiftSettings: strict),
     .testTarget(
