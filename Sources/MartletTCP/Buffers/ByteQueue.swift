@@ -276,14 +276,21 @@ public struct ByteQueue: BitwiseCopyable, Sendable {
     return true
   }
 
+  /// How many of the chunks held are tables.
+  private var tablesHeld: UInt16 {
+    guard depth == 1 else { return 0 }
+    var tables: UInt16 = 0
+    for i in 0..<4 where slots[i] != 0 { tables &+= 1 }
+    return tables
+  }
+
   /// Depth 1 to depth 0, when at most `limit` chunks are left and all of them lie within
   /// four of the head: a queue that drained to one byte holds one chunk.
   private mutating func foldTables(
     holdingAtMost limit: Int, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) {
     guard depth == 1 else { return }
-    var tables = 0
-    for i in 0..<4 where slots[i] != 0 { tables &+= 1 }
+    let tables = Int(tablesHeld)
     guard Int(held) &- tables <= limit else { return }
     var chunks: InlineArray<4, UInt32> = [0, 0, 0, 0]
     var near = 0
@@ -305,7 +312,7 @@ public struct ByteQueue: BitwiseCopyable, Sendable {
   ) {
     var k = first
     var left = distance(from: first, to: end)
-    while left > 0 && held > 0 {
+    while left > 0 && held > tablesHeld {
       var step: UInt32 = 1
       if depth == 0 {
         let chunk = slots[Int(k & 3)]

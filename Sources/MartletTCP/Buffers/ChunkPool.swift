@@ -113,12 +113,18 @@ public struct ChunkPool: ~Copyable {
     if wasFull { pushOpenFirst(index) }
     guard unsafe arena.pointee.free == allFree else { return }
     emptyArenas &+= 1
-    if emptyArenas > 1 {
+    if emptyArenas > spareArenas(budget) {
       dropArena(index, &budget)
     } else {
       removeFromOpen(index)
       pushOpenLast(index)
     }
+  }
+
+  /// How many empty arenas are kept for the next burst: a queue that fills and drains with every batch
+  /// must not take and give memory each time. At most 1/16 of the budget, and 1 MiB.
+  private func spareArenas(_ budget: MemoryBudget) -> Int {
+    max(1, min((1 << 20) / arenaBytes, (budget.limit >> 4) / arenaBytes))
   }
 
   /// Makes sure that the next `n` calls of `allocate` succeed. False: the budget refused,
