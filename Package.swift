@@ -91,7 +91,10 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "MartletBench",
-      dependencies: ["Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack"],
+      dependencies: [
+        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
 
     // What the tools measure: layouts, allocations, instructions.

@@ -73,8 +73,11 @@ extension NetworkStack {
   }
 
   /// The slot of a handle that the application has.
+  @inline(__always)
   func index(of id: ConnectionID) -> UInt32? {
     let i = id.handle.index
-    return connections.contains(id.handle) && connections[i].marks.contains(.owned) ? i : nil
+    guard connections.contains(id.handle) else { return nil }
+    guard connections[i].marks.contains(.owned) else { return nil }
+    return i
   }
 }

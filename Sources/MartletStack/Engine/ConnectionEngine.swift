@@ -110,6 +110,7 @@ extension NetworkStack {
     interfaces[interface].senders.last = i
   }
 
+  @inline(__always)
   func firstSender(on interface: Int) -> UInt32? {
     let first = interfaces[interface].senders.first
     return first == IndexList.none ? nil : first

@@ -24,8 +24,10 @@ extension NetworkStack {
   }
 
   /// Nil for the broadcasts that reach us (RFC 1122 §3.2.1.3).
+  @inline(__always)
   private func refusal(of destination: IPv4Address) -> DropReason? {
     if destination.isMulticast { return .multicast }
-    return destination.isBroadcast || isSubnetBroadcast(destination) ? nil : .notOurs
+    if destination.isBroadcast { return nil }
+    return isSubnetBroadcast(destination) ? nil : .notOurs
   }
 }

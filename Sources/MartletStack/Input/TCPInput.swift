@@ -19,7 +19,7 @@ extension NetworkStack {
       options: header.options)
     let flow = Flow(
       local: arrival.destination, remote: arrival.source, localPort: header.destinationPort,
-      remotePort: header.sourcePort, zone: zone(of: arrival))
+      remotePort: header.sourcePort, zone: arrival.zone)
     guard let reference = find(flow) else {
       newcomerArrives(seg, flow, above: nil)
       return
@@ -31,24 +31,46 @@ extension NetworkStack {
     }
   }
 
-  private func zone(of arrival: Arrival) -> UInt16 {
-    arrival.source.isLinkLocal ? arrival.interface.rawValue &+ 1 : 0
-  }
-
-  /// The record of a flow, if it has one.
+  /// The record of a flow, if it has one. A TIME-WAIT record that a SYN is reopening stays in the table
+  /// beside the embryo, which comes first.
   @inline(__always)
   func find(_ flow: Flow) -> FlowReference? {
-    if let key = IPv4FlowKey(flow) {
-      let entry = flows4.find(key, key.hash(secrets.flowTable)) { connections[$0].key == key }
-      return entry.map { FlowReference(entry: $0, isIPv4: true) }
+    guard let key = IPv4FlowKey(flow) else { return find6(flow) }
+    var lingering: FlowReference?
+    var search = flows4.table.search(key.hash(secrets.flowTable))
+    while let value = flows4.table.next(&search) {
+      let entry = FlowEntry(rawValue: value)
+      switch entry.phase {
+      case .connection where connections[entry.index].key == key,
+        .embryonic where flows4.embryos[entry.index].key == key:
+        return FlowReference(entry: entry, isIPv4: true)
+      case .lingering where flows4.lingering[entry.index].key == key:
+        lingering = FlowReference(entry: entry, isIPv4: true)
+      case .connection, .embryonic, .lingering:
+        continue
+      }
     }
-    return find6(flow)
+    return lingering
   }
 
+  @inline(__always)
   private func find6(_ flow: Flow) -> FlowReference? {
     guard let key = IPv6FlowKey(flow) else { return nil }
-    let entry = flows6.find(key, key.hash(secrets.flowTable)) { keys6[connections[$0].key.local] == key }
-    return entry.map { FlowReference(entry: $0, isIPv4: false) }
+    var lingering: FlowReference?
+    var search = flows6.table.search(key.hash(secrets.flowTable))
+    while let value = flows6.table.next(&search) {
+      let entry = FlowEntry(rawValue: value)
+      switch entry.phase {
+      case .connection where keys6[connections[entry.index].key.local] == key,
+        .embryonic where flows6.embryos[entry.index].key == key:
+        return FlowReference(entry: entry, isIPv4: false)
+      case .lingering where flows6.lingering[entry.index].key == key:
+        lingering = FlowReference(entry: entry, isIPv4: false)
+      case .connection, .embryonic, .lingering:
+        continue
+      }
+    }
+    return lingering
   }
 
   /// LISTEN and CLOSED: a segment whose flow has no record, or, with `minimumISS`, one that reopens a

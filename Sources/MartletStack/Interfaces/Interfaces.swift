@@ -72,8 +72,10 @@ extension NetworkStack {
     if isOurs(prefix.address) { throw .addressInUse }
   }
 
+  @inline(__always)
   func isPresent(_ id: InterfaceID) -> Bool {
-    id.index < interfaces.count && interfaces[id.index].isPresent
+    guard id.index < interfaces.count else { return false }
+    return interfaces[id.index].isPresent
   }
 
   /// Whether the address is one of ours, on whatever interface: the weak end-system model of
@@ -92,6 +94,7 @@ extension NetworkStack {
   }
 
   /// Whether the address is a broadcast of a network that we are on, in either form.
+  @inline(__always)
   func isSubnetBroadcast(_ address: IPv4Address) -> Bool {
     for i in addresses.indices {
       let prefix = addresses[i].prefix

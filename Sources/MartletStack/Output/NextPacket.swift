@@ -64,6 +64,7 @@ extension NetworkStack {
   }
 
   /// How much text one packet may hold: 0, one MSS, unless the device cuts segments.
+  @inline(__always)
   private func textLimit(on interface: Int, room: Int, isIPv4: Bool) -> UInt32 {
     guard interfaces[interface].offload.contains(.segmentation) else { return 0 }
     // The largest headers: IP without options, TCP with 40 octets of them. The IP length has 16 bits.
@@ -71,6 +72,7 @@ extension NetworkStack {
     return UInt32(truncatingIfNeeded: max(0, min(room, Int(UInt16.max)) &- headers))
   }
 
+  @inline(__always)
   private func hopLimit(_ own: UInt8) -> UInt8 { own == 0 ? configuration.hopLimit : own }
 
   private mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket?

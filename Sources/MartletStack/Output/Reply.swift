@@ -58,6 +58,7 @@ extension NetworkStack {
   }
 
   /// Both ends of a connection.
+  @inline(__always)
   func flow(of i: UInt32) -> Flow {
     connections[i].isIPv4 ? connections[i].key.flow : keys6[connections[i].key.local].flow
   }

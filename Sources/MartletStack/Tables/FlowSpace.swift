@@ -31,33 +31,6 @@ struct FlowSpace<Key: FlowKey>: ~Copyable {
   /// Octets charged for table and records.
   var heldBytes: Int { table.heldBytes &+ embryos.heldBytes &+ lingering.heldBytes }
 
-  /// The record of a flow. A TIME-WAIT record that a SYN is reopening stays in the table beside the
-  /// embryo, which is found first.
-  @inline(__always)
-  func find(_ key: Key, _ hash: UInt64, connection: (UInt32) -> Bool) -> FlowEntry? {
-    let found = table.find(hash) { value in matches(FlowEntry(rawValue: value), key, connection) }
-    guard let found else { return nil }
-    let entry = FlowEntry(rawValue: found)
-    return entry.phase == .lingering ? findYounger(key, hash, connection) ?? entry : entry
-  }
-
-  private func findYounger(_ key: Key, _ hash: UInt64, _ connection: (UInt32) -> Bool) -> FlowEntry? {
-    let found = table.find(hash) { value in
-      let entry = FlowEntry(rawValue: value)
-      return entry.phase != .lingering && matches(entry, key, connection)
-    }
-    return found.map { FlowEntry(rawValue: $0) }
-  }
-
-  @inline(__always)
-  private func matches(_ entry: FlowEntry, _ key: Key, _ connection: (UInt32) -> Bool) -> Bool {
-    switch entry.phase {
-    case .connection: connection(entry.index)
-    case .embryonic: embryos[entry.index].key == key
-    case .lingering: lingering[entry.index].key == key
-    }
-  }
-
   /// The TIME-WAIT record of a flow, whatever else the flow has.
   func findLingering(_ key: Key, _ hash: UInt64) -> UInt32? {
     let found = table.find(hash) { value in

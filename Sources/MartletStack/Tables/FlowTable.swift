@@ -72,6 +72,45 @@ public struct FlowTable: ~Copyable {
 
   // MARK: Finding
 
+  /// Where a walk through the values under one hash stands. Good until the table changes.
+  @frozen
+  public struct Search {
+    @usableFromInline var tag: UInt32
+    @usableFromInline var slot: Int
+    @usableFromInline var distance = 0
+
+    @inlinable @inline(__always)
+    init(tag: UInt32, slot: Int) {
+      self.tag = tag
+      self.slot = slot
+    }
+  }
+
+  /// Begins a walk through the values under `hash`. A loop instead of a closure: one that captured a
+  /// field of the stack would capture, and copy, the whole of it for each segment.
+  @inlinable @inline(__always)
+  public func search(_ hash: UInt64) -> Search {
+    let tag = Self.tag(hash)
+    return Search(tag: tag, slot: slots == 0 ? 0 : home(tag))
+  }
+
+  /// The next value; nil when there is none.
+  @inlinable @inline(__always)
+  public func next(_ search: inout Search) -> UInt32? {
+    guard let directory = unsafe directory else { return nil }
+    let entries = unsafe directory[segmentIndex(search.tag)] + 1
+    let mask = slots &- 1
+    while true {
+      let entry = unsafe entries[search.slot]
+      // Robin hood: beyond an entry that is nearer its home, ours cannot be.
+      if entry.tag == 0 { return nil }
+      if (search.slot &- home(entry.tag)) & mask < search.distance { return nil }
+      search.slot = (search.slot &+ 1) & mask
+      search.distance &+= 1
+      if entry.tag == search.tag { return entry.value }
+    }
+  }
+
   /// The value under `hash` that `matches` says is the one.
   @inlinable
   public func find(_ hash: UInt64, _ matches: (UInt32) -> Bool) -> UInt32? {

@@ -10,11 +10,17 @@ extension NetworkStack {
       let milliseconds = tick.milliseconds(near: now)
       earliest = min(earliest ?? .max, milliseconds)
     }
-    for list in 0..<17 {
-      let first4 = flows4.halfOpen[list].first
-      if first4 != Links.none { consider(flows4.embryos[first4].tcb.deadline) }
-      let first6 = flows6.halfOpen[list].first
-      if first6 != Links.none { consider(flows6.embryos[first6].tcb.deadline) }
+    if flows4.embryos.live > 0 {
+      for list in 0..<17 {
+        let first = flows4.halfOpen[list].first
+        if first != Links.none { consider(flows4.embryos[first].tcb.deadline) }
+      }
+    }
+    if flows6.embryos.live > 0 {
+      for list in 0..<17 {
+        let first = flows6.halfOpen[list].first
+        if first != Links.none { consider(flows6.embryos[first].tcb.deadline) }
+      }
     }
     if flows4.timeWait.first != Links.none { consider(flows4.lingering[flows4.timeWait.first].tcb.deadline) }
     if flows6.timeWait.first != Links.none { consider(flows6.lingering[flows6.timeWait.first].tcb.deadline) }

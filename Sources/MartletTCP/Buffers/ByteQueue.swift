@@ -153,6 +153,8 @@ public struct ByteQueue: BitwiseCopyable, Sendable {
     head &+= n
     count &-= n
     if count == 0 && !anchored {
+      // What was held lies behind the head, not before it.
+      releaseChunks(from: first, upTo: chunkIndex(head) &+ 1, &pool, &budget)
       removeAll(&pool, &budget)
     } else if chunkIndex(head) != first {
       releaseChunks(from: first, upTo: chunkIndex(head), &pool, &budget)
