@@ -118,7 +118,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestingTests",
-      dependencies: ["MartletTesting", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+      dependencies: ["MartletTesting", "MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletSimulatorTests",
       dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),

@@ -1,3 +1,4 @@
+import MartletSimulator
 import MartletStack
 import MartletTCP
 import MartletTesting
@@ -30,5 +31,36 @@ import Testing
     let s = Scenario()
     s.inject(.syn().rawOptions([2, 4, 5, 0xb4, 8, 0]))
     s.expect(.synAck(seq: 0, ack: 1).lacking(.timestamps))
+  }
+}
+
+extension DocumentedExamples {
+  @Test("256 KiB arrive whole over a bad link")
+  func badLink() throws {
+    var conditions = LinkConditions(delay: .milliseconds(20))
+    conditions.loss = 50_000  // of 1,000,000
+    conditions.reordering = 100_000
+    conditions.corruption = 10_000
+
+    let world = Simulation(seed: 7)
+    let client = world.addHost()
+    let server = world.addHost()
+    try world.join(client, server, conditions)
+
+    var plan = ApplicationPlan()
+    plan.sends = 262_144
+    plan.receives = 262_144
+    try world[server].serve(port: 80, plan)
+    try world.connect(client, to: server, port: 80, plan)
+
+    #expect(world.runUntilIdle(steps: 1_000_000))
+    #expect(world.violation == nil)
+    for host in [client, server] {
+      let application = world[host].applications[0]
+      #expect(application.outcome == .completed)
+      #expect(application.received == 262_144)
+      #expect(application.mismatch == nil)
+      #expect(world[host].stack.held.isQuiet)
+    }
   }
 }

@@ -98,6 +98,7 @@ extension TCB {
     if snd.wnd.octets > snd.flight {
       timers.armed.remove(.persist)
       pending.insert(.override)
+      if snd.una != snd.max { armRetransmission(around.configuration, now) }
       return
     }
     timers.tries &+= 1
