@@ -9,6 +9,9 @@ import MartletWire
 /// (`advance`), drain `nextEvent`, call what the events allow, pull `nextPacket` from
 /// every interface until it is nil, and sleep until a packet or `nextDeadline` comes.
 /// Calling any of these once too often is harmless.
+///
+/// Inside, what the segment path calls is `mutating` even where it changes nothing: Swift 6.3 gives a method
+/// that only borrows a loadable value a copy of it, here of four kilobytes.
 public struct NetworkStack: ~Copyable {
   public internal(set) var configuration: StackConfiguration
 
@@ -20,9 +23,7 @@ public struct NetworkStack: ~Copyable {
 
   // Interfaces/
   var interfaces: [Interface] = []
-  var addresses: [InterfaceAddress] = []
-  /// Longest prefix first.
-  var routes: [Route] = []
+  var routing = Routing()
   var destinations: DestinationTable
 
   // The life cycle: LISTEN, then half-open, connection, TIME-WAIT.
@@ -76,7 +77,7 @@ public struct NetworkStack: ~Copyable {
   public borrowing func copy() -> NetworkStack {
     NetworkStack(
       configuration: configuration, around: around.copy(), secrets: secrets, clock: clock,
-      interfaces: interfaces, addresses: addresses, routes: routes, destinations: destinations,
+      interfaces: interfaces, routing: routing, destinations: destinations,
       listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), cold: cold.copy(),
       scratch: scratch, wheel: wheel.copy(), sockets: sockets.copy(), socketPorts: socketPorts,
@@ -88,7 +89,7 @@ public struct NetworkStack: ~Copyable {
   /// Every field, so that a new one cannot be forgotten in `copy`.
   private init(
     configuration: StackConfiguration, around: consuming Surroundings, secrets: Secrets, clock: Instant,
-    interfaces: [Interface], addresses: [InterfaceAddress], routes: [Route],
+    interfaces: [Interface], routing: Routing,
     destinations: DestinationTable, listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
     flows4: consuming FlowSpace<IPv4FlowKey>, flows6: consuming FlowSpace<IPv6FlowKey>,
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
@@ -103,8 +104,7 @@ public struct NetworkStack: ~Copyable {
     self.secrets = secrets
     self.clock = clock
     self.interfaces = interfaces
-    self.addresses = addresses
-    self.routes = routes
+    self.routing = routing
     self.destinations = destinations
     self.listeners = listeners
     self.listenerPorts = listenerPorts

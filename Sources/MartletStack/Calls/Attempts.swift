@@ -12,7 +12,8 @@ extension NetworkStack {
   /// The endpoints of an attempt that waits for its answer.
   public func report(_ id: AttemptID) throws(HandleError) -> AttemptReport {
     guard let reference = reference(of: id) else { throw .stale }
-    let view = embryo(reference)
+    let i = reference.entry.index
+    let view = reference.isIPv4 ? flows4.view(i) : flows6.view(i)
     guard let listener = listeners.handle(at: view.listener) else { throw .stale }
     return AttemptReport(
       listener: ListenerID(handle: listener), local: view.flow.localEndpoint, remote: view.flow.remoteEndpoint
@@ -51,6 +52,8 @@ extension NetworkStack {
     let isLive = id.isIPv4 ? flows4.embryos.contains(id.handle) : flows6.embryos.contains(id.handle)
     guard isLive else { return nil }
     let reference = FlowReference(entry: FlowEntry(.embryonic, id.handle.index), isIPv4: id.isIPv4)
-    return embryo(reference).marks.contains(.deferred) ? reference : nil
+    let i = id.handle.index
+    let marks = id.isIPv4 ? flows4.embryos[i].marks : flows6.embryos[i].marks
+    return marks.contains(.deferred) ? reference : nil
   }
 }

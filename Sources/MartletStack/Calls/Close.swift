@@ -7,7 +7,7 @@ extension NetworkStack {
   /// acknowledged and dropped.
   public mutating func shutdown(_ id: ConnectionID, _ half: Half, now: Instant) throws(ShutdownError) {
     tell(now)
-    guard let i = index(of: id) else { throw .noConnection }
+    guard let i = connections.index(of: id) else { throw .noConnection }
     if half != .send { shutdownReceive(i) }
     guard half != .receive, let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i
@@ -28,7 +28,7 @@ extension NetworkStack {
   /// that nobody has read, or a linger time of zero, makes it a reset. The handle is stale afterwards.
   public mutating func close(_ id: ConnectionID, now: Instant) throws(HandleError) {
     tell(now)
-    guard let i = index(of: id) else { throw .stale }
+    guard let i = connections.index(of: id) else { throw .stale }
     disown(i)
     guard connections[i].marks.contains(.onWire), let j = coldIndex(of: i, needed: false) else {
       releaseUnlessHeld(i)
@@ -44,7 +44,7 @@ extension NetworkStack {
   /// ABORT (RFC 9293 §3.10.5): resets the connection, if there still is one. The handle is stale afterwards.
   public mutating func abort(_ id: ConnectionID, now: Instant) throws(HandleError) {
     tell(now)
-    guard let i = index(of: id) else { throw .stale }
+    guard let i = connections.index(of: id) else { throw .stale }
     disown(i)
     abortConnection(i)
   }

@@ -54,23 +54,25 @@ extension NetworkStack {
   }
 
   /// Everything of the new flow but its local port.
-  private func flow(
+  private mutating func flow(
     to remote: Endpoint, from local: IPAddress?
   ) throws(ConnectError) -> (Flow, Path) {
     guard remote.address.isUnicastDestination else { throw .broadcastOrMulticast }
-    if case .v4(let address) = remote.address, isSubnetBroadcast(address) { throw .broadcastOrMulticast }
-    if isOurs(remote.address) || remote.address.isLoopback { throw .unreachable }
+    if case .v4(let address) = remote.address, routing.isSubnetBroadcast(address) {
+      throw .broadcastOrMulticast
+    }
+    if routing.isOurs(remote.address) || remote.address.isLoopback { throw .unreachable }
     var zone: UInt16 = 0
     if let local {
-      guard let place = addresses.firstIndex(where: { $0.prefix.address == local }),
+      guard let place = routing.addresses.firstIndex(where: { $0.prefix.address == local }),
         local.isFamily(of: remote.address)
       else { throw .addressNotOurs }
       if remote.address.isLinkLocal, !remote.address.isIPv4 {
-        zone = addresses[place].interface.rawValue &+ 1
+        zone = routing.addresses[place].interface.rawValue &+ 1
       }
     }
     guard let path = path(to: remote.address, zone: zone),
-      let source = local ?? sourceAddress(for: remote.address, on: path.interface)
+      let source = local ?? routing.sourceAddress(for: remote.address, on: path.interface)
     else { throw .noRoute }
     let flow = Flow(
       local: source, remote: remote.address, localPort: 0, remotePort: remote.port, zone: zone)
@@ -101,7 +103,7 @@ extension NetworkStack {
     throw .noPort
   }
 
-  private func isFree(_ flow: Flow) -> Bool {
+  private mutating func isFree(_ flow: Flow) -> Bool {
     find(flow) == nil && listener(at: flow.localEndpoint) == nil
   }
 

@@ -35,12 +35,12 @@ extension NetworkStack {
   public mutating func openDatagram(
     on local: LocalEndpoint = LocalEndpoint(), connectedTo peer: Endpoint? = nil
   ) throws(ListenError) -> UDPSocketID {
-    if let address = local.address, !isOurs(address) { throw .addressNotOurs }
+    if let address = local.address, !routing.isOurs(address) { throw .addressNotOurs }
     guard sockets.live < Int(configuration.datagramSocketLimit) else { throw .tooMany }
     var local = local
     if let peer, local.address == nil {
       guard let path = path(to: peer.address),
-        let source = sourceAddress(for: peer.address, on: path.interface)
+        let source = routing.sourceAddress(for: peer.address, on: path.interface)
       else { throw .noRoute }
       local.address = source
     }
@@ -61,7 +61,7 @@ extension NetworkStack {
 
   /// The socket's own endpoint.
   public func localEndpoint(_ id: UDPSocketID) throws(HandleError) -> LocalEndpoint {
-    guard let s = index(of: id) else { throw .stale }
+    guard let s = sockets.index(of: id) else { throw .stale }
     return sockets[s].local
   }
 
@@ -72,12 +72,12 @@ extension NetworkStack {
     _ id: UDPSocketID, _ bytes: RawSpan, to destination: Endpoint? = nil, now: Instant
   ) throws(DatagramError) {
     tell(now)
-    guard let s = index(of: id) else { throw .stale }
+    guard let s = sockets.index(of: id) else { throw .stale }
     try throwError(of: s)
     guard let remote = sockets[s].peer ?? destination, remote.port != 0, remote == destination ?? remote
     else { throw .noDestination }
     guard let path = path(to: remote.address, zone: 0),
-      let source = sockets[s].local.address ?? sourceAddress(for: remote.address, on: path.interface),
+      let source = sockets[s].local.address ?? routing.sourceAddress(for: remote.address, on: path.interface),
       source.isFamily(of: remote.address)
     else { throw .noRoute }
     let size = UDPHeader.encodedCount &+ bytes.byteCount
@@ -101,7 +101,7 @@ extension NetworkStack {
     _ id: UDPSocketID, into out: inout MutableRawSpan, now: Instant
   ) throws(DatagramError) -> (count: Int, from: Endpoint) {
     tell(now)
-    guard let s = index(of: id) else { throw .stale }
+    guard let s = sockets.index(of: id) else { throw .stale }
     try throwError(of: s)
     guard let header = sockets[s].queue.first(around.pool) else { throw .wouldBlock }
     let count = min(header.count, UInt16(clamping: out.byteCount))
@@ -119,7 +119,7 @@ extension NetworkStack {
 
   /// Whether `receive` would give something.
   public func readiness(_ id: UDPSocketID) throws(HandleError) -> Readiness {
-    guard let s = index(of: id) else { throw .stale }
+    guard let s = sockets.index(of: id) else { throw .stale }
     var level: Readiness = .writable
     if !sockets[s].queue.isEmpty { level.insert(.readable) }
     if sockets[s].error != .none { level.formUnion([.error, .readable]) }
@@ -128,7 +128,7 @@ extension NetworkStack {
 
   /// Frees the socket, its port and what waits in it.
   public mutating func close(_ id: UDPSocketID) throws(HandleError) {
-    guard let s = index(of: id) else { throw .stale }
+    guard let s = sockets.index(of: id) else { throw .stale }
     socketPorts.remove(sockets[s].local.port, s)
     sockets[s].queue.removeAll(&around.pool, &around.budget)
     if sockets[s].hasEvent {
@@ -137,9 +137,12 @@ extension NetworkStack {
       sockets.free(s, &around.budget)
     }
   }
+}
 
-  private func index(of id: UDPSocketID) -> UInt32? {
-    guard sockets.contains(id.handle), !sockets[id.handle.index].isClosed else { return nil }
-    return id.handle.index
+extension Slab where Record == DatagramSocket {
+  /// The record of a socket that is not closed.
+  @inline(__always)
+  func index(of id: UDPSocketID) -> UInt32? {
+    contains(id.handle) && !self[id.handle.index].isClosed ? id.handle.index : nil
   }
 }

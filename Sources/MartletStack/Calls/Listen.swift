@@ -49,7 +49,7 @@ extension NetworkStack {
   public mutating func listen(
     on local: LocalEndpoint, _ options: ListenerOptions = ListenerOptions()
   ) throws(ListenError) -> ListenerID {
-    if let address = local.address, !isOurs(address) { throw .addressNotOurs }
+    if let address = local.address, !routing.isOurs(address) { throw .addressNotOurs }
     guard listeners.live < Int(min(configuration.listenerLimit, 4_096)) else { throw .tooMany }
     var local = local
     if local.port == 0 {
@@ -75,7 +75,7 @@ extension NetworkStack {
 
   /// Takes the next established connection out of the accept queue (S2.6).
   public mutating func accept(_ id: ListenerID) throws(AcceptError) -> ConnectionID {
-    guard let l = index(of: id) else { throw .stale }
+    guard let l = listeners.index(of: id) else { throw .stale }
     let i = listeners[l].backlog.first
     guard i != IndexList.none, let handle = connections.handle(at: i) else { throw .wouldBlock }
     removeFromBacklog(i, of: l)
@@ -91,7 +91,7 @@ extension NetworkStack {
   /// that were accepted are not touched.
   public mutating func close(_ id: ListenerID, now: Instant) throws(HandleError) {
     tell(now)
-    guard let l = index(of: id) else { throw .stale }
+    guard let l = listeners.index(of: id) else { throw .stale }
     listenerPorts.remove(listeners[l].local.port, l)
     discardEmbryos(of: l)
     while listeners[l].backlog.first != IndexList.none {
@@ -125,7 +125,7 @@ extension NetworkStack {
 
   /// Queue lengths, their high-water marks and what overflowed (S3.2).
   public func status(_ id: ListenerID) throws(HandleError) -> ListenerStatus {
-    guard let l = index(of: id) else { throw .stale }
+    guard let l = listeners.index(of: id) else { throw .stale }
     return listenerStatus(l)
   }
 
@@ -136,11 +136,6 @@ extension NetworkStack {
       halfOpenHighWater: listener.halfOpenHighWater, halfOpenOverflows: listener.halfOpenOverflows,
       acceptable: listener.backlogCount, acceptableHighWater: listener.backlogHighWater,
       acceptOverflows: listener.acceptOverflows, accepted: listener.accepted)
-  }
-
-  func index(of id: ListenerID) -> UInt32? {
-    guard listeners.contains(id.handle), !listeners[id.handle.index].isClosed else { return nil }
-    return id.handle.index
   }
 
   // MARK: The accept queue
@@ -165,5 +160,13 @@ extension NetworkStack {
     listeners[l].backlogCount &-= 1
     connections[i].nextEvent = IndexList.none
     connections[i].marks.remove(.inBacklog)
+  }
+}
+
+extension Slab where Record == Listener {
+  /// The record of a listener that is not closed.
+  @inline(__always)
+  func index(of id: ListenerID) -> UInt32? {
+    contains(id.handle) && !self[id.handle.index].isClosed ? id.handle.index : nil
   }
 }

@@ -12,7 +12,7 @@ public enum ConnectionError: Error, Equatable, Sendable {
 extension NetworkStack {
   /// The options as they stand.
   public func options(_ id: ConnectionID) throws(HandleError) -> ConnectionOptions {
-    guard let i = index(of: id) else { throw .stale }
+    guard let i = connections.index(of: id) else { throw .stale }
     var options = connections[i].tcb.options
     options.dscp = connections[i].dscp
     options.hopLimit = connections[i].hopLimit
@@ -26,7 +26,7 @@ extension NetworkStack {
     _ id: ConnectionID, _ options: ConnectionOptions, now: Instant
   ) throws(HandleError) {
     tell(now)
-    guard let i = index(of: id) else { throw .stale }
+    guard let i = connections.index(of: id) else { throw .stale }
     connections[i].dscp = options.dscp & 0x3f
     connections[i].hopLimit = options.hopLimit
     connections[i].linger = options.linger.deciseconds
@@ -38,7 +38,7 @@ extension NetworkStack {
 
   /// The pending error (`SO_ERROR`): why the connection ended, or else a soft one, which is told once.
   public mutating func takeError(_ id: ConnectionID) throws(HandleError) -> ConnectionError? {
-    guard let i = index(of: id) else { throw .stale }
+    guard let i = connections.index(of: id) else { throw .stale }
     let reason = connections[i].tcb.endReason
     if connections[i].tcb.state == .closed, reason != .none, reason != .closed { return .ended(reason) }
     let soft = connections[i].tcb.takeError()
@@ -47,7 +47,7 @@ extension NetworkStack {
 
   /// Everything that holds now, as `poll` would tell it.
   public func readiness(_ id: ConnectionID) throws(HandleError) -> Readiness {
-    guard let i = index(of: id) else { throw .stale }
+    guard let i = connections.index(of: id) else { throw .stale }
     return level(of: i)
   }
 

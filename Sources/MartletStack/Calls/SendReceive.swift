@@ -18,7 +18,7 @@ extension NetworkStack {
     _ id: ConnectionID, _ bytes: RawSpan, urgent: Bool = false, now: Instant
   ) throws(SendError) -> Int {
     tell(now)
-    guard let i = index(of: id) else { throw .noConnection }
+    guard let i = connections.index(of: id) else { throw .noConnection }
     guard let j = coldIndex(of: i, needed: bytes.byteCount > 0) else {
       connections[i].tcb.mode.insert(.writerWaits)
       throw .wouldBlock
@@ -42,7 +42,7 @@ extension NetworkStack {
     _ id: ConnectionID, into out: inout MutableRawSpan, now: Instant
   ) throws(ReceiveError) -> Int {
     tell(now)
-    guard let i = index(of: id) else { throw .noConnection }
+    guard let i = connections.index(of: id) else { throw .noConnection }
     guard let j = coldIndex(of: i, needed: false) else { throw .wouldBlock }
     around.recorder.flow = i
     var reaction: Reaction = []
@@ -62,7 +62,7 @@ extension NetworkStack {
   public func peek(
     _ id: ConnectionID, at offset: UInt32 = 0, into out: inout MutableRawSpan
   ) throws(ReceiveError) -> Int {
-    guard let i = index(of: id) else { throw .noConnection }
+    guard let i = connections.index(of: id) else { throw .noConnection }
     return try connections[i].tcb.peek(at: offset, into: &out, cold: coldBlock(of: i), around)
   }
 
@@ -70,14 +70,5 @@ extension NetworkStack {
   func coldBlock(of i: UInt32) -> ColdBlock {
     let j = connections[i].cold
     return j == IndexList.none ? ColdBlock() : cold[j]
-  }
-
-  /// The slot of a handle that the application has.
-  @inline(__always)
-  func index(of id: ConnectionID) -> UInt32? {
-    let i = id.handle.index
-    guard connections.contains(id.handle) else { return nil }
-    guard connections[i].marks.contains(.owned) else { return nil }
-    return i
   }
 }

@@ -36,9 +36,9 @@ public struct FlowReport: BitwiseCopyable, Sendable {
 extension NetworkStack {
   /// Everything about a connection.
   public func status(_ id: ConnectionID, now: Instant) throws(HandleError) -> ConnectionReport {
-    guard let i = index(of: id) else { throw .stale }
+    guard let i = connections.index(of: id) else { throw .stale }
     let connection = connections[i]
-    let flow = flow(of: i)
+    let flow = connections.flow(of: i, keys6)
     var tcp = connection.tcb.status(cold: coldBlock(of: i), around, now: max(now, clock))
     tcp.state = shownState(of: i)
     return ConnectionReport(
@@ -53,7 +53,15 @@ extension NetworkStack {
   private func shownState(of i: UInt32) -> TCPState {
     let state = connections[i].tcb.state
     guard state == .timeWait else { return state }
-    return find(flow(of: i))?.entry.phase == .lingering ? .timeWait : .closed
+    let lingers: UInt32?
+    if connections[i].isIPv4 {
+      let key = connections[i].key
+      lingers = flows4.findLingering(key, key.hash(secrets.flowTable))
+    } else {
+      let key = keys6[connections[i].key.local]
+      lingers = flows6.findLingering(key, key.hash(secrets.flowTable))
+    }
+    return lingers == nil ? .closed : .timeWait
   }
 
   /// Calls `body` with every record of every phase but LISTEN: connections, those that ended and whose handle
@@ -85,7 +93,7 @@ extension NetworkStack {
     // The TIME-WAIT record has a line of its own.
     let state = connection.tcb.state == .timeWait ? .closed : connection.tcb.state
     let block = coldBlock(of: i)
-    let flow = flow(of: i)
+    let flow = connections.flow(of: i, keys6)
     let owned = connection.marks.contains(.owned)
     return FlowReport(
       local: flow.localEndpoint, remote: flow.remoteEndpoint, state: state, receiveQueue: block.receive.count,

@@ -50,4 +50,8 @@ public struct StackConfiguration: Sendable {
   public var hopLimit: UInt8 = 64
 
   public init() {}
+
+  /// What a record says, or else the default.
+  @inline(__always)
+  func hopLimit(_ own: UInt8) -> UInt8 { own == 0 ? hopLimit : own }
 }

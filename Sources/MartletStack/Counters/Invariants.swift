@@ -21,7 +21,7 @@ extension NetworkStack {
       if !connection.isIPv4 { keys &+= 1 }
       let onWire = connection.marks.contains(.onWire)
       if onWire {
-        if find(flow(of: i))?.entry != FlowEntry(.connection, i) {
+        if find(connections.flow(of: i, keys6))?.entry != FlowEntry(.connection, i) {
           violated = "the table finds every connection"
         }
         if let next = connection.tcb.nextDeadline(near: clock), !wheel.isArmed(i),

@@ -46,6 +46,21 @@ struct Connection: BitwiseCopyable {
   var isIPv4: Bool { !marks.contains(.isV6) }
 }
 
+extension Slab where Record == Connection {
+  /// The slot of a handle that the application has.
+  @inline(__always)
+  func index(of id: ConnectionID) -> UInt32? {
+    let i = id.handle.index
+    return contains(id.handle) && self[i].marks.contains(.owned) ? i : nil
+  }
+
+  /// Both ends of a connection.
+  @inline(__always)
+  func flow(of i: UInt32, _ keys6: borrowing Slab<IPv6FlowKey>) -> Flow {
+    self[i].isIPv4 ? self[i].key.flow : keys6[self[i].key.local].flow
+  }
+}
+
 extension Linger {
   /// Tenths of a second, rounded up.
   var deciseconds: UInt16 {

@@ -110,12 +110,6 @@ extension NetworkStack {
     interfaces[interface].senders.last = i
   }
 
-  @inline(__always)
-  func firstSender(on interface: Int) -> UInt32? {
-    let first = interfaces[interface].senders.first
-    return first == IndexList.none ? nil : first
-  }
-
   /// Takes the first sender, `i`, off the list. If it is dead its slot goes.
   mutating func dropFirstSender(_ i: UInt32, on interface: Int) {
     let next = connections[i].nextSender

@@ -9,14 +9,18 @@ struct EmbryoView: BitwiseCopyable {
   var marks: EmbryoMarks
 }
 
+extension FlowSpace {
+  @inline(__always)
+  func view(_ i: UInt32) -> EmbryoView {
+    let embryo = embryos[i]
+    return EmbryoView(
+      tcb: embryo.tcb, flow: embryo.key.flow, listener: embryo.listener, marks: embryo.marks)
+  }
+}
+
 extension NetworkStack {
-  func embryo(_ r: FlowReference) -> EmbryoView {
-    if r.isIPv4 {
-      let e = flows4.embryos[r.entry.index]
-      return EmbryoView(tcb: e.tcb, flow: e.key.flow, listener: e.listener, marks: e.marks)
-    }
-    let e = flows6.embryos[r.entry.index]
-    return EmbryoView(tcb: e.tcb, flow: e.key.flow, listener: e.listener, marks: e.marks)
+  mutating func embryo(_ r: FlowReference) -> EmbryoView {
+    r.isIPv4 ? flows4.view(r.entry.index) : flows6.view(r.entry.index)
   }
 
   /// Stores a record whose timer or marks have changed, and files it by its new deadline.
@@ -44,7 +48,7 @@ extension NetworkStack {
   }
 
   /// The window that its SYN-ACK offers.
-  private func receiveBuffer(of listener: UInt32) -> UInt32 {
+  private mutating func receiveBuffer(of listener: UInt32) -> UInt32 {
     let octets = listeners[listener].options.connection.receiveBuffer
     return octets == 0 ? configuration.tcp.receiveBuffer : octets
   }

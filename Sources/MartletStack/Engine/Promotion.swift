@@ -96,8 +96,8 @@ extension NetworkStack {
     return true
   }
 
-  private func oldestEmbryo(isIPv4: Bool) -> FlowReference? {
-    let oldest = isIPv4 ? flows4.oldestEmbryo : flows6.oldestEmbryo
+  private mutating func oldestEmbryo(isIPv4: Bool) -> FlowReference? {
+    let oldest = isIPv4 ? flows4.oldestEmbryo() : flows6.oldestEmbryo()
     return oldest.map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: isIPv4) }
   }
 
@@ -133,6 +133,7 @@ extension NetworkStack {
     promote(r, to: i)
     if old.marks.contains(.reopens) { forgetLingering(flow) }
     listeners[l].halfOpen &-= 1
+    around.counters.passiveOpens &+= 1
     appendToBacklog(i, of: l)
     rearmTimer(of: i)
     connectionArrives(i, seg, text: text)

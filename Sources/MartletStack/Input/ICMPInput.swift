@@ -94,8 +94,8 @@ extension NetworkStack {
   }
 
   /// The local end of a quoted packet is its source: we sent it.
-  private func flow(of quoted: QuotedPacket) -> Flow? {
-    guard quoted.proto == .tcp || quoted.proto == .udp, isOurs(quoted.source) else { return nil }
+  private mutating func flow(of quoted: QuotedPacket) -> Flow? {
+    guard quoted.proto == .tcp || quoted.proto == .udp, routing.isOurs(quoted.source) else { return nil }
     return Flow(
       local: quoted.source, remote: quoted.destination, localPort: quoted.sourcePort,
       remotePort: quoted.destinationPort)

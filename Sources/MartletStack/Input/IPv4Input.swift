@@ -9,13 +9,13 @@ extension NetworkStack {
     let source = packet.source
     let destination = packet.destination
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
-    guard source.isValidSource, !isSubnetBroadcast(source) else {
+    guard source.isValidSource, !routing.isSubnetBroadcast(source) else {
       return counts.drop(.martianSource)
     }
     guard !destination.isThisNetwork, !destination.isLoopback else { return counts.drop(.martianDestination) }
-    let isUnicast = isOurs(destination)
+    let isUnicast = routing.isOurs(destination)
     if !isUnicast, let reason = refusal(of: destination) { return counts.drop(reason) }
-    if isOurs(source) { return counts.drop(.ownSource) }
+    if routing.isOurs(source) { return counts.drop(.ownSource) }
     if packet.isFragment { return counts.drop(.fragment) }
     let arrival = Arrival(
       interface: interface, source: .v4(source), destination: .v4(destination), isUnicast: isUnicast,
@@ -25,9 +25,9 @@ extension NetworkStack {
 
   /// Nil for the broadcasts that reach us (RFC 1122 §3.2.1.3).
   @inline(__always)
-  private func refusal(of destination: IPv4Address) -> DropReason? {
+  private mutating func refusal(of destination: IPv4Address) -> DropReason? {
     if destination.isMulticast { return .multicast }
     if destination.isBroadcast { return nil }
-    return isSubnetBroadcast(destination) ? nil : .notOurs
+    return routing.isSubnetBroadcast(destination) ? nil : .notOurs
   }
 }

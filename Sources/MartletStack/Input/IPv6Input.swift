@@ -11,10 +11,10 @@ extension NetworkStack {
     guard !destination.isUnspecified, !destination.isLoopback, !destination.isIPv4Mapped else {
       return counts.drop(.martianDestination)
     }
-    guard isOurs(.v6(destination)) else {
+    guard routing.isOurs(.v6(destination)) else {
       return counts.drop(destination.isMulticast ? .multicast : .notOurs)
     }
-    if isOurs(.v6(source)) { return counts.drop(.ownSource) }
+    if routing.isOurs(.v6(source)) { return counts.drop(.ownSource) }
     switch IPv6ExtensionHeaders.walk(packet) {
     case .drop, .parameterProblem:
       counts.drop(.badExtensionHeader)

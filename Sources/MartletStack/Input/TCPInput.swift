@@ -21,6 +21,7 @@ extension NetworkStack {
       local: arrival.destination, remote: arrival.source, localPort: header.destinationPort,
       remotePort: header.sourcePort, zone: arrival.zone)
     guard let reference = find(flow) else {
+      around.counters.inSegs &+= 1
       newcomerArrives(seg, flow, above: nil)
       return
     }
@@ -95,7 +96,7 @@ extension NetworkStack {
   }
 
   /// Who listens there: the exact address wins over any address.
-  func listener(at local: Endpoint) -> UInt32? {
+  mutating func listener(at local: Endpoint) -> UInt32? {
     listenerPorts.best(local.port) { i in
       guard let address = listeners[i].local.address else { return 1 }
       return address == local.address ? 2 : 0

@@ -40,7 +40,7 @@ extension NetworkStack {
   }
 
   /// The socket that fits best: connected to this peer, bound to this address, bound to any.
-  func socket(at local: Endpoint, from remote: Endpoint) -> UInt32? {
+  mutating func socket(at local: Endpoint, from remote: Endpoint) -> UInt32? {
     socketPorts.best(local.port) { i in
       var score = 1
       if let address = sockets[i].local.address {

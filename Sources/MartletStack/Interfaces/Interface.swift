@@ -69,6 +69,19 @@ struct Interface {
   /// UDP and ICMP.
   var datagrams = DatagramQueue()
 
+  /// The connection to ask next.
+  @inline(__always)
+  var firstSender: UInt32? { senders.isEmpty ? nil : senders.first }
+
+  /// How much text one packet may hold: 0, one MSS, unless the device cuts segments.
+  @inline(__always)
+  func textLimit(room: Int, isIPv4: Bool) -> UInt32 {
+    guard offload.contains(.segmentation) else { return 0 }
+    // The largest headers: IP without options, TCP with 40 octets of them. The IP length has 16 bits.
+    let headers = (isIPv4 ? 20 : 40) &+ TCPHeader.maximumCount
+    return UInt32(truncatingIfNeeded: max(0, min(room, Int(UInt16.max)) &- headers))
+  }
+
   /// What a segment's text and options may take: the MTU less the headers without options (RFC 9293 §3.7.1).
   func mss(isIPv4: Bool) -> UInt16 {
     let headers: UInt16 = isIPv4 ? 40 : 60

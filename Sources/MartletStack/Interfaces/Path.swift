@@ -15,15 +15,17 @@ struct Path: BitwiseCopyable {
 
 extension NetworkStack {
   /// Nil: there is no route.
-  func path(to destination: IPAddress, zone: UInt16 = 0) -> Path? {
-    guard let interface = route(to: destination, zone: zone), isPresent(interface) else { return nil }
+  mutating func path(to destination: IPAddress, zone: UInt16 = 0) -> Path? {
+    guard let interface = routing.interface(to: destination, zone: zone), isPresent(interface) else {
+      return nil
+    }
     var mtu = interfaces[interface.index].mtu
     if let known = destinations.find(destination, now: clock) { mtu = min(mtu, known.pathMTU) }
     return Path(interface: interface, mtu: mtu)
   }
 
   /// The MSS option of a flow that leaves through `interface` (RFC 9293 MUST-67).
-  func offeredMSS(_ flow: Flow, _ interface: InterfaceID, _ options: ConnectionOptions) -> UInt16 {
+  mutating func offeredMSS(_ flow: Flow, _ interface: InterfaceID, _ options: ConnectionOptions) -> UInt16 {
     let mss = interfaces[interface.index].mss(isIPv4: flow.local.isIPv4)
     return options.maximumSegmentSize == 0 ? mss : min(mss, options.maximumSegmentSize)
   }

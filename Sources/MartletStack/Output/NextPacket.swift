@@ -35,21 +35,23 @@ extension NetworkStack {
     let reply = replies[r]
     replies.free(r, &around.budget)
     let header = SegmentHeader(
-      flow: reply.flow, plan: reply.plan, hopLimit: hopLimit(reply.hopLimit), dscp: reply.dscp,
+      flow: reply.flow, plan: reply.plan, hopLimit: configuration.hopLimit(reply.hopLimit), dscp: reply.dscp,
       offload: interfaces[interface].offload)
     return header.write(into: &buffer, text: ByteQueue(), around.pool)
   }
 
   /// Asks the first connection that may have something; one that has nothing leaves the list.
   private mutating func nextSegment(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    while let i = firstSender(on: interface) {
+    while let i = interfaces[interface].firstSender {
       if connections[i].marks.contains(.onWire), let j = coldIndex(of: i, needed: false) {
         around.recorder.flow = i
-        let limit = textLimit(on: interface, room: buffer.byteCount, isIPv4: connections[i].isIPv4)
+        let limit = interfaces[interface].textLimit(
+          room: buffer.byteCount, isIPv4: connections[i].isIPv4)
         let plan = connections[i].tcb.nextSegment(limit: limit, cold: &cold[j], &around, now: clock)
         if let plan {
           let header = SegmentHeader(
-            flow: flow(of: i), plan: plan, hopLimit: hopLimit(connections[i].hopLimit),
+            flow: connections.flow(of: i, keys6), plan: plan,
+            hopLimit: configuration.hopLimit(connections[i].hopLimit),
             dscp: connections[i].dscp, offload: interfaces[interface].offload)
           let packet = header.write(into: &buffer, text: cold[j].send, around.pool)
           settleCold(i, j)
@@ -63,22 +65,10 @@ extension NetworkStack {
     return nil
   }
 
-  /// How much text one packet may hold: 0, one MSS, unless the device cuts segments.
-  @inline(__always)
-  private func textLimit(on interface: Int, room: Int, isIPv4: Bool) -> UInt32 {
-    guard interfaces[interface].offload.contains(.segmentation) else { return 0 }
-    // The largest headers: IP without options, TCP with 40 octets of them. The IP length has 16 bits.
-    let headers = (isIPv4 ? 20 : 40) &+ TCPHeader.maximumCount
-    return UInt32(truncatingIfNeeded: max(0, min(room, Int(UInt16.max)) &- headers))
-  }
-
-  @inline(__always)
-  private func hopLimit(_ own: UInt8) -> UInt8 { own == 0 ? configuration.hopLimit : own }
-
   private mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket?
   {
     guard let header = interfaces[interface].datagrams.first(around.pool) else { return nil }
-    let place = header.writeIP(into: &buffer, hopLimit: hopLimit(header.hopLimit))
+    let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.hopLimit))
     let sum = interfaces[interface].datagrams.emitFirst(header.count, into: &buffer, at: place, around.pool)
     interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
     header.storeChecksum(sum, into: &buffer, at: place)

@@ -15,7 +15,11 @@ struct Reply: BitwiseCopyable {
 extension NetworkStack {
   /// Queues a segment of a flow that has no connection.
   mutating func queueReply(_ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8) {
-    guard let interface = route(to: flow.remote, zone: flow.zone) else { return counts.drop(.noRoute) }
+    guard let interface = routing.interface(to: flow.remote, zone: flow.zone) else {
+      return counts.drop(.noRoute)
+    }
+    // What a connection plans it has counted itself, but for resets.
+    if !plan.flags.contains(.rst) { around.counters.outSegs &+= 1 }
     append(Reply(flow: flow, plan: plan, hopLimit: hopLimit, dscp: dscp), on: interface.index)
   }
 
@@ -23,7 +27,9 @@ extension NetworkStack {
   mutating func queueReply(_ plan: SegmentPlan, of i: UInt32) {
     let connection = connections[i]
     append(
-      Reply(flow: flow(of: i), plan: plan, hopLimit: connection.hopLimit, dscp: connection.dscp),
+      Reply(
+        flow: connections.flow(of: i, keys6), plan: plan, hopLimit: connection.hopLimit, dscp: connection.dscp
+      ),
       on: Int(connection.interface))
   }
 
@@ -38,6 +44,10 @@ extension NetworkStack {
     guard UInt32(truncatingIfNeeded: replies.live) < configuration.replyLimit,
       let handle = replies.allocate(reply, &around.budget)
     else { return counts.drop(.outputQueueFull) }
+    if reply.plan.flags.contains(.rst) {
+      around.counters.outRsts &+= 1
+      around.counters.outSegs &+= 1
+    }
     let last = interfaces[interface].replies.last
     if last == IndexList.none {
       interfaces[interface].replies.first = handle.index
@@ -55,11 +65,5 @@ extension NetworkStack {
     interfaces[interface].replies.first = next
     if next == IndexList.none { interfaces[interface].replies.last = IndexList.none }
     return first
-  }
-
-  /// Both ends of a connection.
-  @inline(__always)
-  func flow(of i: UInt32) -> Flow {
-    connections[i].isIPv4 ? connections[i].key.flow : keys6[connections[i].key.local].flow
   }
 }

@@ -76,7 +76,7 @@ extension FlowSpace {
   }
 
   /// The record that has waited longest: it has had the most tries.
-  var oldestEmbryo: UInt32? {
+  mutating func oldestEmbryo() -> UInt32? {
     var list = 15
     while list >= 0 {
       if halfOpen[list].first != Links.none { return halfOpen[list].first }
@@ -86,7 +86,7 @@ extension FlowSpace {
   }
 
   /// One record whose deadline has come.
-  func dueEmbryo(at now: Tick) -> UInt32? {
+  mutating func dueEmbryo(at now: Tick) -> UInt32? {
     for list in 0..<17 {
       let first = halfOpen[list].first
       if first != Links.none, embryos[first].tcb.deadline.isDue(at: now) { return first }

@@ -3,6 +3,9 @@ import MartletWire
 
 /// The flows of one address family: the table that finds them, and the records of
 /// those that have no connection yet (embryonic) or no more (lingering).
+///
+/// What the segment path calls is `mutating` even where it changes nothing: a method that only borrows a
+/// value this large is given a copy of it by the compiler.
 struct FlowSpace<Key: FlowKey>: ~Copyable {
   var table = FlowTable()
   var embryos = Slab<Embryo<Key>>()

@@ -38,7 +38,7 @@ extension FlowSpace {
   }
 
   /// One record whose deadline has come.
-  func dueLingering(at now: Tick) -> UInt32? {
+  mutating func dueLingering(at now: Tick) -> UInt32? {
     let first = timeWait.first
     return first != Links.none && lingering[first].tcb.deadline.isDue(at: now) ? first : nil
   }

@@ -1,0 +1,75 @@
+import MartletWire
+
+/// Our addresses and the ways to everybody else's. A value of its own, so that asking it
+/// costs no more than it holds.
+struct Routing {
+  var addresses: [InterfaceAddress] = []
+  /// Longest prefix first.
+  var routes: [Route] = []
+
+  /// Whether the address is one of ours, on whatever interface: the weak end-system model of
+  /// RFC 1122 §3.3.4.2.
+  func isOurs(_ address: IPAddress) -> Bool {
+    for i in addresses.indices where addresses[i].prefix.address == address { return true }
+    return false
+  }
+
+  @inline(__always)
+  func isOurs(_ address: IPv4Address) -> Bool {
+    for i in addresses.indices {
+      if case .v4(let ours) = addresses[i].prefix.address, ours == address { return true }
+    }
+    return false
+  }
+
+  /// Whether the address is a broadcast of a network that we are on, in either form.
+  func isSubnetBroadcast(_ address: IPv4Address) -> Bool {
+    for i in addresses.indices {
+      let prefix = addresses[i].prefix
+      if prefix.broadcast == address || prefix.oldBroadcast == address { return true }
+    }
+    return false
+  }
+
+  /// The interface that leads to `destination`, by longest prefix; a network we are on wins over
+  /// a route of the same length.
+  func interface(to destination: IPAddress, zone: UInt16 = 0) -> InterfaceID? {
+    if zone > 0 { return InterfaceID(rawValue: zone &- 1) }
+    var best: InterfaceID?
+    var length = -1
+    for i in addresses.indices where addresses[i].prefix.contains(destination) {
+      if Int(addresses[i].prefix.length) > length {
+        length = Int(addresses[i].prefix.length)
+        best = addresses[i].interface
+      }
+    }
+    for i in routes.indices where routes[i].prefix.contains(destination) {
+      return Int(routes[i].prefix.length) > length ? routes[i].interface : best
+    }
+    return best
+  }
+
+  /// Which of our addresses a flow to `destination` starts from (RFC 9293 MUST-44; RFC 6724 in
+  /// small): one whose network has the destination or the gateway, else the interface's first.
+  /// Link-local speaks to link-local only.
+  func sourceAddress(for destination: IPAddress, on interface: InterfaceID) -> IPAddress? {
+    var gateway: IPAddress?
+    for i in routes.indices where routes[i].prefix.contains(destination) {
+      gateway = routes[i].gateway
+      break
+    }
+    var first: IPAddress?
+    var byGateway: IPAddress?
+    var byNetwork: IPAddress?
+    for i in addresses.indices where addresses[i].interface == interface {
+      let prefix = addresses[i].prefix
+      guard prefix.address.isFamily(of: destination),
+        prefix.address.isLinkLocal == destination.isLinkLocal
+      else { continue }
+      if first == nil { first = prefix.address }
+      if byNetwork == nil, prefix.contains(destination) { byNetwork = prefix.address }
+      if let gateway, byGateway == nil, prefix.contains(gateway) { byGateway = prefix.address }
+    }
+    return byNetwork ?? byGateway ?? first
+  }
+}
