@@ -93,7 +93,7 @@ let package = Package(
       name: "MartletBench",
       dependencies: [
         "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser", condition: shell),
       ],
       swiftSettings: strict),
 
