@@ -140,5 +140,12 @@ let package = Package(
         .product(name: "Logging", package: "swift-log", condition: shell),
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "MartletKernelTests",
+      dependencies: [
+        "Martlet", "MartletLinks", "MartletTrace", "MartletWire", "MartletTCP", "MartletStack",
+        .product(name: "SystemPackage", package: "swift-system", condition: shell),
+      ],
+      swiftSettings: strict),
   ]
 )
