@@ -11,6 +11,8 @@ extension TCB {
   ) {
     // The peer answers: a shut window, an idle connection, a probe.
     if timers.tries != 0, !timers.armed.contains(.retransmission) { timers.tries = 0 }
+    // RFC 9293 §3.8.6.1: answers to window probes repeat the number for want of room, not for a loss.
+    guard !timers.armed.contains(.persist) else { return }
     let outstanding = snd.max.distance(from: snd.una)
     guard outstanding > 0, seg.len == 0, seg.wnd.scaled(by: snd.wndShift) == windowBefore else { return }
     around.counters.tcpDupAcks &+= 1

@@ -127,8 +127,12 @@ extension TCB {
   ) -> SegmentPlan? {
     let outstanding = snd.max.distance(from: snd.una)
     guard outstanding > 0 else { return nil }
-    let count = min(min(cold.send.count, outstanding), UInt32(effectiveSendMSS))
-    let reachesFin = mode.contains(.finSent) && count == cold.send.count && outstanding > count
+    // RFC 9293 §3.8.6 (SHLD-16): inside the window that the peer offers now, which may have shrunk; a shut
+    // one gets a probe's octet.
+    let room = max(snd.wnd.octets, 1)
+    let count = min(min(cold.send.count, outstanding), min(room, UInt32(effectiveSendMSS)))
+    let reachesFin =
+      mode.contains(.finSent) && count == cold.send.count && outstanding > count && room > count
     guard count > 0 || reachesFin else { return nil }
     var plan = segment(seq: snd.una, flags: .ack, &cold, &around, now)
     plan.textCount = count
