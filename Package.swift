@@ -110,6 +110,13 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "MartletFuzzReplayTests", dependencies: ["FuzzDrivers"], swiftSettings: strict),
 
+    // The requirements of Documentation/Requirements.md, on the wire.
+    .testTarget(
+      name: "MartletRequirementTests",
+      dependencies: [
+        "MartletWire", "MartletTCP", "MartletStack", "MartletTrace", "MartletSimulator", "MartletTesting",
+      ],
+      swiftSettings: strict),
     .testTarget(name: "MartletWireTests", dependencies: ["MartletWire"], swiftSettings: strict),
     .testTarget(
       name: "MartletTCPTests", dependencies: ["MartletWire", "MartletTCP"], swiftSettings: strict),
