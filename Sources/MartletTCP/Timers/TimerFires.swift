@@ -32,11 +32,11 @@ extension TCB {
   private mutating func retransmissionTimerFires(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
-    if userTimeoutIsOver(now) || timers.tries >= retransmissionLimit(around) {
+    if isTriedEnough(around, now) {
       giveUp(.timedOut, &cold, &around, now, &reaction)
       return
     }
-    timers.tries &+= 1
+    if timers.tries < .max { timers.tries &+= 1 }
     if timers.backoff < 16 { timers.backoff &+= 1 }
     around.counters.tcpTimeouts &+= 1
     let isHandshake = state == .synSent || state == .synReceived
@@ -56,6 +56,14 @@ extension TCB {
       if softError == .none { softError = .retransmitting }
       reaction.insert(.adviseNegatively)
     }
+  }
+
+  /// R2 is passed: the user timeout where the application has set one (MUST-21: earlier or later), else a
+  /// number of tries. An orphan has nobody left who would wait longer (robustness rule E8).
+  private func isTriedEnough(_ around: borrowing Surroundings, _ now: Instant) -> Bool {
+    if userTimeoutIsOver(now) { return true }
+    if limits.userTimeout > 0, !mode.contains(.orphan) { return false }
+    return timers.tries >= retransmissionLimit(around)
   }
 
   /// MUST-22: the SYN has limits of its own. An orphan has nobody who would wait (robustness rule E8).
@@ -90,7 +98,11 @@ extension TCB {
       timers.armed.remove(.persist)
       return
     }
-    if userTimeoutIsOver(now) || timers.tries >= retransmissionLimit(around) {
+    // Each answer begins the tries anew, and so keeps the connection (MUST-37), but not an orphan, which
+    // would never end: the back-off counts its probes, answered or not (robustness rule E8).
+    let isOrphanTooLong =
+      mode.contains(.orphan) && timers.backoff >= around.configuration.orphanRetransmissions
+    if isTriedEnough(around, now) || isOrphanTooLong {
       giveUp(.timedOut, &cold, &around, now, &reaction)
       return
     }
@@ -101,7 +113,7 @@ extension TCB {
       if snd.una != snd.max { armRetransmission(around.configuration, now) }
       return
     }
-    timers.tries &+= 1
+    if timers.tries < .max { timers.tries &+= 1 }
     if timers.backoff < 16 { timers.backoff &+= 1 }
     pending.insert(.probe)
     let wait = boundedByUserTimeout(backedOffTimeout(around.configuration), now)
