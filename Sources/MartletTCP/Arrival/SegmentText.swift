@@ -89,7 +89,9 @@ extension TCB {
       pending.insert(.ack)
       reaction.insert(.output)
     } else if !timers.armed.contains(.delayedAck), !pending.contains(.ack) {
-      let due = Tick(roundingUp: now).advanced(by: around.configuration.delayedAck.timerMilliseconds)
+      // MUST-40: "less than 0.5 seconds", with the millisecond that a timer may be late.
+      let delay = min(around.configuration.delayedAck.timerMilliseconds, 498)
+      let due = Tick(roundingUp: now).advanced(by: delay)
       timers.delayedAck = UInt16(truncatingIfNeeded: due.rawValue)
       timers.armed.insert(.delayedAck)
       reaction.insert(.rearmTimer)
@@ -117,7 +119,7 @@ extension TCB {
     guard range.start == rcv.nxt else {
       around.counters.tcpOFOQueue &+= 1
       around.recorder.note(.textOutOfOrder, range.start.rawValue, range.count, at: now)
-      noteRecentRange(range.start, &cold)
+      noteRecentRange(range.start, &cold, around)
       return
     }
     // The first hole is filled: RFC 5681 §4.2 wants the acknowledgment at once.
@@ -171,16 +173,24 @@ extension TCB {
       || cold.outOfOrder.range(containing: range.end, around.pool) != nil
   }
 
-  /// Remembers which range grew last: the first SACK block must be its (RFC 2018 §4).
-  private func noteRecentRange(_ point: SequenceNumber, _ cold: inout ColdBlock) {
-    let count = min(cold.recentCount, 3)
-    var i = Int(count)
-    while i > 0 {
-      cold.recentRanges[i] = cold.recentRanges[i &- 1]
-      i &-= 1
+  /// Remembers which range grew last: the first SACK block must be its, and those after it the others
+  /// that grew lately, each once (RFC 2018 §4).
+  private func noteRecentRange(
+    _ point: SequenceNumber, _ cold: inout ColdBlock, _ around: borrowing Surroundings
+  ) {
+    guard let range = cold.outOfOrder.range(containing: point, around.pool) else { return }
+    var recent = cold.recentRanges
+    recent[0] = point
+    var count: UInt8 = 1
+    for i in 0..<Int(cold.recentCount) where count < 4 {
+      let other = cold.recentRanges[i]
+      let isSame = other.isWithin(from: range.start, length: range.count)
+      if isSame || other.precedes(rcv.nxt) { continue }
+      recent[Int(count)] = other
+      count &+= 1
     }
-    cold.recentRanges[0] = point
-    cold.recentCount = count &+ 1
+    cold.recentRanges = recent
+    cold.recentCount = count
   }
 
   /// Gives back everything that waits behind a hole.
