@@ -14,14 +14,17 @@ extension TCB {
       around.counters.pawsEstab &+= 1
       return .done
     }
-    guard isOlder(seg.options.tsval, than: timestamps.recent) else { return .next }
-    // RFC 7323 §5.5: after 24 days of silence TS.Recent says nothing any more.
-    let second = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
-    if second &- timestamps.recentSecond > 2_073_600 { return .next }
+    guard isOlder(seg.options.tsval, than: timestamps.recent), !isRecentStale(now) else { return .next }
     around.counters.pawsEstab &+= 1
     around.recorder.note(.pawsReject, seg.options.tsval, timestamps.recent, at: now)
     // "Send an acknowledgment in reply"; text that came twice is acknowledged every time.
     if seg.len > 0 { acknowledgeAtOnce(&reaction) } else { challenge(&around, now, &reaction) }
     return .done
+  }
+
+  /// RFC 7323 §5.5: after 24 days of silence TS.Recent says nothing any more.
+  func isRecentStale(_ now: Instant) -> Bool {
+    let second = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
+    return second &- timestamps.recentSecond > 2_073_600
   }
 }

@@ -62,7 +62,8 @@ extension TCB {
     timers.lastArrival = Tick(now)
     // RFC 7323 §4.3 (2): only a segment that covers Last.ACK.sent (robustness rule O10).
     if mode.contains(.timestamps), seg.options.present.contains(.timestamps),
-      seg.seq.precedesOrEquals(rcv.lastAckSent), !isOlder(seg.options.tsval, than: timestamps.recent)
+      seg.seq.precedesOrEquals(rcv.lastAckSent),
+      !isOlder(seg.options.tsval, than: timestamps.recent) || isRecentStale(now)
     {
       timestamps.recent = seg.options.tsval
       timestamps.recentSecond = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
