@@ -71,6 +71,8 @@ extension TCB {
     if mode.contains(.synResent) {
       // RFC 5681 §3.1: a SYN or SYN-ACK was lost: one segment.
       congestion.cwnd = UInt32(effectiveSendMSS)
+      // RFC 6298 (5.7): "the RTO MUST be re-initialized to 3 seconds when data transmission begins".
+      timers.backoff = 0
     }
     transition(to: .established, &around, now)
     if mode.contains(.keepAlive) { armKeepAlive(now) }

@@ -57,7 +57,6 @@ extension TCB {
     rcv.advertisedEdge = rcv.nxt.advanced(by: offered)
     timers.lastArrival = Tick(now)
     let options = seg.options.present
-    adoptPeerMSS(options.contains(.maximumSegmentSize) ? seg.options.maximumSegmentSize : 0, around)
     if mode.contains(.windowScaling), options.contains(.windowScale) {
       snd.wndShift = seg.options.windowScale
     } else {
@@ -72,6 +71,8 @@ extension TCB {
     } else {
       mode.remove(.timestamps)
     }
+    // Last: the initial window counts segments as they will be, with the options agreed upon.
+    adoptPeerMSS(options.contains(.maximumSegmentSize) ? seg.options.maximumSegmentSize : 0, around)
   }
 
   /// Fixes the send MSS from the peer's option and the path (RFC 9293 §3.7.1). `snd.mss` is the path's

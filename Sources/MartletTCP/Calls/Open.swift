@@ -65,6 +65,8 @@ extension TCB {
       mss: effectiveSendMSS,
       // RFC 5681 §3.1: one segment when the SYN-ACK was lost.
       segments: embryo.tries == 0 ? around.configuration.initialWindowSegments : 1)
+    // RFC 6298 (5.7), likewise.
+    if embryo.tries > 0 { mode.insert(.synResent) }
     sampleHandshake(embryo, seg, now)
     state = .established
     if mode.contains(.keepAlive) { armKeepAlive(now) }

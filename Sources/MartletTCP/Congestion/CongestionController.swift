@@ -12,9 +12,9 @@ package struct CongestionController: BitwiseCopyable, Sendable {
   package var ssthresh: UInt32
   package var algorithm: CongestionAlgorithm
 
-  /// The initial window (RFC 6928 §2): `segments` of them, at least 2 for a tiny MSS.
+  /// The initial window (RFC 6928 §2): `segments` of them.
   package init(mss: UInt16, segments: UInt8, algorithm: CongestionAlgorithm = .newReno(NewReno())) {
-    cwnd = UInt32(max(segments, 2)) &* UInt32(mss)
+    cwnd = UInt32(max(segments, 1)) &* UInt32(mss)
     ssthresh = .max
     self.algorithm = algorithm
   }

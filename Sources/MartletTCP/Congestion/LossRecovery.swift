@@ -55,7 +55,10 @@ extension TCB {
       congestion.acknowledged(CongestionAck(octets: octets, flight: flightBefore, mss: mss))
     case .timeout:
       if ack.follows(recovery.recover) { recovery.phase = .open }
-      congestion.acknowledged(CongestionAck(octets: octets, flight: flightBefore, mss: mss))
+      // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
+      // have been there before it was sent again.
+      congestion.acknowledged(
+        CongestionAck(octets: min(octets, UInt32(mss)), flight: flightBefore, mss: mss))
     case .fastRecovery where ack.follows(recovery.recover):
       // RFC 6582 §3.2 step 3, full acknowledgment: "set cwnd to … min (ssthresh, max(FlightSize, SMSS) + SMSS)".
       let flight = snd.max.distance(from: ack)
