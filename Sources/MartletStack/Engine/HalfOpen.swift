@@ -32,6 +32,15 @@ extension NetworkStack {
     }
   }
 
+  /// Stores a record whose deadline has not moved: it keeps its place.
+  private mutating func note(_ tcb: EmbryonicTCB, _ r: FlowReference) {
+    if r.isIPv4 {
+      flows4.embryos[r.entry.index].tcb = tcb
+    } else {
+      flows6.embryos[r.entry.index].tcb = tcb
+    }
+  }
+
   /// A segment for a half-open record: the passive half of SYN-RECEIVED (RFC 9293 §3.10.7.4).
   mutating func embryoArrives(_ r: FlowReference, _ flow: Flow, _ seg: Segment, text: RawSpan) {
     var view = embryo(r)
@@ -41,7 +50,10 @@ extension NetworkStack {
     switch verdict {
     case .drop: counts.drop(.unacceptable)
     case .resendSynAck: sendSynAck(r)
-    case .answer(let plan): queueReply(plan, flow, hopLimit: 0, dscp: 0)
+    case .answer(let plan):
+      note(view.tcb, r)
+      let options = listeners[view.listener].options.connection
+      queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
     case .remove: discardEmbryo(r)
     case .establish: establish(r, flow, seg, text: text)
     }

@@ -17,6 +17,9 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
   /// SYN-ACKs sent again.
   public package(set) var tries: UInt8
   public package(set) var isDeferred: Bool
+  /// The low half of the tick of the last answer to a segment that does not fit; of no meaning without
+  /// `Options.answered`.
+  package var answered: UInt16 = 0
 
   /// What the SYN offered and this side agrees to.
   @frozen
@@ -26,6 +29,8 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
     @inlinable package static var windowScaling: Options { Options(rawValue: 1) }
     @inlinable package static var timestamps: Options { Options(rawValue: 2) }
     @inlinable package static var sack: Options { Options(rawValue: 4) }
+    /// `answered` holds a time.
+    @inlinable package static var answered: Options { Options(rawValue: 8) }
   }
 
   /// - Parameters:
@@ -84,10 +89,34 @@ extension EmbryonicTCB {
     return plan
   }
 
-  /// What an empty acceptable acknowledgment looks like: the challenge of RFC 5961 §4.
-  private func acknowledgment(timestampOffset: UInt32, _ now: Instant) -> SegmentPlan {
+  /// The challenge of RFC 5961 §4, once per interval: two half-open ends to which somebody forged SYNs in
+  /// each other's name would otherwise challenge each other for ever (robustness rule E11).
+  private mutating func challenge(
+    timestampOffset: UInt32, receiveBuffer: UInt32, _ around: inout Surroundings, _ now: Instant
+  ) -> EmbryonicVerdict {
+    let tick = UInt16(truncatingIfNeeded: Tick(now).rawValue)
+    let interval = around.configuration.challengeInterval.timerMilliseconds
+    if isDeferred { return .drop }
+    if options.contains(.answered), UInt32(tick &- answered) < interval {
+      around.counters.ackSkipped &+= 1
+      return .drop
+    }
+    options.insert(.answered)
+    answered = tick
+    around.counters.challengeACK &+= 1
+    return .answer(acknowledgment(timestampOffset, receiveBuffer, around, now))
+  }
+
+  /// An empty acknowledgment, with the window that the SYN-ACK offered.
+  private func acknowledgment(
+    _ timestampOffset: UInt32, _ receiveBuffer: UInt32, _ around: borrowing Surroundings, _ now: Instant
+  ) -> SegmentPlan {
+    let shift =
+      options.contains(.windowScaling)
+      ? WindowScale.fitting(around.configuration.maximumReceiveBuffer) : .none
     var plan = SegmentPlan(
-      seq: iss.advanced(by: 1), ack: irs.advanced(by: 1), flags: .ack, window: UnscaledWindow(0))
+      seq: iss.advanced(by: 1), ack: irs.advanced(by: 1), flags: .ack,
+      window: WindowSize(min(receiveBuffer, 65_535)).unscaled(by: shift))
     if options.contains(.timestamps) {
       plan.options.present = .timestamps
       plan.options.tsval = Tick(now).rawValue &+ timestampOffset
@@ -127,20 +156,20 @@ extension EmbryonicTCB {
 
     let window = min(receiveBuffer, 65_535)
     guard seg.seq.distance(from: rcvNxt) <= window else {
-      guard !seg.flags.contains(.rst), !isDeferred else { return .drop }
+      guard !seg.flags.contains(.rst) else { return .drop }
       around.counters.outOfWindow &+= 1
-      return .answer(acknowledgment(timestampOffset: timestampOffset, now))
+      return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
     }
     if seg.flags.contains(.rst) {
       if seg.seq == rcvNxt {
         around.counters.attemptFails &+= 1
         return .remove
       }
-      return isDeferred ? .drop : .answer(acknowledgment(timestampOffset: timestampOffset, now))
+      return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
     }
     if seg.flags.contains(.syn) {
       around.counters.synChallenge &+= 1
-      return isDeferred ? .drop : .answer(acknowledgment(timestampOffset: timestampOffset, now))
+      return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
     }
     guard seg.flags.contains(.ack), !isDeferred else { return .drop }
     guard seg.ack == iss.advanced(by: 1) else {
