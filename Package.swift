@@ -128,6 +128,9 @@ let package = Package(
       dependencies: ["MartletTesting", "MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"],
       swiftSettings: strict),
     .testTarget(
+      name: "MartletConformanceTests",
+      dependencies: ["MartletTesting", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+    .testTarget(
       name: "MartletSimulatorTests",
       dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
     .testTarget(

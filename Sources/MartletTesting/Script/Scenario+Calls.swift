@@ -11,6 +11,12 @@ public struct ScenarioReceived: Equatable {
   /// The peer's FIN has been reached.
   public var isEndOfStream: Bool
 
+  public init(octets: [UInt8] = [], error: ReceiveError? = nil, isEndOfStream: Bool = false) {
+    self.octets = octets
+    self.error = error
+    self.isEndOfStream = isEndOfStream
+  }
+
   public var text: String { String(decoding: octets, as: UTF8.self) }
 }
 
@@ -52,7 +58,7 @@ extension Scenario {
   public func receive(
     upTo limit: Int = 1 << 24, sourceLocation: SourceLocation = #_sourceLocation
   ) -> ScenarioReceived {
-    var received = ScenarioReceived(octets: [], error: nil, isEndOfStream: false)
+    var received = ScenarioReceived()
     guard let connection else {
       received.error = .noConnection
       return received
@@ -124,6 +130,7 @@ extension Scenario {
   }
 
   /// Any call on the stack; an error fails the test.
+  @discardableResult
   public func callStack<Result>(
     _ name: String = "call", sourceLocation: SourceLocation = #_sourceLocation,
     _ body: (inout NetworkStack, Instant) throws -> Result
