@@ -47,6 +47,7 @@ extension NetworkStack {
       throw .budget
     }
     connections[i].marks.formUnion([.onWire, .owned])
+    noteTransition(.closed, .synSent, of: i)
     around.counters.activeOpens &+= 1
     becomeSender(i)
     rearmTimer(of: i)

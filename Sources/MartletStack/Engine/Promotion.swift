@@ -46,6 +46,7 @@ extension NetworkStack {
     }
     listeners[l].halfOpen &+= 1
     listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
+    noteTransition(.listen, .synReceived)
     if !defers { sendSynAck(reference) }
   }
 
@@ -134,6 +135,7 @@ extension NetworkStack {
     if old.marks.contains(.reopens) { forgetLingering(flow) }
     listeners[l].halfOpen &-= 1
     around.counters.passiveOpens &+= 1
+    noteTransition(.synReceived, .established, of: i)
     appendToBacklog(i, of: l)
     rearmTimer(of: i)
     connectionArrives(i, seg, text: text)
