@@ -87,6 +87,7 @@ let package = Package(
         "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         "MartletSimulator",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: shell),
+        .product(name: "SystemPackage", package: "swift-system", condition: shell),
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -155,6 +156,12 @@ let package = Package(
       dependencies: [
         "Martlet", "MartletLinks", "MartletTrace", "MartletWire", "MartletTCP", "MartletStack",
         .product(name: "SystemPackage", package: "swift-system", condition: shell),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MartletCommandTests",
+      dependencies: [
+        "MartletCommand", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
       ],
       swiftSettings: strict),
   ]

@@ -1,0 +1,131 @@
+import ArgumentParser
+import Martlet
+import MartletLinks
+import MartletStack
+import MartletTCP
+import MartletTrace
+import MartletWire
+
+/// `martlet connect`
+struct ConnectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "connect",
+    abstract: "Connect to a TCP port; standard input goes there, what comes back to standard output.",
+    discussion: """
+      Makes a TUN device like "serve", and connects through it: to the kernel on its other side, or
+      to whatever the kernel forwards to. At the end of standard input our half is closed and the
+      peer's answer is awaited; the command ends when both halves are closed.
+
+      EXAMPLES
+        martlet connect --address 10.7.0.1/24 10.7.0.2 80
+        printf 'GET / HTTP/1.0\\r\\n\\r\\n' | martlet connect --address 10.7.0.1/24 10.7.0.2 80
+        martlet connect --netns lab --address fd00:7::1/64 fd00:7::2 22
+        martlet connect --address 10.7.0.1/24 10.7.0.2 80 --withhold-ack
+            opens and never sends the third segment: "ss -tan" shows SYN-RECV on the kernel's side
+
+      """ + ExitStatus.discussion)
+
+  @OptionGroup var device: DeviceOptions
+
+  @Argument(help: "The peer's IPv4 or IPv6 address.", transform: ConnectCommand.address)
+  var host: IPAddress
+
+  @Argument(help: "The peer's port.")
+  var port: UInt16
+
+  @Option(help: ArgumentHelp("Connect from this port (default: a random one).", valueName: "port"))
+  var sourcePort: UInt16 = 0
+
+  @Flag(
+    name: [.customShort("N"), .long], inversion: .prefixedNo,
+    help: "Close our half at the end of input; otherwise it stays open until the peer closes.")
+  var halfClose = true
+
+  @Flag(help: "Close both halves at the end of input, without waiting for the peer.")
+  var closeOnEof = false
+
+  @Flag(help: "Close our half as soon as the peer closes its own.")
+  var closeWithPeer = false
+
+  @Flag(help: "Send small segments at once (Nagle's algorithm off).")
+  var noDelay = false
+
+  @Option(help: ArgumentHelp("Probe a silent peer after so many seconds.", valueName: "seconds"))
+  var keepAlive: UInt16?
+
+  @Option(
+    help: ArgumentHelp("Give up when sent data stays unacknowledged for so long.", valueName: "seconds"))
+  var userTimeout: UInt32?
+
+  @Option(help: ArgumentHelp("Give up when there is no connection after so long.", valueName: "seconds"))
+  var connectTimeout: UInt32?
+
+  @Option(
+    help: ArgumentHelp("Stay so long after the end, to watch TIME-WAIT.", valueName: "seconds"))
+  var stay: UInt32?
+
+  @Flag(help: "Never send the third segment of the open; stay until interrupted (or --stay).")
+  var withholdAck = false
+
+  @Option(help: ArgumentHelp("Keep the state of the connection in this file.", valueName: "file"))
+  var statusFile: String?
+
+  @OptionGroup var output: OutputOptions
+
+  static func address(_ text: String) throws -> IPAddress {
+    guard let address = IPAddress(text) else {
+      throw SpecificationError("names are not looked up here. Give an IPv4 or IPv6 address.")
+    }
+    return address
+  }
+
+  func validate() throws {
+    guard port > 0 else { throw ValidationError("Nobody can be reached at port 0.") }
+    if closeOnEof && !halfClose {
+      throw ValidationError("--close-on-eof and --no-half-close contradict each other.")
+    }
+  }
+
+  var options: ConnectionOptions {
+    var options = ConnectionOptions()
+    options.noDelay = noDelay
+    if let keepAlive {
+      options.keepAlive = true
+      options.keepAliveIdle = keepAlive
+      options.keepAliveInterval = min(75, max(keepAlive, 1))
+    }
+    if let userTimeout { options.userTimeout = .seconds(Int64(userTimeout)) }
+    return options
+  }
+
+  #if os(Linux)
+    func run() throws {
+      try reportingFailures {
+        let plan = try device.plan()
+        let capture = try device.capture()
+        let link = try device.open(plan, capture: capture, withholding: withholdAck)
+        let control = try LoopControl()
+        let streams = withholdAck ? nil : try StandardStreams(waking: control)
+        let application = ClientApplication(
+          to: Endpoint(address: host, port: port), from: LocalEndpoint(port: sourcePort), options,
+          ClientApplication.Manners(
+            halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer),
+          streams)
+        let loop = try StackLoop(
+          stack: NetworkStack(seed: .fromSystem()),
+          links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application,
+          control: control)
+        var client = Client(
+          loop, journal: output.journal(json: .error), statusFile: statusFile, capture: capture)
+        client.remote = Endpoint(address: host, port: port)
+        client.connectTimeout = connectTimeout.map { .seconds(Int64($0)) }
+        client.stay = stay.map { .seconds(Int64($0)) } ?? (withholdAck ? .hours(24) : .zero)
+        client.isWithholding = withholdAck
+        let status = try client.run(streams)
+        if status != .success { throw status }
+      }
+    }
+  #else
+    func run() throws { throw ValidationError("TUN devices are made on Linux only so far.") }
+  #endif
+}

@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// `martlet`: TCP/IP in user space, from the command line.
+@main
+struct RootCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "martlet",
+    abstract: "A TCP/IP stack in user space: serve, connect, and see how TCP does it.",
+    subcommands: [ServeCommand.self, ConnectCommand.self, DemoCommand.self]
+  )
+}

@@ -1,0 +1,127 @@
+import ArgumentParser
+import Martlet
+import MartletLinks
+import MartletStack
+import MartletTCP
+import MartletTrace
+import MartletWire
+
+/// `martlet serve`
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Offer services through a TUN device.",
+    discussion: """
+      Makes a TUN device, gives the stack the addresses on its one side and the kernel one on the
+      other, and serves until it is interrupted. Device and addresses are gone afterwards.
+
+      SERVICES (--service PORT=KIND for TCP, udp/PORT=KIND for UDP)
+        echo             sends back what arrives (RFC 862)                    TCP and UDP
+        discard          throws away what arrives (RFC 863)                   TCP and UDP
+        chargen          sends characters until the peer closes (RFC 864)
+        chargen:OCTETS   sends so many and closes
+        http:DIR         serves a directory: GET, HEAD, and PUT with --allow-upload
+        hold             accepts and never reads: watch the window close
+        bye              sends a line and closes first
+        reset            accepts and resets
+
+      EXAMPLES
+        martlet serve --address 10.7.0.1/24 --service 80=http:. --service 7=echo
+        martlet serve --dev tun0 --address 10.7.0.1/24 --address fd00:7::1/64 --service udp/7=echo
+        martlet serve --netns lab --address 10.7.0.1/24 --service 80=http:/srv --allow-upload
+        kill -USR1 PID                     prints the table of connections
+        martlet serve … --status-file s    keeps that table in a file, as JSON lines
+
+      """ + ExitStatus.discussion)
+
+  @OptionGroup var device: DeviceOptions
+
+  @Option(
+    name: .customLong("service"),
+    help: ArgumentHelp("A service and its port; may be repeated.", valueName: "port=kind"),
+    transform: { try ServiceSpecification(parsing: $0) })
+  var services: [ServiceSpecification] = []
+
+  @Flag(help: "Let clients of http:DIR write files with PUT.")
+  var allowUpload = false
+
+  @Option(help: ArgumentHelp("The largest upload.", valueName: "octets"))
+  var uploadLimit: UInt64 = 1 << 30
+
+  @Option(
+    help: ArgumentHelp("Keep the state of every connection in this file.", valueName: "file"))
+  var statusFile: String?
+
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard !services.isEmpty else {
+      throw ValidationError("Nothing to serve. Give a --service, such as 80=http:. or 7=echo.")
+    }
+    for (i, service) in services.enumerated() {
+      if services[..<i].contains(where: { $0.port == service.port && $0.transport == service.transport }) {
+        throw ValidationError(
+          "Port \(service.transport.rawValue)/\(service.port) has two services. Give one of them another port."
+        )
+      }
+    }
+  }
+
+  #if os(Linux)
+    func run() throws {
+      try reportingFailures {
+        let journal = output.journal(json: .output)
+        let plan = try device.plan()
+        var stack = NetworkStack(seed: .fromSystem())
+        var application = ServerApplication(journal: journal)
+        for specification in services {
+          let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
+          do {
+            try application.offer(service, on: &stack)
+          } catch {
+            throw SpecificationError("Port \(specification.port) cannot be served: \(error). Choose another.")
+          }
+        }
+        let capture = try device.capture()
+        let link = try device.open(plan, capture: capture)
+        announce(plan, on: link.name, journal)
+        let loop = try StackLoop(
+          stack: stack, links: LinkSet(link, addresses: plan.addresses, routes: plan.routes),
+          application: application)
+        try Server(loop, journal: journal, statusFile: statusFile, capture: capture).run()
+      }
+    }
+  #else
+    func run() throws { throw ValidationError("TUN devices are made on Linux only so far.") }
+  #endif
+
+  /// Tells where everything is, and how to get there from the kernel's side.
+  private func announce(_ plan: DevicePlan, on name: String, _ journal: Journal) {
+    var text = "Serving \(plan.addresses.map(\.description).joined(separator: ", ")) on \(name)"
+    text += "; the kernel is \(plan.kernelAddresses.map(\.description).joined(separator: ", ")) there.\n"
+    for service in services {
+      let line = service.description
+      text += "  " + line + String(repeating: " ", count: max(24 - line.count, 1))
+      text += device.kernelSidePrefix + service.visit(plan.addresses[0].address) + "\n"
+    }
+    journal.tell(.normal, "ready", text + "Interrupt (Ctrl-C) to end.") {
+      $0.add("device", name)
+      $0.add("addresses", plan.addresses.map(\.description))
+      $0.add("kernel_addresses", plan.kernelAddresses.map(\.description))
+      $0.add("services", services.map(\.description))
+    }
+  }
+}
+
+extension ServiceSpecification {
+  /// A command line that uses the service.
+  fileprivate func visit(_ address: IPAddress) -> String {
+    switch (transport, kind) {
+    case (.udp, _): return "nc -u \(address) \(port)"
+    case (.tcp, .http):
+      let host = address.isIPv4 ? "\(address)" : "[\(address)]"
+      return port == 80 ? "curl http://\(host)/" : "curl http://\(host):\(port)/"
+    case (.tcp, _): return "nc \(address) \(port)"
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import Martlet
+import MartletStack
+import MartletTCP
+import MartletTrace
+import MartletWire
+
+/// The services of one stack: accepts, has each connection's conversation, and tells about it.
+struct ServerApplication: Application, ~Copyable {
+  private let journal: Journal
+  private var listeners: [ListenerID: Service] = [:]
+  private var sockets: [UDPSocketID: Service] = [:]
+  private var connections: [ConnectionID: ServedConnection] = [:]
+  /// When something is due for a connection that the stack will not announce.
+  private var due: [ConnectionID: (time: Instant, closes: Bool)] = [:]
+  private var scratch = [UInt8](repeating: 0, count: 64 << 10)
+  private var isStopping = false
+
+  /// How long after both halves are at their end a connection is closed. An application that
+  /// takes its time leaves the peer's FIN with an acknowledgment of its own.
+  var closingDelay = TimeAmount.zero
+  /// Nothing is read from a connection before this is false.
+  var isHeld = false
+
+  private(set) var totals = Totals()
+
+  struct Totals: Equatable, Sendable {
+    var accepted: UInt64 = 0
+    var ended: UInt64 = 0
+    var datagrams: UInt64 = 0
+    var received: UInt64 = 0
+    var sent: UInt64 = 0
+  }
+
+  /// How long the peer may leave its half open when ours is closed.
+  private static let lingerTime = TimeAmount.seconds(30)
+
+  init(journal: Journal) {
+    self.journal = journal
+  }
+
+  var openConnections: Int { connections.count }
+
+  /// Binds a service to its port, on all addresses of the stack.
+  mutating func offer(_ service: Service, on stack: inout NetworkStack) throws(ListenError) {
+    let local = LocalEndpoint(port: service.specification.port)
+    switch service.specification.transport {
+    case .tcp: listeners[try stack.listen(on: local)] = service
+    case .udp: sockets[try stack.openDatagram(on: local)] = service
+    }
+  }
+
+  // MARK: Told by the loop
+
+  mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
+    switch event {
+    case .listener(let listener): accept(listener, &stack, now)
+    case .connection(let id, let readiness): move(id, readiness, &stack, now)
+    case .datagram(let socket, _): answer(socket, &stack, now)
+    case .memoryPressure(let held, let limit):
+      journal.tell(.warning, "memory_pressure", "The memory budget is used up: \(held) of \(limit) octets.") {
+        $0.add("held", UInt64(clamping: held))
+      }
+    case .attempt: break
+    }
+  }
+
+  /// Does what is due at this time.
+  mutating func tick(_ stack: inout NetworkStack, _ now: Instant) {
+    for (id, what) in due where what.time <= now {
+      due[id] = nil
+      guard let served = connections[id] else { continue }
+      if what.closes {
+        close(id, served, &stack, now)
+      } else {
+        abort(id, served, "the peer left its half open for too long", &stack, now)
+      }
+    }
+  }
+
+  /// When `tick` has something to do.
+  var nextDue: Instant? { due.values.map(\.time).min() }
+
+  /// Serves the connections that were held.
+  mutating func release(_ stack: inout NetworkStack, _ now: Instant) {
+    isHeld = false
+    for id in connections.keys { move(id, [], &stack, now) }
+  }
+
+  /// Accepts no more and closes what is open.
+  mutating func stop(stack: inout NetworkStack, now: Instant) {
+    guard !isStopping else { return }
+    isStopping = true
+    for listener in listeners.keys { try? stack.close(listener, now: now) }
+    for socket in sockets.keys { try? stack.close(socket) }
+    (listeners, sockets) = ([:], [:])
+    for (id, served) in connections { close(id, served, &stack, now) }
+  }
+
+  // MARK: Connections
+
+  private mutating func accept(_ listener: ListenerID, _ stack: inout NetworkStack, _ now: Instant) {
+    guard let service = listeners[listener] else { return }
+    while let id = try? stack.accept(listener) {
+      guard let remote = try? stack.status(id, now: now).remote else { continue }
+      totals.accepted += 1
+      let served = ServedConnection(totals.accepted, service, from: remote, at: now)
+      connections[id] = served
+      journal.tell(.detail, "opened", "\(served.label): opened") { $0.add(served) }
+    }
+  }
+
+  private mutating func move(
+    _ id: ConnectionID, _ readiness: Readiness, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    guard let served = connections[id], !isHeld else { return }
+    let verdict = served.move(id, &stack, &scratch, now)
+    while let note = served.conversation.takeNote() { tell(note, served) }
+    switch verdict {
+    case .waits:
+      // Whoever never reads does not see the end of what it would read.
+      if readiness.contains(.ended) { end(id, served, reason(of: id, stack, now), &stack, now) }
+    case .lingers:
+      if due[id] == nil { due[id] = (now.advanced(by: Self.lingerTime), false) }
+    case .closes:
+      if closingDelay > .zero {
+        if due[id]?.closes != true { due[id] = (now.advanced(by: closingDelay), true) }
+      } else {
+        close(id, served, &stack, now)
+      }
+    case .aborts: abort(id, served, "reset by us", &stack, now)
+    case .ended(let reason): end(id, served, reason, &stack, now)
+    }
+  }
+
+  private func reason(of id: ConnectionID, _ stack: borrowing NetworkStack, _ now: Instant) -> EndReason {
+    (try? stack.status(id, now: now))?.tcp.endReason ?? .closed
+  }
+
+  private mutating func close(
+    _ id: ConnectionID, _ served: ServedConnection, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    end(id, served, .closed, &stack, now)
+  }
+
+  private mutating func abort(
+    _ id: ConnectionID, _ served: ServedConnection, _ why: String, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    try? stack.abort(id, now: now)
+    forget(id, served, why, now)
+  }
+
+  private mutating func end(
+    _ id: ConnectionID, _ served: ServedConnection, _ reason: EndReason, _ stack: inout NetworkStack,
+    _ now: Instant
+  ) {
+    try? stack.close(id, now: now)
+    forget(id, served, reason.sentence, now)
+  }
+
+  private mutating func forget(
+    _ id: ConnectionID, _ served: ServedConnection, _ why: String, _ now: Instant
+  ) {
+    connections[id] = nil
+    due[id] = nil
+    totals.ended += 1
+    totals.received &+= served.received
+    totals.sent &+= served.sent
+    let time = now.since(served.since)
+    journal.tell(
+      .normal, "closed",
+      "\(served.label): \(why); \(served.received) octets in, \(served.sent) out, \(time.secondsText) s"
+    ) {
+      $0.add(served)
+      $0.add("reason", why)
+      $0.add("received", served.received)
+      $0.add("sent", served.sent)
+      $0.add("nanoseconds", UInt64(clamping: time.nanoseconds))
+    }
+  }
+
+  private func tell(_ note: ServiceNote, _ served: ServedConnection) {
+    guard case .request(let method, let target, let status, let octets) = note else { return }
+    journal.tell(.normal, "request", "\(served.label): \(method) \(target) \(status) \(octets)") {
+      $0.add(served)
+      $0.add("method", method)
+      $0.add("target", target)
+      $0.add("status", UInt64(status))
+      $0.add("octets", octets)
+    }
+  }
+
+  // MARK: Datagrams
+
+  private mutating func answer(_ socket: UDPSocketID, _ stack: inout NetworkStack, _ now: Instant) {
+    guard let service = sockets[socket] else { return }
+    while true {
+      do throws(DatagramError) {
+        let (count, from) = try scratch.lend(scratch.count) {
+          (room: inout MutableRawSpan) throws(DatagramError) in
+          try stack.receive(socket, into: &room, now: now)
+        }
+        totals.datagrams += 1
+        totals.received &+= UInt64(count)
+        guard service.specification.kind == .echo else { continue }
+        // A datagram that finds no room to leave is lost, as datagrams may be.
+        try? stack.send(socket, scratch.span.bytes.extracting(first: count), to: from, now: now)
+      } catch {
+        if case .network = error { continue }
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import MartletStack
+import MartletTCP
+import MartletTrace
+
+/// Every connection of a stack with its state, as `ss` would print it, or as JSON lines.
+struct StatusTable {
+  private var listeners: [ListenerStatus] = []
+  private var flows: [FlowReport] = []
+  private let held: StackUsage
+  private let counters: StackCounters
+  private let time: Instant
+
+  init(_ stack: borrowing NetworkStack, _ now: Instant) {
+    var listeners: [ListenerStatus] = []
+    var flows: [FlowReport] = []
+    stack.forEachListener { _, status in listeners.append(status) }
+    stack.forEachFlow(now: now) { flows.append($0) }
+    self.listeners = listeners
+    self.flows = flows
+    held = stack.held
+    counters = stack.counters
+    time = now
+  }
+
+  /// For people: states in the spelling of `netstat`, so that `grep SYN_RECV` works.
+  var text: String {
+    var text = Self.row("State", "Recv-Q", "Send-Q", "Local address:port", "Peer address:port")
+    for listener in listeners {
+      text += Self.row(
+        "LISTEN", String(listener.acceptable), String(listener.options.acceptLimit), listener.local.text,
+        "*:*")
+    }
+    for flow in flows {
+      text += Self.row(
+        flow.state.text(.netstat), String(flow.receiveQueue), String(flow.sendQueue), flow.local.text,
+        flow.remote.text)
+    }
+    return text
+  }
+
+  private static func row(_ cells: String...) -> String {
+    var row = ""
+    for (cell, width) in zip(cells, [13, 8, 8, 28, 0]) {
+      row += cell + String(repeating: " ", count: max(width - cell.count, cell.count < width ? 0 : 1))
+    }
+    while row.last == " " { row.removeLast() }
+    return row + "\n"
+  }
+
+  /// For programs: one object for the stack, one for each listener and each flow.
+  var json: String {
+    var lines = [stackObject.text]
+    for listener in listeners {
+      var object = JSONObject()
+      object.add("type", "listener")
+      object.add("local", listener.local.text)
+      object.add("half_open", UInt64(listener.halfOpen))
+      object.add("half_open_high_water", UInt64(listener.halfOpenHighWater))
+      object.add("half_open_overflows", listener.halfOpenOverflows)
+      object.add("acceptable", UInt64(listener.acceptable))
+      object.add("acceptable_high_water", UInt64(listener.acceptableHighWater))
+      object.add("accept_overflows", listener.acceptOverflows)
+      object.add("accepted", listener.accepted)
+      lines.append(object.text)
+    }
+    for flow in flows {
+      var object = JSONObject()
+      object.add("type", "connection")
+      object.add("state", flow.state.text(.rfc))
+      object.add("local", flow.local.text)
+      object.add("remote", flow.remote.text)
+      object.add("receive_queue", UInt64(flow.receiveQueue))
+      object.add("send_queue", UInt64(flow.sendQueue))
+      object.add("tries", UInt64(flow.tries))
+      object.add("timer_ms", UInt64(flow.timerIn))
+      object.add("has_handle", flow.connection != nil)
+      lines.append(object.text)
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private var stackObject: JSONObject {
+    var object = JSONObject()
+    object.add("type", "stack")
+    object.add("time_ns", time.nanoseconds)
+    object.add("listeners", UInt64(clamping: held.listeners))
+    object.add("half_open", UInt64(clamping: held.halfOpen))
+    object.add("connections", UInt64(clamping: held.connections))
+    object.add("time_wait", UInt64(clamping: held.timeWait))
+    object.add("chunks", UInt64(clamping: held.chunks))
+    object.add("in_packets", counters.inPackets)
+    object.add("out_packets", counters.outPackets)
+    object.add("drops", counters.drops)
+    return object
+  }
+
+  /// Changes with every change of a state, not with every octet.
+  static func fingerprint(_ stack: borrowing NetworkStack, _ now: Instant) -> Int {
+    var hasher = Hasher()
+    stack.forEachFlow(now: now) { flow in
+      hasher.combine(flow.local)
+      hasher.combine(flow.remote)
+      hasher.combine(flow.state.rawValue)
+    }
+    return hasher.finalize()
+  }
+}
