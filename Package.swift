@@ -161,7 +161,7 @@ let package = Package(
     .testTarget(
       name: "MartletCommandTests",
       dependencies: [
-        "MartletCommand", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
+        "MartletCommand", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
       ],
       swiftSettings: strict),
   ]

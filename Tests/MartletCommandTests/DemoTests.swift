@@ -14,7 +14,7 @@ import Testing
   }
 
   @Test(
-    "S2 S4.2 S4.3 In memory a page is fetched: three segments to open, four to close, TIME-WAIT where it was closed first"
+    "S4.2 S4.3 In memory a page is fetched: three segments to open, four to close, TIME-WAIT where it was closed first"
   )
   func fetch() throws {
     let ladder = try MemoryScenes.fetch(page: Self.page)

@@ -10,18 +10,21 @@ import MartletWire
 struct ConnectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "connect",
-    abstract: "Connect to a TCP port; standard input goes there, what comes back to standard output.",
+    abstract: "Connect standard input and output to a TCP port.",
     discussion: """
-      Makes a TUN device like "serve", and connects through it: to the kernel on its other side, or
-      to whatever the kernel forwards to. At the end of standard input our half is closed and the
-      peer's answer is awaited; the command ends when both halves are closed.
+      Makes a TUN device like "serve", and connects through it: to the kernel on
+      its other side, or to whatever the kernel forwards to. At the end of
+      standard input our half is closed and the peer's answer is awaited; the
+      command ends when both halves are closed.
 
       EXAMPLES
         martlet connect --address 10.7.0.1/24 10.7.0.2 80
-        printf 'GET / HTTP/1.0\\r\\n\\r\\n' | martlet connect --address 10.7.0.1/24 10.7.0.2 80
+        printf 'GET / HTTP/1.0\\n\\n' |
+          martlet connect --address 10.7.0.1/24 10.7.0.2 80
         martlet connect --netns lab --address fd00:7::1/64 fd00:7::2 22
         martlet connect --address 10.7.0.1/24 10.7.0.2 80 --withhold-ack
-            opens and never sends the third segment: "ss -tan" shows SYN-RECV on the kernel's side
+            never sends the third segment: "ss -tan" shows SYN-RECV
+
 
       """ + ExitStatus.discussion)
 

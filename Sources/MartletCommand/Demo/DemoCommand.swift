@@ -16,18 +16,20 @@ struct DemoCommand: ParsableCommand {
     commandName: "demo",
     abstract: "See one connection open, carry and close against the kernel's TCP.",
     discussion: """
-      Makes a network namespace with a TUN device in it, serves a page there with Martlet, lets the
-      kernel's TCP fetch it, and draws every segment that crossed the device, with the state of both
-      ends. The kernel does not tell its state; it is inferred from the segments and checked against
-      what "ss" says. Then two Martlet stacks in memory close at the same moment, and half-close.
+      Makes a network namespace with a TUN device in it, serves a page there with
+      Martlet, lets the kernel's TCP fetch it, and draws every segment that crossed
+      the device, with the state of both ends. The kernel's state is inferred from
+      the segments and checked against what "ss" says. Then two Martlet stacks in
+      memory close at the same moment, and half-close.
 
-      Needs root, or a kernel that lets users make namespaces and TUN devices; otherwise everything
-      is played in memory. Nothing is left behind.
+      Needs root, or a kernel that lets users make namespaces and TUN devices;
+      otherwise everything is played in memory. Nothing is left behind.
 
       EXAMPLES
         martlet demo
         martlet demo --write demo.pcapng     the kernel's part, for Wireshark
         martlet demo --memory --ascii --columns 80
+
 
       """ + ExitStatus.discussion)
 
@@ -67,10 +69,10 @@ struct DemoCommand: ParsableCommand {
   private func playAgainstKernel(_ stage: DemoStage) throws {
     #if os(Linux)
       if !memory {
-        do throws(LinkError) {
+        do {
           var scene = try KernelScene(stage, capturePath: write)
           return try scene.play()
-        } catch {
+        } catch let error as LinkError {
           guard error.code == .noPermission || error.code == .noDevice || error.code == .unsupported else {
             throw error
           }

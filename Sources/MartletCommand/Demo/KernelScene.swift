@@ -61,17 +61,18 @@
       }
     }
 
-    mutating func play() throws(LinkError) {
+    /// Throws `LinkError` where the kernel does not take part, `ExitCode` when interrupted.
+    mutating func play() throws {
       loop.control.stopOnSignals()
       var fetch = try KernelFetch(of: Self.server, in: namespace)
       // Nothing is answered before ss has been asked: the connection is open and idle.
       try turn(&fetch, until: .accepted)
-      try ask()
+      ask()
       loop.application.release(&loop.stack, SystemClock.now)
       try turn(&fetch, until: .closedByKernel)
-      try ask()
+      ask()
       try turn(&fetch, until: .over)
-      try ask()
+      ask()
       let octets = fetch.finish()
       guard let ladder = ladder() else { throw LinkError(.failed, "The kernel sent nothing.") }
       let start = ladder.observations.first?.time ?? .origin
@@ -106,13 +107,13 @@
     }
 
     /// Turns the loop until a moment has come.
-    private mutating func turn(_ fetch: inout KernelFetch, until moment: Moment) throws(LinkError) {
+    private mutating func turn(_ fetch: inout KernelFetch, until moment: Moment) throws {
       let end = SystemClock.now.advanced(by: Self.patience)
       while !hasCome(moment) {
         try loop.turn(waitingAtMost: .milliseconds(5))
         loop.application.tick(&loop.stack, SystemClock.now)
         fetch.advance()
-        guard !loop.control.isStopping else { throw LinkError(.failed, "Interrupted.") }
+        guard !loop.control.isStopping else { throw ExitStatus.interrupted }
         guard SystemClock.now < end else {
           throw LinkError(
             .failed, "The kernel does not go on. Is a firewall between, in this fresh namespace?")
@@ -122,7 +123,7 @@
     }
 
     /// Asks `ss` for the kernel's state. Meanwhile the loop stands still, and so does the connection.
-    private mutating func ask() throws(LinkError) {
+    private mutating func ask() {
       let now = SystemClock.now
       guard let local = log.kernelEndpoint(Self.server) else { return }
       var told: TCPState?

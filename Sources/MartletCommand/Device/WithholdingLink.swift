@@ -6,31 +6,31 @@ import SystemPackage
 
 /// A link that, on demand, lets no TCP segment of ours out but those with SYN: a client behind it
 /// opens and never sends the third segment (S3.9). The stack does not notice.
-struct WithholdingLink<Base: Link & ~Copyable>: Link, ~Copyable {
-  var base: Base
+package struct WithholdingLink<Base: Link & ~Copyable>: Link, ~Copyable {
+  package var base: Base
   private let isWithholding: Bool
   /// Segments that stayed here.
-  private(set) var withheld: UInt64 = 0
+  package private(set) var withheld: UInt64 = 0
 
-  init(_ base: consuming Base, isWithholding: Bool) {
+  package init(_ base: consuming Base, isWithholding: Bool) {
     self.base = base
     self.isWithholding = isWithholding
   }
 
-  var name: String { base.name }
-  var mtu: Int { base.mtu }
-  var largestPacket: Int { base.largestPacket }
-  var readiness: FileDescriptor? { base.readiness }
-  var roomSignal: RoomSignal { base.roomSignal }
-  var counters: LinkCounters { base.counters }
+  package var name: String { base.name }
+  package var mtu: Int { base.mtu }
+  package var largestPacket: Int { base.largestPacket }
+  package var readiness: FileDescriptor? { base.readiness }
+  package var roomSignal: RoomSignal { base.roomSignal }
+  package var counters: LinkCounters { base.counters }
 
-  mutating func receive(
+  package mutating func receive(
     limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
   ) throws(LinkError) -> Int {
     try base.receive(limit: limit, now: now, deliver)
   }
 
-  mutating func send(
+  package mutating func send(
     limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
   ) throws(LinkError) -> SendOutcome {
     guard isWithholding else { return try base.send(limit: limit, now: now, fill) }

@@ -12,25 +12,27 @@ struct ServeCommand: ParsableCommand {
     commandName: "serve",
     abstract: "Offer services through a TUN device.",
     discussion: """
-      Makes a TUN device, gives the stack the addresses on its one side and the kernel one on the
-      other, and serves until it is interrupted. Device and addresses are gone afterwards.
+      Makes a TUN device with the stack on its one side and the kernel on the
+      other, and serves until it is interrupted. Device and addresses are gone
+      afterwards.
 
       SERVICES (--service PORT=KIND for TCP, udp/PORT=KIND for UDP)
-        echo             sends back what arrives (RFC 862)                    TCP and UDP
-        discard          throws away what arrives (RFC 863)                   TCP and UDP
+        echo             sends back what arrives (RFC 862); TCP and UDP
+        discard          throws away what arrives (RFC 863); TCP and UDP
         chargen          sends characters until the peer closes (RFC 864)
         chargen:OCTETS   sends so many and closes
-        http:DIR         serves a directory: GET, HEAD, and PUT with --allow-upload
+        http:DIR         serves a directory: GET, HEAD; PUT with --allow-upload
         hold             accepts and never reads: watch the window close
         bye              sends a line and closes first
         reset            accepts and resets
 
       EXAMPLES
         martlet serve --address 10.7.0.1/24 --service 80=http:. --service 7=echo
-        martlet serve --dev tun0 --address 10.7.0.1/24 --address fd00:7::1/64 --service udp/7=echo
-        martlet serve --netns lab --address 10.7.0.1/24 --service 80=http:/srv --allow-upload
-        kill -USR1 PID                     prints the table of connections
-        martlet serve … --status-file s    keeps that table in a file, as JSON lines
+        martlet serve --dev tun0 --address fd00:7::1/64 --service udp/7=echo
+        martlet serve --netns lab --address 10.7.0.1/24 --service 13=bye
+        kill -USR1 PID                  prints the table of connections
+        martlet serve … --status-file F keeps it in a file, as JSON lines
+
 
       """ + ExitStatus.discussion)
 
