@@ -17,7 +17,7 @@ demo: ## see one connection open, carry and close against the kernel's TCP
 test: ## everything that must hold, with what it needs installed first
 	@Tools/test
 
-fuzz: ## libFuzzer on the parsers and on an endpoint, TIME=60 seconds each
+fuzz: ## libFuzzer on parsers, a connection and a stack, TIME=60 seconds each
 	@Tools/fuzz $(TIME)
 
 fuzz-keep: ## take what the fuzzers found into the committed corpus and crashers

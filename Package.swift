@@ -107,7 +107,8 @@ let package = Package(
 
     // What the fuzzers do with octets, shared with the tests that replay what they found.
     .target(
-      name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP"], path: "Tests/FuzzDrivers",
+      name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
+      path: "Tests/FuzzDrivers",
       swiftSettings: strict),
     .testTarget(name: "MartletFuzzReplayTests", dependencies: ["FuzzDrivers"], swiftSettings: strict),
 

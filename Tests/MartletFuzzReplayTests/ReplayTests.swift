@@ -12,11 +12,17 @@ struct ReplayTests {
   @Test("Every script that ever broke a connection is lived through without a finding")
   func connectionCrashers() throws { try replayCrashers("FuzzConnection", driveConnection) }
 
+  @Test("Every script that ever broke a stack is lived through without a finding")
+  func stackCrashers() throws { try replayCrashers("FuzzStack", driveStack) }
+
   @Test("The corpus of the parsers is read without a finding")
   func wireCorpus() throws { try replayCorpus("FuzzWire", driveWire) }
 
   @Test("The corpus of the connection is lived through without a finding")
   func connectionCorpus() throws { try replayCorpus("FuzzConnection", driveConnection) }
+
+  @Test("The corpus of the stack is lived through without a finding")
+  func stackCorpus() throws { try replayCorpus("FuzzStack", driveStack) }
 }
 
 typealias Driver = ([UInt8]) throws(Finding) -> Void

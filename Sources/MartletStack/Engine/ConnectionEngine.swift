@@ -98,9 +98,10 @@ extension NetworkStack {
   /// Lists the connection among those that `nextPacket` asks.
   mutating func becomeSender(_ i: UInt32) {
     if connections[i].marks.contains(.isSender) { return }
+    let interface = Int(connections[i].interface)
+    guard interfaces[interface].isPresent else { return loseOutput(of: i) }
     connections[i].marks.insert(.isSender)
     connections[i].nextSender = IndexList.none
-    let interface = Int(connections[i].interface)
     let last = interfaces[interface].senders.last
     if last == IndexList.none {
       interfaces[interface].senders.first = i
@@ -108,6 +109,15 @@ extension NetworkStack {
       connections[last].nextSender = i
     }
     interfaces[interface].senders.last = i
+  }
+
+  /// What a connection sends through an interface that was taken away is lost like on any wire: its timers
+  /// must run, or it would wait for ever.
+  mutating func loseOutput(of i: UInt32) {
+    guard let j = coldIndex(of: i, needed: false) else { return }
+    while connections[i].tcb.nextSegment(cold: &cold[j], &around, now: clock) != nil {}
+    settleCold(i, j)
+    rearmTimer(of: i)
   }
 
   /// Takes the first sender, `i`, off the list. If it is dead its slot goes.

@@ -30,9 +30,12 @@ extension NetworkStack {
     routing.addresses.removeAll { $0.interface == id }
     routing.routes.removeAll { $0.interface == id }
     while let reply = popReply(on: id.index) { replies.free(reply, &around.budget) }
-    while let sender = interfaces[id.index].firstSender { dropFirstSender(sender, on: id.index) }
     interfaces[id.index].datagrams.removeAll(&around.pool, &around.budget)
     interfaces[id.index].isPresent = false
+    while let sender = interfaces[id.index].firstSender {
+      if connections[sender].marks.contains(.onWire) { loseOutput(of: sender) }
+      dropFirstSender(sender, on: id.index)
+    }
   }
 
   /// Gives the interface one more address.
