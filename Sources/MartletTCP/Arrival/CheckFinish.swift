@@ -12,7 +12,7 @@ extension TCB {
       let fin = seg.seq.advanced(by: seg.textCount)
       if fin != rcv.nxt {
         rememberFinish(fin, &cold, &reaction)
-      } else if cold.outOfOrder.isEmpty {
+      } else {
         finishArrives(&cold, &around, now, &reaction)
         return
       }

@@ -27,8 +27,9 @@ extension TCB {
     case .established, .finWait1, .finWait2, .closeWait:
       end(.reset, &cold, &around, now, &reaction)
     case .closing, .lastAck:
-      // "… if the RST bit is set, then enter the CLOSED state": both FINs are exchanged.
-      end(.closed, &cold, &around, now, &reaction)
+      // "… if the RST bit is set, then enter the CLOSED state": both FINs are exchanged, unless ours still
+      // waits behind text, which is then lost.
+      end(cold.send.isEmpty ? .closed : .reset, &cold, &around, now, &reaction)
     case .closed, .listen, .synSent, .timeWait:
       break
     }

@@ -37,6 +37,8 @@ extension TCB {
 
     around.counters.tcpHPHits &+= 1
     noteArrival(seg, &around, now)
+    // The window is as it was, but SND.WL1 must not fall 2^31 behind.
+    snd.wl1 = seg.seq
     if timers.tries != 0, advance == 0 { timers.tries = 0 }
     if advances {
       advanceUna(to: seg.ack, seg, &cold, &around, now, &reaction)

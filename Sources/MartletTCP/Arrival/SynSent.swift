@@ -75,13 +75,19 @@ extension TCB {
     adoptPeerMSS(options.contains(.maximumSegmentSize) ? seg.options.maximumSegmentSize : 0, around)
   }
 
+  /// What the peer's full segments carry, until larger ones come: options take their part (RFC 9293 §3.7.1).
+  func fullSegment(of offered: UInt16) -> UInt16 {
+    let size = min(rcv.mss, max(offered, 88))
+    return mode.contains(.timestamps) ? size &- 12 : size
+  }
+
   /// Fixes the send MSS from the peer's option and the path (RFC 9293 §3.7.1). `snd.mss` is the path's
   /// limit so far; 0 for `peer` means that the option was absent.
   mutating func adoptPeerMSS(_ peer: UInt16, _ around: borrowing Surroundings) {
     // MUST-15: the default of the address family stands in for an absent option.
     let offered = peer == 0 ? rcv.segmentSize : peer
     snd.mss = max(min(snd.mss, offered), around.configuration.minimumSendMSS)
-    rcv.segmentSize = min(rcv.mss, max(offered, 88))
+    rcv.segmentSize = fullSegment(of: offered)
     congestion = CongestionController(
       mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments)
   }

@@ -78,9 +78,16 @@ extension TCB {
   ) -> Reaction {
     var reaction: Reaction = []
     switch state {
-    case .synReceived, .established, .finWait1, .finWait2, .closeWait:
+    case .synReceived:
+      // The reset stands after our SYN, whatever window the peer will offer.
+      snd.una = snd.max
       reaction.insert(.sendReset)
-    case .closed, .listen, .synSent, .closing, .lastAck, .timeWait:
+    case .established, .finWait1, .finWait2, .closeWait:
+      reaction.insert(.sendReset)
+    case .closing, .lastAck:
+      // "… respond to any ABORT with ok": both FINs are exchanged, unless ours still waits behind text.
+      if !cold.send.isEmpty { reaction.insert(.sendReset) }
+    case .closed, .listen, .synSent, .timeWait:
       break
     }
     end(reason, &cold, &around, now, &reaction)

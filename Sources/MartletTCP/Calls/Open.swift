@@ -42,7 +42,6 @@ extension TCB {
     rcv.nxt = embryo.irs.advanced(by: 1)
     rcv.lastAckSent = rcv.nxt
     rcv.advertisedEdge = rcv.nxt.advanced(by: min(rcv.buffer.octets, 65_535))
-    rcv.segmentSize = min(mss, max(embryo.peerMSS, 88))
     if embryo.options.contains(.windowScaling) {
       mode.insert(.windowScaling)
       snd.wndShift = embryo.peerShift
@@ -54,6 +53,7 @@ extension TCB {
       timestamps.recent = embryo.tsRecent
       timestamps.recentSecond = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
     }
+    rcv.segmentSize = fullSegment(of: embryo.peerMSS)
     snd.mss = max(min(snd.mss, embryo.peerMSS), around.configuration.minimumSendMSS)
     snd.una = seg.ack
     snd.nxt = seg.ack

@@ -20,7 +20,7 @@ extension TCB {
     if recovery.phase == .fastRecovery {
       // RFC 5681 §3.2 step 4: each one says that a segment has left the network. No more of them than
       // there are segments can be true (robustness rule R3).
-      if congestion.cwnd &- congestion.ssthresh < outstanding &+ 3 &* mss {
+      if congestion.cwnd < congestion.ssthresh &+ outstanding &+ 3 &* mss {
         congestion.cwnd = congestion.cwnd &+ mss
         reaction.insert(.output)
       }
@@ -52,6 +52,8 @@ extension TCB {
     let mss = effectiveSendMSS
     switch recovery.phase {
     case .open:
+      // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
+      recovery.recover = ack.retreated(by: 1)
       congestion.acknowledged(CongestionAck(octets: octets, flight: flightBefore, mss: mss))
     case .timeout:
       if ack.follows(recovery.recover) { recovery.phase = .open }

@@ -43,14 +43,17 @@ extension TCB {
   public mutating func acknowledgment(
     cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
   ) -> SegmentPlan {
-    // After a time-out SND.NXT is back at SND.UNA, which may lie before the peer's window; SND.MAX never
-    // does, but may lie beyond a window that shrank or a probe that was not taken.
-    // In SYN-RECEIVED no window is known yet.
-    let edge = snd.una.advanced(by: snd.wnd.octets)
-    let seq = state.isSynchronized && snd.max.follows(edge) ? edge : snd.max
-    var plan = segment(seq: seq, flags: .ack, &cold, &around, now)
+    var plan = segment(seq: sequenceWithoutText, flags: .ack, &cold, &around, now)
     if mode.contains(.sack), !cold.outOfOrder.isEmpty { addSACKBlocks(to: &plan, &cold, around) }
     return plan
+  }
+
+  /// The sequence number of a segment without text. After a time-out SND.NXT is back at SND.UNA, which may
+  /// lie before the peer's window; SND.MAX never does, but may lie beyond a window that shrank or a probe
+  /// that was not taken. In SYN-RECEIVED no window is known yet.
+  var sequenceWithoutText: SequenceNumber {
+    let edge = snd.una.advanced(by: snd.wnd.octets)
+    return state != .synReceived && snd.max.follows(edge) ? edge : snd.max
   }
 
   /// Fills in what every segment after the handshake carries, and settles what was owed.

@@ -39,6 +39,6 @@ extension TCB {
   /// The reset that ends a connection from this side: "<SEQ=SND.NXT><CTL=RST>" (RFC 9293 §3.10.5),
   /// with the acknowledgment that lets more middleboxes believe it.
   public func abortingReset() -> SegmentPlan {
-    SegmentPlan(seq: snd.nxt, ack: rcv.nxt, flags: [.rst, .ack], window: UnscaledWindow(0))
+    SegmentPlan(seq: sequenceWithoutText, ack: rcv.nxt, flags: [.rst, .ack], window: UnscaledWindow(0))
   }
 }

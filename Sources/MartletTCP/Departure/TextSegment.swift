@@ -105,7 +105,11 @@ extension TCB {
     _ now: Instant
   ) {
     let length = plan.textCount &+ (carriesFin ? 1 : 0)
-    if snd.una == snd.max { timers.progress = Tick(now) }
+    if snd.una == snd.max {
+      timers.progress = Tick(now)
+      // Unanswered keep-alives do not count against text.
+      timers.tries = 0
+    }
     snd.nxt = snd.nxt.advanced(by: length)
     if carriesFin { mode.insert(.finSent) }
     if plan.isRetransmission {
