@@ -151,6 +151,31 @@ func transfer(
     #expect(edited == 2)
   }
 
+  @Test("A hundred connections one after the other leave no more behind than fifty")
+  func noCreep() throws {
+    let world = Simulation(seed: 8)
+    let client = world.addHost()
+    let server = world.addHost()
+    var conditions = LinkConditions(delay: .milliseconds(5))
+    conditions.loss = 10_000
+    try world.join(client, server, conditions)
+    var plan = ApplicationPlan()
+    plan.sends = 20_000
+    plan.receives = 20_000
+    try world[server].serve(port: 80, plan)
+    var held: [Int] = []
+    for place in 0..<100 {
+      try world.connect(client, to: server, port: 80, overIPv6: place % 2 == 0, plan)
+      #expect(world.runUntilIdle(steps: 100_000))
+      #expect(world[client].applications[place].outcome == .completed)
+      #expect(world[client].stack.held.isQuiet && world[server].stack.held.isQuiet)
+      held.append(world[client].stack.held.budget + world[server].stack.held.budget)
+    }
+    // What is kept is spare pages for the next burst.
+    #expect(held[99] == held[49])
+    #expect(held[99] < 1 << 20)
+  }
+
   @Test("An application that echoes gives back what it got")
   func echo() throws {
     let world = Simulation(seed: 9)

@@ -23,6 +23,8 @@ struct SwarmParameters: CustomStringConvertible {
   var forth = LinkConditions()
   var back = LinkConditions()
   let closeOrder: CloseOrder
+  /// Nobody listens: both connect to each other at once.
+  let opensAtOnce: Bool
   let mtu: UInt16
   let overIPv6: Bool
   let deliversBatches: Bool
@@ -47,6 +49,12 @@ struct SwarmParameters: CustomStringConvertible {
     back = random.below(2) == 0 ? forth : Self.conditions(&random)
     Self.vary(&client, &random)
     Self.vary(&server, &random)
+    opensAtOnce = random.below(8) == 0
+    if random.below(4) == 0 {
+      client.tcp.connection.keepAlive = true
+      client.tcp.connection.keepAliveIdle = UInt16(random.within(1...60))
+      client.tcp.connection.keepAliveInterval = UInt16(random.within(1...10))
+    }
   }
 
   private static func conditions(_ random: inout SimulatorRandom) -> LinkConditions {
@@ -118,7 +126,7 @@ struct SwarmParameters: CustomStringConvertible {
 
   var description: String {
     """
-    seed \(seed): close \(closeOrder), mtu \(mtu), \(overIPv6 ? "IPv6" : "IPv4"), send size \(sendSize), \
+    seed \(seed): \(opensAtOnce ? "open at once, " : "")close \(closeOrder), mtu \(mtu), \(overIPv6 ? "IPv6" : "IPv4"), send size \(sendSize), \
     pauses \(clientPause.nanoseconds / 1_000_000)/\(serverPause.nanoseconds / 1_000_000) ms, \
     batches \(deliversBatches)
       forth: \(show(forth))
@@ -141,5 +149,6 @@ struct SwarmParameters: CustomStringConvertible {
     "ts \(c.tcp.timestamps) sack \(c.tcp.sack) ws \(c.tcp.windowScaling) noDelay \(c.tcp.connection.noDelay) "
       + "quickAck \(c.tcp.connection.quickAck) rcv \(c.tcp.receiveBuffer) snd \(c.tcp.sendBuffer) "
       + "chunks \(c.chunksPerArena)"
+      + (c.tcp.connection.keepAlive ? " keepAlive \(c.tcp.connection.keepAliveIdle) s" : "")
   }
 }

@@ -36,9 +36,13 @@ struct SwarmRun {
     let clientHost = world.addHost(parameters.client)
     let serverHost = world.addHost(parameters.server)
     try world.join(clientHost, serverHost, parameters.forth, back: parameters.back, mtu: parameters.mtu)
-    try world[serverHost].serve(port: 80, parameters.plan(isClient: false))
-    try world.connect(
-      clientHost, to: serverHost, port: 80, overIPv6: parameters.overIPv6, parameters.plan(isClient: true))
+    if parameters.opensAtOnce {
+      try openAtOnce(world, clientHost, serverHost)
+    } else {
+      try world[serverHost].serve(port: 80, parameters.plan(isClient: false))
+      try world.connect(
+        clientHost, to: serverHost, port: 80, overIPv6: parameters.overIPv6, parameters.plan(isClient: true))
+    }
     let isIdle = world.runUntilIdle(steps: 2_000_000)
 
     client = world[clientHost].applications.first
@@ -54,6 +58,18 @@ struct SwarmRun {
     if !isIdle { problems.append("not idle after \(world.steps) steps at \(world.now.nanoseconds) ns") }
     judge()
     for host in [clientHost, serverHost] { conserve(world, host) }
+  }
+
+  /// RFC 9293 §3.5, Figure 7.
+  private func openAtOnce(_ world: Simulation, _ client: HostID, _ server: HostID) throws {
+    let family = parameters.overIPv6 ? 1 : 0
+    let ends = [client, server].map { Endpoint(address: world[$0].addresses[family], port: 5_000) }
+    try world[client].connect(
+      to: ends[1], from: LocalEndpoint(port: 5_000), parameters.plan(isClient: true), now: world.now)
+    try world[server].connect(
+      to: ends[0], from: LocalEndpoint(port: 5_000), parameters.plan(isClient: false), now: world.now)
+    world.settle(client)
+    world.settle(server)
   }
 
   /// The oracle: what the applications may have seen.

@@ -70,6 +70,8 @@ extension TCB {
     seg.seq = rcv.nxt
     seg.textCount = 0
     seg.flags.remove(.fin)
+    // RFC 7323 §2.2: the window of a segment with SYN is not scaled; from here on it is a plain one.
+    seg.wnd = seg.wnd.scaled(by: .none).unscaled(by: snd.wndShift)
     // The other end waits for this acknowledgment of its SYN.
     acknowledgeAtOnce(&reaction)
     return .next

@@ -53,7 +53,11 @@ extension TCB {
   /// that was not taken. In SYN-RECEIVED no window is known yet.
   var sequenceWithoutText: SequenceNumber {
     let edge = snd.una.advanced(by: snd.wnd.octets)
-    return state != .synReceived && snd.max.follows(edge) ? edge : snd.max
+    guard state != .synReceived, snd.max.follows(edge) else { return snd.max }
+    // A field that rounds down seems to take back less than one unit of the scale; what was promised is
+    // honoured all the same (RFC 7323 §2.4), so text up to there has arrived, or will.
+    let isRounding = snd.wnd != .zero && snd.max.distance(from: edge) < 1 << UInt32(snd.wndShift.shift)
+    return isRounding ? snd.max : edge
   }
 
   /// Fills in what every segment after the handshake carries, and settles what was owed.
