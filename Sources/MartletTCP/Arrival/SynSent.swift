@@ -89,6 +89,7 @@ extension TCB {
     snd.mss = max(min(snd.mss, offered), around.configuration.minimumSendMSS)
     rcv.segmentSize = fullSegment(of: offered)
     congestion = CongestionController(
-      mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments)
+      mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments,
+      around.configuration.congestionControl)
   }
 }

@@ -64,7 +64,8 @@ extension TCB {
     congestion = CongestionController(
       mss: effectiveSendMSS,
       // RFC 5681 §3.1: one segment when the SYN-ACK was lost.
-      segments: embryo.tries == 0 ? around.configuration.initialWindowSegments : 1)
+      segments: embryo.tries == 0 ? around.configuration.initialWindowSegments : 1,
+      around.configuration.congestionControl)
     // RFC 6298 (5.7), likewise.
     if embryo.tries > 0 { mode.insert(.synResent) }
     sampleHandshake(embryo, seg, now)
@@ -99,7 +100,8 @@ extension TCB {
       retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0,
       armed: [], backoff: 0, tries: 0)
     softError = .none
-    congestion = CongestionController(mss: sendMSS, segments: configuration.initialWindowSegments)
+    congestion = CongestionController(
+      mss: sendMSS, segments: configuration.initialWindowSegments, configuration.congestionControl)
     recovery = RecoveryState(recover: iss)
     mode = []
     limits = ConnectionLimits(userTimeout: 0, keepAliveIdle: 0, keepAliveInterval: 0, keepAliveCount: 0)

@@ -1,78 +1,237 @@
 /// The congestion window and who decides about it.
 ///
-/// Loss recovery owns `cwnd` while it inflates and deflates it (RFC 6582);
-/// everything else is the algorithm's. An algorithm is a small struct in a file
-/// of its own and one case of `CongestionAlgorithm`: a closed set, so that a TCB
-/// stays plain data and a call costs a jump, not a table.
+/// Loss recovery owns `cwnd` from the first loss until it is repaired (RFC
+/// 6937), unless the algorithm does without (`ownsWindow`); everything else is
+/// the algorithm's. An algorithm is a small struct in a file of its own and one
+/// case of `CongestionAlgorithm`: a closed set, so that a TCB stays plain data
+/// and a call costs a jump, not a table.
+///
+/// What must outlive an idle spell is here, in 32 octets; what an algorithm needs
+/// only while text is in flight is its case of `CongestionEpoch`, in the cold
+/// block, and comes with each call. A fresh epoch is always a right one.
 @frozen
 package struct CongestionController: BitwiseCopyable, Sendable {
-  /// Octets.
-  package var cwnd: UInt32
-  /// Octets; `UInt32.max` until the first loss.
-  package var ssthresh: UInt32
+  package var window: CongestionWindow
   package var algorithm: CongestionAlgorithm
 
   /// The initial window (RFC 6928 §2): `segments` of them.
-  package init(mss: UInt16, segments: UInt8, algorithm: CongestionAlgorithm = .newReno(NewReno())) {
-    cwnd = UInt32(max(segments, 1)) &* UInt32(mss)
-    ssthresh = .max
-    self.algorithm = algorithm
+  package init(mss: UInt16, segments: UInt8, _ control: CongestionControl) {
+    window = CongestionWindow(cwnd: UInt32(max(segments, 1)) &* UInt32(mss), ssthresh: .max)
+    algorithm = CongestionAlgorithm(control)
   }
 
-  package var inSlowStart: Bool { cwnd < ssthresh }
+  @inline(__always)
+  package var cwnd: UInt32 {
+    get { window.cwnd }
+    set { window.cwnd = newValue }
+  }
+  @inline(__always)
+  package var ssthresh: UInt32 { window.ssthresh }
 
-  /// New octets were acknowledged outside recovery.
-  package mutating func acknowledged(_ ack: CongestionAck) {
+  package var inSlowStart: Bool { window.inSlowStart }
+
+  /// True: the algorithm sets `cwnd` in recovery too, and PRR keeps its hands off.
+  @inline(__always)
+  package var ownsWindow: Bool {
+    switch algorithm {
+    case .newReno: false
+    }
+  }
+
+  /// Octets were delivered. Called for every acknowledgment outside recovery; inside only if `ownsWindow`.
+  @inline(__always)
+  package mutating func acknowledged(_ ack: CongestionAck, _ epoch: inout CongestionEpoch) {
     switch algorithm {
     case .newReno(var newReno):
-      newReno.acknowledged(ack, cwnd: &cwnd, ssthresh: ssthresh)
+      newReno.acknowledged(ack, &window, &epoch)
       algorithm = .newReno(newReno)
     }
   }
 
-  /// A loss was found by duplicate acknowledgments: sets `ssthresh`. `cwnd` is recovery's.
-  package mutating func lossDetected(flight: UInt32, mss: UInt16) {
-    switch algorithm {
-    case .newReno(let newReno):
-      ssthresh = newReno.reducedThreshold(flight: flight, mss: mss)
-    }
-  }
-
-  /// The retransmission timer fired (RFC 5681 §3.1): one segment, and slow start towards half of what
-  /// was in flight. A timer that fires again for the same octets leaves `ssthresh` alone.
-  package mutating func timedOut(flight: UInt32, mss: UInt16, repeated: Bool) {
-    if !repeated { lossDetected(flight: flight, mss: mss) }
-    cwnd = UInt32(mss)
+  /// The path is congested: sets `ssthresh` (and `cwnd` if `ownsWindow`). Once per round trip.
+  package mutating func reduce(_ event: CongestionEvent, _ epoch: inout CongestionEpoch) {
     switch algorithm {
     case .newReno(var newReno):
-      newReno.restarted()
+      newReno.reduce(event, &window, &epoch)
       algorithm = .newReno(newReno)
     }
   }
 
-  /// Nothing was sent for a retransmission time-out: no more than the restart window (RFC 5681 §4.1).
-  package mutating func restartAfterIdle(mss: UInt16, segments: UInt8) {
-    cwnd = min(cwnd, UInt32(max(segments, 2)) &* UInt32(mss))
+  /// The retransmission timer fired (RFC 5681 §3.1): one segment, and slow start towards what `reduce` says.
+  /// A timer that fires again for the same octets leaves `ssthresh` alone.
+  package mutating func timedOut(
+    _ event: CongestionEvent, repeated: Bool, _ epoch: inout CongestionEpoch
+  ) {
+    if !repeated { reduce(event, &epoch) }
+    window.cwnd = UInt32(event.mss)
+  }
+
+  /// Everything that was outstanding when recovery began is acknowledged.
+  package mutating func recovered(_ epoch: inout CongestionEpoch) {
+    if !ownsWindow { window.cwnd = min(window.cwnd, window.ssthresh) }
+  }
+
+  /// Recovery turned out to be spurious: as before it, and not less than now (RFC 4015 §3.2).
+  package mutating func undo(to prior: CongestionController, _ epoch: inout CongestionEpoch) {
+    let cwnd = max(window.cwnd, prior.window.cwnd)
+    self = prior
+    window.cwnd = cwnd
+    epoch = .fresh
+  }
+
+  /// Octets a second; 0: as fast as the window allows.
+  package func pacingRate(
+    paced: Bool, srtt: UInt32, mss: UInt16, _ epoch: borrowing CongestionEpoch
+  ) -> UInt64 {
+    switch algorithm {
+    case .newReno: paced ? window.pacingRate(srtt: srtt) : 0
+    }
   }
 }
 
 @frozen
+package struct CongestionWindow: BitwiseCopyable, Sendable {
+  /// Octets.
+  package var cwnd: UInt32
+  /// Octets; `UInt32.max` until the first loss.
+  package var ssthresh: UInt32
+
+  package init(cwnd: UInt32, ssthresh: UInt32) {
+    self.cwnd = cwnd
+    self.ssthresh = ssthresh
+  }
+
+  @inline(__always)
+  package var inSlowStart: Bool { cwnd < ssthresh }
+
+  /// Stops at 1 GiB: the largest window a peer can offer.
+  @inline(__always)
+  package mutating func grow(by octets: UInt32) {
+    cwnd = min(cwnd &+ min(octets, 1 << 30), 1 << 30)
+  }
+
+  /// The window over the smoothed round trip, with room to grow: twice it in slow start, 6/5 later.
+  package func pacingRate(srtt: UInt32) -> UInt64 {
+    guard srtt > 0 else { return 0 }
+    let window = UInt64(cwnd) &* (inSlowStart ? 2_000_000 : 1_200_000)
+    return max(window / UInt64(srtt), 1)
+  }
+}
+
+/// The algorithms there are, and what outlives an idle spell of each: at most 20 octets.
+@frozen
 package enum CongestionAlgorithm: BitwiseCopyable, Sendable {
   case newReno(NewReno)
+
+  package init(_ control: CongestionControl) {
+    switch control {
+    case .newReno: self = .newReno(NewReno())
+    }
+  }
+}
+
+/// What an algorithm keeps only while text is in flight.
+@frozen
+package enum CongestionEpoch: BitwiseCopyable, Sendable {
+  /// Nothing is known yet: a new connection, or one that was idle.
+  case fresh
+}
+
+/// Which algorithm decides about the congestion window.
+public enum CongestionControl: UInt8, BitwiseCopyable, CaseIterable, Sendable {
+  /// RFC 5681 with RFC 6582.
+  case newReno
 }
 
 /// What an algorithm learns from an acknowledgment.
 @frozen
 package struct CongestionAck: BitwiseCopyable, Sendable {
-  /// Octets newly acknowledged.
+  /// Octets newly delivered: acknowledged, and newly reported by SACK.
   package var octets: UInt32
-  /// Octets in flight before it.
+  /// RFC 6675's pipe before this acknowledgment …
+  package var flightBefore: UInt32
+  /// … and after it.
   package var flight: UInt32
+  /// Octets found lost by this acknowledgment.
+  package var lost: UInt32 = 0
+  /// Octets of text in a full segment.
   package var mss: UInt16
+  /// The clock in microseconds, modulo 2^32: compare by signed distance.
+  package var now: UInt32 = 0
+  /// Microseconds: the round trip of the newest segment delivered; 0: none, or it was sent twice.
+  package var roundTrip: UInt32 = 0
+  /// Microseconds; 0: nothing measured yet.
+  package var srtt: UInt32 = 0
+  /// The first acknowledgment of what was sent after the last round trip began.
+  package var startsRound = false
+  /// The window, not the application or the peer, held text back in this round trip.
+  package var isWindowLimited = true
+  /// The connection is paced: no burst to be feared from a large acknowledgment.
+  package var isPaced = false
+  package var rate = RateSample()
+  /// Different for each acknowledgment and connection, the same for the same seed.
+  package var entropy: UInt32 = 0
 
-  package init(octets: UInt32, flight: UInt32, mss: UInt16) {
+  package init(octets: UInt32, flightBefore: UInt32, flight: UInt32, mss: UInt16) {
     self.octets = octets
+    self.flightBefore = flightBefore
     self.flight = flight
     self.mss = mss
+  }
+}
+
+/// How fast text was delivered between the sending of a segment and its acknowledgment
+/// (draft-ietf-ccwg-bbr §4.1).
+@frozen
+package struct RateSample: BitwiseCopyable, Sendable {
+  /// Octets delivered in `interval`; 0: no sample.
+  package var delivered: UInt32 = 0
+  /// Microseconds: the longer of the time it took to send and to acknowledge them.
+  package var interval: UInt32 = 0
+  /// C.delivered, modulo 2^32, when the segment was sent …
+  package var priorDelivered: UInt32 = 0
+  /// … and now.
+  package var totalDelivered: UInt32 = 0
+  /// Octets in flight when the segment was sent, itself included.
+  package var flight: UInt32 = 0
+  /// Octets found lost between the sending of the segment and now.
+  package var lost: UInt32 = 0
+  /// The application, not the path, set the pace.
+  package var isApplicationLimited = false
+
+  package init() {}
+
+  /// Octets a second; 0: no sample.
+  package var octetsPerSecond: UInt64 {
+    interval == 0 ? 0 : UInt64(delivered) &* 1_000_000 / UInt64(interval)
+  }
+}
+
+/// A sign of congestion.
+@frozen
+package struct CongestionEvent: BitwiseCopyable, Sendable {
+  @frozen
+  package enum Kind: UInt8, BitwiseCopyable, Sendable {
+    /// Recovery begins.
+    case loss
+    /// The peer echoed a congestion mark (RFC 3168).
+    case mark
+    case timeout
+  }
+  package var kind: Kind
+  /// RFC 6675's pipe before the event, in octets: FlightSize without what is known to have left.
+  package var flight: UInt32
+  /// Octets found lost.
+  package var lost: UInt32
+  package var mss: UInt16
+  /// The clock in microseconds, modulo 2^32.
+  package var now: UInt32
+
+  package init(_ kind: Kind, flight: UInt32, lost: UInt32 = 0, mss: UInt16, now: UInt32) {
+    self.kind = kind
+    self.flight = flight
+    self.lost = lost
+    self.mss = mss
+    self.now = now
   }
 }

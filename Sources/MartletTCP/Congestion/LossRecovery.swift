@@ -32,7 +32,9 @@ extension TCB {
     // RFC 6582 §3.2 step 2: "check … to see if the Cumulative Acknowledgment field covers more than
     // recover": otherwise these are echoes of the last recovery's own retransmissions.
     guard snd.una.follows(recovery.recover) else { return }
-    congestion.lossDetected(flight: outstanding, mss: effectiveSendMSS)
+    congestion.reduce(
+      CongestionEvent(.loss, flight: outstanding, mss: effectiveSendMSS, now: now.microseconds),
+      &cold.congestion)
     congestion.cwnd = congestion.ssthresh &+ 3 &* mss
     recovery.recover = snd.max.retreated(by: 1)
     recovery.phase = .fastRecovery
@@ -54,13 +56,14 @@ extension TCB {
     case .open:
       // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
       recovery.recover = ack.retreated(by: 1)
-      congestion.acknowledged(CongestionAck(octets: octets, flight: flightBefore, mss: mss))
+      congestion.acknowledged(
+        congestionAck(octets, flightBefore, ack), &cold.congestion)
     case .timeout:
       if ack.follows(recovery.recover) { recovery.phase = .open }
       // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
       // have been there before it was sent again.
       congestion.acknowledged(
-        CongestionAck(octets: min(octets, UInt32(mss)), flight: flightBefore, mss: mss))
+        congestionAck(min(octets, UInt32(mss)), flightBefore, ack), &cold.congestion)
     case .fastRecovery where ack.follows(recovery.recover):
       // RFC 6582 §3.2 step 3, full acknowledgment: "set cwnd to … min (ssthresh, max(FlightSize, SMSS) + SMSS)".
       let flight = snd.max.distance(from: ack)
@@ -78,6 +81,18 @@ extension TCB {
       around.recorder.note(.partialAck, ack.rawValue, at: now)
       reaction.insert(.output)
     }
+  }
+
+  private func congestionAck(
+    _ octets: UInt32, _ flightBefore: UInt32, _ acked: SequenceNumber
+  ) -> CongestionAck {
+    let mss = effectiveSendMSS
+    var ack = CongestionAck(
+      octets: octets, flightBefore: flightBefore, flight: snd.max.distance(from: acked), mss: mss)
+    ack.isWindowLimited =
+      congestion.inSlowStart
+      ? flightBefore >= congestion.cwnd / 2 : flightBefore &+ 2 &* UInt32(mss) >= congestion.cwnd
+    return ack
   }
 
   /// A round trip from the timed segment; failing that, from the echoed timestamp (RFC 7323 §4.1).

@@ -174,7 +174,7 @@ extension TCB {
       Tick(now).milliseconds(since: timers.progress)
         > rtt.timeout(around.configuration, synResent: mode.contains(.synResent))
     else { return }
-    congestion.restartAfterIdle(
-      mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments)
+    let segments = UInt32(max(around.configuration.initialWindowSegments, 2))
+    congestion.cwnd = min(congestion.cwnd, segments &* UInt32(effectiveSendMSS))
   }
 }

@@ -13,6 +13,8 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package var recentRanges: InlineArray<4, SequenceNumber> = .init(repeating: SequenceNumber(0))
   package var recentCount: UInt8 = 0
 
+  package var congestion = CongestionEpoch.fresh
+
   /// The octet whose acknowledgment gives the next round-trip sample; meaningful while `timesSegment`.
   package var timedSegment = SequenceNumber(0)
   package var timedAt = Instant.origin

@@ -51,6 +51,8 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
   public var maximumSendBuffer: UInt32 = 6 << 20
   /// Initial congestion window in segments (RFC 6928).
   public var initialWindowSegments: UInt8 = 10
+  /// The algorithm that new connections start with.
+  public var congestionControl = CongestionControl.newReno
   /// A smaller send MSS is not honoured: one octet must not cost a header (robustness rule E2).
   public var minimumSendMSS: UInt16 = 88
   /// Ranges of out-of-order text that one connection may hold (robustness rule E3).

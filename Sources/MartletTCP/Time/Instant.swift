@@ -18,6 +18,11 @@ public struct Instant: Equatable, Hashable, Comparable, BitwiseCopyable, Sendabl
   @inlinable @inline(__always)
   public var milliseconds: UInt64 { nanoseconds / 1_000_000 }
 
+  /// Whole microseconds since the origin, modulo 2^32: what send records keep. Right for anything within
+  /// 35 minutes, compared by signed distance.
+  @inlinable @inline(__always)
+  package var microseconds: UInt32 { UInt32(truncatingIfNeeded: nanoseconds / 1_000) }
+
   @inlinable @inline(__always)
   public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
 

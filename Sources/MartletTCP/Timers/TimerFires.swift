@@ -80,7 +80,9 @@ extension TCB {
   /// Everything from SND.UNA on is sent again as the window allows, from one segment (RFC 5681 §3.1).
   private mutating func startOver(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     let outstanding = snd.max.distance(from: snd.una)
-    congestion.timedOut(flight: outstanding, mss: effectiveSendMSS, repeated: timers.tries > 1)
+    let event = CongestionEvent(
+      .timeout, flight: outstanding, mss: effectiveSendMSS, now: now.microseconds)
+    congestion.timedOut(event, repeated: timers.tries > 1, &cold.congestion)
     recovery.recover = snd.max.retreated(by: 1)
     recovery.duplicateAcks = 0
     recovery.phase = .timeout
