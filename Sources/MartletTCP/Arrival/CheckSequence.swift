@@ -5,7 +5,8 @@ import MartletWire
 extension TCB {
   /// Answers a segment outside the window and stops it; trims nothing yet.
   mutating func checkSequence(
-    _ seg: inout Segment, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+    _ seg: inout Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
   ) -> Check {
     if state == .synReceived, seg.flags.contains(.syn), seg.seq.advanced(by: 1) == rcv.nxt {
       return checkRepeatedSynchronize(&seg, &around, now, &reaction)
@@ -28,6 +29,7 @@ extension TCB {
     // "… an acknowledgment should be sent in reply": always for text and FIN, whose sender may have
     // lost our acknowledgment; once per interval for the rest (robustness rule E11).
     if seg.textCount > 0 || seg.flags.contains(.fin) {
+      noteOldText(seg, &cold, &around, now)
       acknowledgeAtOnce(&reaction)
     } else {
       challenge(&around, now, &reaction)

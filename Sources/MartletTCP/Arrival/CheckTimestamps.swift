@@ -5,7 +5,8 @@ import MartletWire
 
 extension TCB {
   mutating func checkTimestamps(
-    _ seg: Segment, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+    _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
   ) -> Check {
     guard mode.contains(.timestamps), !seg.flags.contains(.rst) else { return .next }
     guard seg.options.present.contains(.timestamps) else {
@@ -17,8 +18,13 @@ extension TCB {
     guard isOlder(seg.options.tsval, than: timestamps.recent), !isRecentStale(now) else { return .next }
     around.counters.pawsEstab &+= 1
     around.recorder.note(.pawsReject, seg.options.tsval, timestamps.recent, at: now)
-    // "Send an acknowledgment in reply"; text that came twice is acknowledged every time.
-    if seg.len > 0 { acknowledgeAtOnce(&reaction) } else { challenge(&around, now, &reaction) }
+    // "Send an acknowledgment in reply"; text that came twice is acknowledged every time (RFC 2883 §4.3).
+    if seg.len > 0 {
+      noteOldText(seg, &cold, &around, now)
+      acknowledgeAtOnce(&reaction)
+    } else {
+      challenge(&around, now, &reaction)
+    }
     return .done
   }
 

@@ -33,8 +33,8 @@ extension TCB {
   ) -> Reaction {
     var seg = arrived
     var reaction: Reaction = []
-    guard checkTimestamps(seg, &around, now, &reaction) == .next,  // RFC 7323 §5.3
-      checkSequence(&seg, &around, now, &reaction) == .next,  // first
+    guard checkTimestamps(seg, &cold, &around, now, &reaction) == .next,  // RFC 7323 §5.3
+      checkSequence(&seg, &cold, &around, now, &reaction) == .next,  // first
       checkReset(seg, &cold, &around, now, &reaction) == .next,  // second; there is no third
       checkSynchronize(seg, &around, now, &reaction) == .next,  // fourth
       checkAcknowledgment(seg, &cold, &around, now, &reaction) == .next  // fifth
@@ -121,6 +121,7 @@ extension TCB {
     cold.send.removeAll(&around.pool, &around.budget)
     cold.sendsUrgent = false
     cold.finWaits = false
+    cold.duplicate = SequenceRange(start: rcv.nxt, end: rcv.nxt)
     let keepsText = !mode.contains(.orphan) && reason != .reset && reason != .aborted && reason != .evicted
     if keepsText {
       dropOutOfOrder(&cold, &around)

@@ -17,6 +17,7 @@ extension TCB {
     let edge = cold.finWaits ? cold.finSequence : rcv.advertisedEdge
     let room = edge.follows(start) ? edge.distance(from: start) : 0
     let count = min(seg.textCount &- skipped, room)
+    if skipped > 0 { noteOldText(seg, &cold, &around, now) }
     if skipped == seg.textCount {
       // All of it was here before.
       if seg.flags.contains(.fin) { return .next }
@@ -105,11 +106,7 @@ extension TCB {
     _ now: Instant, _ reaction: inout Reaction
   ) {
     acknowledgeAtOnce(&reaction)
-    guard !mode.contains(.discardsText) else {
-      // Nothing is kept, so nothing may be acknowledged but the next octets.
-      if range.start == rcv.nxt { rcv.nxt = range.end }
-      return
-    }
+    noteTextHeld(range, &cold, &around, now)
     guard storeHoles(text, range, &cold, &around) else {
       around.counters.tcpOFODrop &+= 1
       around.recorder.note(.textRefused, range.start.rawValue, range.count, at: now)
@@ -125,7 +122,7 @@ extension TCB {
     // The first hole is filled: RFC 5681 §4.2 wants the acknowledgment at once.
     let filled = cold.outOfOrder.advance(rcv.nxt, &around.pool, &around.budget)
     let count = filled.distance(from: rcv.nxt)
-    cold.receive.commit(count)
+    if !mode.contains(.discardsText) { cold.receive.commit(count) }
     rcv.nxt = filled
     around.recorder.note(.textInOrder, range.start.rawValue, count, at: now)
     reaction.insert(.readable)
@@ -149,6 +146,8 @@ extension TCB {
       let from = Int(truncatingIfNeeded: hole.start.distance(from: range.start))
       let piece = text.extracting(from..<from &+ Int(truncatingIfNeeded: hole.count))
       let place = hole.start.distance(from: rcv.nxt)
+      // Nobody will read it; that it came is remembered all the same, since SACK blocks have said so.
+      if mode.contains(.discardsText) { break }
       guard cold.receive.write(piece, at: place, &around.pool, &around.budget) else { return false }
       next = hole.end
     }

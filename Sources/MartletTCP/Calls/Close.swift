@@ -41,8 +41,11 @@ extension TCB {
   ) -> Reaction {
     var reaction: Reaction = .readable
     guard !mode.contains(.discardsText) else { return reaction }
-    dropOutOfOrder(&cold, &around)
+    // Octets that SACK blocks have named stay received, or their sender would have to send them again
+    // (RFC 2018 §8); only their memory goes.
+    cold.receive.removeOutOfOrder(&around.pool, &around.budget)
     consume(cold.receive.count, &cold, &around, now, &reaction)
+    cold.receive.removeAll(&around.pool, &around.budget)
     mode.insert(.discardsText)
     cold.urgent = false
     return reaction
@@ -55,7 +58,8 @@ extension TCB {
   ) -> Reaction {
     guard state != .closed else { return .closed }
     mode.insert(.orphan)
-    if linger == .atMost(.zero) || !cold.receive.isEmpty || !cold.outOfOrder.isEmpty {
+    let losesText = !cold.receive.isEmpty || (!cold.outOfOrder.isEmpty && !mode.contains(.discardsText))
+    if linger == .atMost(.zero) || losesText {
       around.counters.tcpAbortOnClose &+= 1
       return abort(cold: &cold, &around, now: now)
     }

@@ -2,8 +2,9 @@ import MartletWire
 
 // What leaves is pulled: the engine gets a buffer first, then asks each marked
 // connection for segments until there is none. In this order: a handshake
-// segment, the segment that recovery wants again, text and FIN, probes, and last
-// a bare acknowledgment, which every one of the others would have carried.
+// segment, an acknowledgment that has blocks to tell, the segment that recovery
+// wants again, text and FIN, probes, and last a bare acknowledgment, which every
+// one of the others would have carried.
 
 extension TCB {
   /// The next segment to send now; nil when there is none. Call again after any event that returned
@@ -25,6 +26,7 @@ extension TCB {
     case .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck:
       break
     }
+    if owesSACK(cold) { return acknowledgment(cold: &cold, &around, now: now) }
     if pending.contains(.retransmit) {
       pending.remove(.retransmit)
       if let plan = retransmittedSegment(&cold, &around, now) { return plan }
@@ -44,7 +46,7 @@ extension TCB {
     cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
   ) -> SegmentPlan {
     var plan = segment(seq: sequenceWithoutText, flags: .ack, &cold, &around, now)
-    if mode.contains(.sack), !cold.outOfOrder.isEmpty { addSACKBlocks(to: &plan, &cold, around) }
+    if mode.contains(.sack), cold.hasBlocks { addSACKBlocks(to: &plan, &cold, &around) }
     return plan
   }
 
@@ -137,24 +139,5 @@ extension TCB {
     let unread = cold.receive.count
     let capacity = rcv.buffer.octets
     return capacity > unread ? capacity &- unread : 0
-  }
-
-  /// Up to four ranges, or three beside timestamps, the latest first (RFC 2018 §4).
-  private func addSACKBlocks(
-    to plan: inout SegmentPlan, _ cold: inout ColdBlock, _ around: borrowing Surroundings
-  ) {
-    let room = mode.contains(.timestamps) ? 3 : 4
-    var count = 0
-    for i in 0..<Int(cold.recentCount) where count < room {
-      guard let range = cold.outOfOrder.range(containing: cold.recentRanges[i], around.pool) else { continue }
-      var isThere = false
-      for k in 0..<count where plan.options.sack[k].start == range.start { isThere = true }
-      if isThere { continue }
-      plan.options.sack[count] = SACKBlock(start: range.start, end: range.end)
-      count &+= 1
-    }
-    guard count > 0 else { return }
-    plan.options.sackCount = UInt8(truncatingIfNeeded: count)
-    plan.options.present.insert(.sack)
   }
 }

@@ -12,6 +12,8 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// A point in each of the ranges that changed last, the latest first (RFC 2018 §4).
   package var recentRanges: InlineArray<4, SequenceNumber> = .init(repeating: SequenceNumber(0))
   package var recentCount: UInt8 = 0
+  /// What came twice, for the first block of the next acknowledgment (RFC 2883); empty: nothing.
+  package var duplicate = SequenceRange(start: SequenceNumber(0), end: SequenceNumber(0))
 
   package var congestion = CongestionEpoch.fresh
 
@@ -37,8 +39,13 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   @inline(__always)
   package var isOrderly: Bool { outOfOrder.isEmpty && !finWaits && !urgent }
 
+  /// There is something for a SACK option.
+  @inline(__always)
+  package var hasBlocks: Bool { !outOfOrder.isEmpty || !duplicate.isEmpty }
+
   /// Holds nothing that must be kept.
   public var isIdle: Bool {
     send.isEmpty && receive.isEmpty && outOfOrder.isEmpty && !finWaits && !urgent && !sendsUrgent
+      && duplicate.isEmpty
   }
 }

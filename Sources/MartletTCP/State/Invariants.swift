@@ -25,6 +25,7 @@ extension TCB {
       return "the peer's FIN and the state agree"
     }
     if !cold.outOfOrder.isEmpty, mode.contains(.finReceived) { return "nothing lies beyond the peer's FIN" }
+    if !cold.duplicate.isEmpty, !pending.contains(.ackNow) { return "what came twice is reported at once" }
     if state.isSynchronized, state != .timeWait, snd.una != snd.max,
       timers.armed.isDisjoint(with: [.retransmission, .persist])
     {

@@ -118,6 +118,8 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case textOutOfOrder
   /// Text had to be dropped: no room. a: seq, b: octets.
   case textRefused
+  /// Text that came before, to be reported (RFC 2883 §4). a: seq, b: octets.
+  case duplicateText
   /// Eighth check: the peer's FIN. a: seq.
   case finArrives
   /// Gave up (R2, user timeout, keep-alive). a: tries, b: ms.

@@ -19,6 +19,8 @@ public struct TCPCounters: BitwiseCopyable, Sendable {
   public var tcpPartialAcks: UInt64 = 0
   public var tcpOFOQueue: UInt64 = 0
   public var tcpOFODrop: UInt64 = 0
+  public var tcpDSACKOldSent: UInt64 = 0
+  public var tcpDSACKOfoSent: UInt64 = 0
   public var rcvQDrop: UInt64 = 0
   public var outOfWindow: UInt64 = 0
   public var tcpAbortOnData: UInt64 = 0

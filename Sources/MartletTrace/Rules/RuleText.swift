@@ -138,6 +138,11 @@ public struct RuleText: Equatable, Sendable {
         "textRefused", "RFC 9293", "3.8.6",
         "There is no room for the text: it is dropped and not acknowledged, so the sender will send it again.",
         "没有空间存放数据：丢弃且不确认，发送方会再次发送。")
+    case .duplicateText:
+      self.init(
+        "duplicateText", "RFC 2883", "4",
+        "The text has come before: the first SACK block of the acknowledgment says so, and the sender learns that it was sent for nothing.",
+        "这些数据先前已经收到：确认的第一个 SACK 块会说明这一点，发送方由此得知重传是多余的。")
     case .finArrives:
       self.init(
         "finArrives", "RFC 9293", "3.10.7.4",

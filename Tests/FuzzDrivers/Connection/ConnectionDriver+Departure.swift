@@ -131,12 +131,19 @@ extension ConnectionDriver {
       edge.precedesOrEquals(tcb.rcv.advertisedEdge), "no more is told than is kept: \(plan)")
   }
 
-  /// SACK blocks tell of what is held, and of nothing else (RFC 2018 §4).
+  /// SACK blocks tell of what is held, and of nothing else (RFC 2018 §4), but for the first, which may tell
+  /// of what came twice: it is acknowledged, or a part of the second (RFC 2883 §4).
   private func checkBlocks(_ plan: SegmentPlan) throws(Finding) {
     guard plan.options.present.contains(.sack) else { return }
     try expect(tcb.mode.contains(.sack), "SACK blocks are for those who asked")
     for i in 0..<Int(plan.options.sackCount) {
       let block = plan.options.sack[i]
+      try expect(block.start.precedes(block.end), "a SACK block holds something: \(plan)")
+      if i == 0, block.end.precedesOrEquals(plan.ack) { continue }
+      if i == 0, plan.options.sackCount > 1 {
+        let whole = plan.options.sack[1]
+        if whole.start.precedesOrEquals(block.start), block.end.precedesOrEquals(whole.end) { continue }
+      }
       let held = cold.outOfOrder.range(containing: block.start, around.pool)
       try expect(
         held == SequenceRange(start: block.start, end: block.end) && block.start.follows(plan.ack),
