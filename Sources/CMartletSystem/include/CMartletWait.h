@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +31,10 @@ static inline int martlet_epoll_watch(int fd, int change, int target, int writin
   event.data.u32 = tag;
   return epoll_ctl(fd, change ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, target, &event) < 0 ? -errno : 0;
 }
+
+/// Ends the habit of the calling thread to wake up to 50 microseconds late, so that timers can be
+/// taken together.
+static inline void martlet_wake_precisely(void) { prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); }
 
 /// What epoll found under each tag below 32: one bit for each, in both masks where the
 /// descriptor has failed.

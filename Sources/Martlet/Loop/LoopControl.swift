@@ -11,7 +11,7 @@ import Synchronization
 
 /// How other threads reach a `StackLoop`.
 public final class LoopControl: Sendable {
-  let wakeup: Wakeup
+  package let wakeup: Wakeup
   private let stops = Atomic<Int>(0)
 
   public init() throws(LinkError) {

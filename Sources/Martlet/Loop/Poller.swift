@@ -5,22 +5,22 @@
   import SystemPackage
 
   /// Waits for up to 32 descriptors and for a time.
-  struct Poller: ~Copyable {
+  package struct Poller: ~Copyable {
     private let epoll: FileDescriptor
 
     /// Tags below 31 are the caller's; this one is the loop's own mailbox.
-    static var mailboxTag: Int { 31 }
+    package static var mailboxTag: Int { 31 }
 
-    struct Ready {
+    package struct Ready {
       private var masks = martlet_ready()
 
       fileprivate init(_ masks: martlet_ready) { self.masks = masks }
 
-      func isReadable(_ tag: Int) -> Bool { masks.readable & 1 << UInt32(tag) != 0 }
-      func isWritable(_ tag: Int) -> Bool { masks.writable & 1 << UInt32(tag) != 0 }
+      package func isReadable(_ tag: Int) -> Bool { masks.readable & 1 << UInt32(tag) != 0 }
+      package func isWritable(_ tag: Int) -> Bool { masks.writable & 1 << UInt32(tag) != 0 }
     }
 
-    init() throws(LinkError) {
+    package init() throws(LinkError) {
       let fd = martlet_epoll_open()
       guard fd >= 0 else {
         throw LinkError(
@@ -31,13 +31,16 @@
 
     deinit { try? epoll.close() }
 
+    /// Has the calling thread wake at the time it asked for, not up to 50 µs later.
+    package func wakesPrecisely() { martlet_wake_precisely() }
+
     /// Watches a descriptor for reading.
-    func add(_ descriptor: FileDescriptor, tag: Int) throws(LinkError) {
+    package func add(_ descriptor: FileDescriptor, tag: Int) throws(LinkError) {
       try watch(descriptor, tag: tag, change: 0, writing: false)
     }
 
     /// Watches a descriptor that was added also for writing, or no longer.
-    func setWriting(_ writing: Bool, _ descriptor: FileDescriptor, tag: Int) throws(LinkError) {
+    package func setWriting(_ writing: Bool, _ descriptor: FileDescriptor, tag: Int) throws(LinkError) {
       try watch(descriptor, tag: tag, change: 1, writing: writing)
     }
 
@@ -52,7 +55,7 @@
     }
 
     /// Sleeps until something is ready or the time is up; nil: for as long as it takes.
-    func wait(atMost limit: TimeAmount?) throws(LinkError) -> Ready {
+    package func wait(atMost limit: TimeAmount?) throws(LinkError) -> Ready {
       var masks = martlet_ready()
       let count = martlet_epoll_wait(
         epoll.rawValue, &masks, max(limit?.nanoseconds ?? -1, limit == nil ? -1 : 0))
