@@ -38,7 +38,7 @@ struct AcknowledgmentTests {
 
   @Test("SHLD-19 every second full segment is acknowledged at once", arguments: [1_460, 536])
   func everySecond(size: Int) {
-    let s = Scenario(.established(), offering: [.mss(UInt16(size))])
+    let s = Scenario(.established(), offering: [.mss(UInt16(size))]) { $0.tcp.quickAcks = 0 }
     for pair in 0..<10 {
       let seq = 1 + pair * 2 * size
       s.inject(.data(seq: seq, ack: 1, .count(size)))
@@ -50,7 +50,7 @@ struct AcknowledgmentTests {
 
   @Test("SHLD-19 the last of an odd number waits no longer than any")
   func oddOne() {
-    let s = Scenario(.established())
+    let s = Scenario(.established()) { $0.tcp.quickAcks = 0 }
     for i in 0..<3 { s.inject(.data(seq: 1 + i * 1_460, ack: 1, 1_460)) }
     s.expect(.ack(ack: 2_921))
     s.expectNext(after: .milliseconds(40), .ack(ack: 4_381))

@@ -59,7 +59,11 @@ package enum Check: Equatable {
 extension TCB {
   /// An acceptable segment came: the peer lives, and its timestamp may become TS.Recent.
   mutating func noteArrival(_ seg: Segment, _ around: inout Surroundings, _ now: Instant) {
-    timers.lastArrival = Tick(now)
+    let tick = Tick(now)
+    if tick.milliseconds(since: timers.lastArrival) >= TCB.idleSpell {
+      acknowledgeQuickly(around.configuration)
+    }
+    timers.lastArrival = tick
     // RFC 7323 §4.3 (2): only a segment that covers Last.ACK.sent (robustness rule O10).
     if mode.contains(.timestamps), seg.options.present.contains(.timestamps),
       seg.seq.precedesOrEquals(rcv.lastAckSent),

@@ -78,27 +78,6 @@ extension TCB {
     scheduleAcknowledgment(of: seg, &around, now, &reaction)
   }
 
-  /// SHLD-18, SHLD-19: delayed, but at the latest for every second full-size segment. The
-  /// acknowledgment leaves at the end of the batch and so covers all of it (MUST-58, MUST-59).
-  mutating func scheduleAcknowledgment(
-    of seg: Segment, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
-  ) {
-    let size = seg.segmentSize == 0 ? UInt16(clamping: seg.textCount) : seg.segmentSize
-    if size > rcv.segmentSize { rcv.segmentSize = min(size, rcv.mss) }
-    let owed = rcv.nxt.distance(from: rcv.lastAckSent)
-    if owed >= 2 &* UInt32(rcv.segmentSize) || mode.contains(.quickAck) {
-      pending.insert(.ack)
-      reaction.insert(.output)
-    } else if !timers.armed.contains(.delayedAck), !pending.contains(.ack) {
-      // MUST-40: "less than 0.5 seconds", with the millisecond that a timer may be late.
-      let delay = min(around.configuration.delayedAck.timerMilliseconds, 498)
-      let due = Tick(roundingUp: now).advanced(by: delay)
-      timers.delayedAck = UInt16(truncatingIfNeeded: due.rawValue)
-      timers.armed.insert(.delayedAck)
-      reaction.insert(.rearmTimer)
-    }
-  }
-
   /// Text past a hole, or text that fills one: written into place, and only where nothing is yet, so
   /// that the first arrival of an octet wins (robustness rule R5).
   private mutating func takeOutOfOrder(
@@ -106,6 +85,7 @@ extension TCB {
     _ now: Instant, _ reaction: inout Reaction
   ) {
     acknowledgeAtOnce(&reaction)
+    acknowledgeQuickly(around.configuration)
     noteTextHeld(range, &cold, &around, now)
     guard storeHoles(text, range, &cold, &around) else {
       around.counters.tcpOFODrop &+= 1

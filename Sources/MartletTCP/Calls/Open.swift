@@ -92,7 +92,8 @@ extension TCB {
       mss: sendMSS, buffer: BufferSize(max(send, 1)), wndShift: .none)
     rcv = ReceiveSequence(
       nxt: SequenceNumber(0), advertisedEdge: SequenceNumber(0), lastAckSent: SequenceNumber(0),
-      buffer: BufferSize(max(receive, 1)), mss: min(mss, cap), segmentSize: min(mss, cap), wndShift: .none)
+      buffer: BufferSize(max(receive, 1)), mss: min(mss, cap), segmentSize: min(mss, cap), wndShift: .none,
+      quickAcks: configuration.quickAcks)
     timestamps = TimestampState(recent: 0, recentSecond: 0, offset: timestampOffset)
     rtt = RoundTripTime()
     let tick = Tick(now)

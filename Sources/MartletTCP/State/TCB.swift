@@ -72,6 +72,8 @@ package struct ReceiveSequence: BitwiseCopyable, Sendable {
   /// The largest segment that came: what "full-size" means for the acknowledgment policy.
   package var segmentSize: UInt16
   package var wndShift: WindowScale
+  /// Full segments yet to be acknowledged one by one.
+  package var quickAcks: UInt8
 
   /// RCV.WND: what was promised and is not yet used.
   @inlinable @inline(__always)

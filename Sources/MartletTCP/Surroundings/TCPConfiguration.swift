@@ -25,6 +25,9 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
 
   /// Longest delay of an acknowledgment (RFC 9293 MUST-40: below 500 ms).
   public var delayedAck: TimeAmount = .milliseconds(40)
+  /// Full segments that are acknowledged one by one at the start, after an idle spell and after a hole, when
+  /// the sender's window is small and waits for each (RFC 5681 §4.2 lets every second one do).
+  public var quickAcks: UInt8 = 16
   /// 2·MSL with an MSL of 30 s (RFC 9293 §3.4.2 takes 2 minutes).
   public var timeWait: TimeAmount = .seconds(60)
   /// How long FIN-WAIT-2 lasts once the application has closed the connection; RFC 9293 has no limit.

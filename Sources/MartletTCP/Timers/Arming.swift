@@ -17,12 +17,6 @@ extension TCB {
     return earliest
   }
 
-  /// The whole tick of which `timers.delayedAck` is the low half: the nearest to now.
-  func delayedAckTick(near now: Tick) -> Tick {
-    let distance = Int16(bitPattern: timers.delayedAck &- UInt16(truncatingIfNeeded: now.rawValue))
-    return Tick(rawValue: now.rawValue &+ UInt32(bitPattern: Int32(distance)))
-  }
-
   /// The retransmission time-out with its back-off, in milliseconds (RFC 6298 (5.5)).
   func backedOffTimeout(_ configuration: TCPConfiguration) -> UInt32 {
     // (5.7): only "when data transmission begins"; the SYN itself goes on from its own time-out.
