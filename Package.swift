@@ -105,6 +105,12 @@ let package = Package(
       dependencies: ["CMallocCounter", "MartletWire", "MartletTCP", "MartletStack"],
       path: "Tests/MartletMeasure", swiftSettings: strict),
 
+    // The goodput table of Documentation/Figures, in the simulator.
+    .executableTarget(
+      name: "MartletGoodput",
+      dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"],
+      path: "Tests/MartletGoodput", swiftSettings: strict),
+
     // What the fuzzers do with octets, shared with the tests that replay what they found.
     .target(
       name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],

@@ -28,6 +28,8 @@ public struct ApplicationPlan: BitwiseCopyable, Sendable {
   /// Octets to come, from the stream of `receiveKey`: each is checked.
   public var receives: UInt64 = 0
   public var receiveKey: UInt64 = 0
+  /// False: it sends any octets and looks at none, for speed.
+  public var isKeyed = true
   /// It sends back what comes in place of a stream of its own.
   public var echoes = false
   public var begin = Begin.atOnce
@@ -41,6 +43,9 @@ public struct ApplicationPlan: BitwiseCopyable, Sendable {
   public var patience: TimeAmount = .minutes(60)
 
   public init() {}
+
+  /// Some time it does something that no event calls for.
+  var watchesTime: Bool { patience > .zero || pause > .zero }
 }
 
 /// How an application's connection went.
@@ -93,6 +98,7 @@ public struct Application {
   /// Does whatever can be done now. Calling it for nothing is harmless.
   mutating func drive(_ stack: inout NetworkStack, now: Instant, buffer: inout [UInt8]) {
     guard outcome == .running, let id = connection else { return }
+    makeRoom(in: &buffer)
     let before = (sent, received, sawEnd)
     if let rest = restsUntil, rest <= now { restsUntil = nil }
     receive(id, &stack, now, &buffer)
@@ -142,7 +148,7 @@ public struct Application {
   }
 
   private mutating func check(_ octets: [UInt8], _ count: Int) {
-    if mismatch == nil {
+    if plan.isKeyed, mismatch == nil {
       mismatch = KeyedStream(key: plan.receiveKey).firstDifference(in: octets, count: count, from: received)
     }
     received &+= UInt64(count)
@@ -152,9 +158,11 @@ public struct Application {
   private mutating func send(
     _ id: ConnectionID, _ stack: inout NetworkStack, _ now: Instant, _ buffer: inout [UInt8]
   ) {
-    while outcome == .running, let octets = nextText() {
+    while outcome == .running {
+      let count = prepareText(in: &buffer)
+      guard count > 0 else { return }
       do throws(SendError) {
-        let count = try stack.send(id, octets.rawSpan, now: now)
+        let count = try stack.send(id, buffer.rawSpan.extracting(first: count), now: now)
         sent &+= UInt64(count)
         if plan.echoes { echo.removeFirst(count) }
       } catch .ended(let reason) {
@@ -166,12 +174,22 @@ public struct Application {
     }
   }
 
-  private func nextText() -> [UInt8]? {
-    if plan.echoes { return echo.isEmpty ? nil : echo }
-    if plan.begin == .afterPeerFinished, !sawEnd { return nil }
-    guard sent < plan.sends else { return nil }
-    let count = Int(min(plan.sends &- sent, UInt64(max(plan.sendSize, 1))))
-    return KeyedStream(key: plan.sendKey).octets(from: sent, count: count)
+  /// Puts the text of the next call at the start of `buffer`; returns its length, 0: nothing to send.
+  private func prepareText(in buffer: inout [UInt8]) -> Int {
+    if plan.echoes {
+      let count = min(echo.count, buffer.count)
+      buffer.replaceSubrange(..<count, with: echo[..<count])
+      return count
+    }
+    if plan.begin == .afterPeerFinished, !sawEnd { return 0 }
+    let count = Int(truncatingIfNeeded: min(plan.sends &- sent, UInt64(max(plan.sendSize, 1))))
+    if plan.isKeyed { KeyedStream(key: plan.sendKey).fill(&buffer, first: count, from: sent) }
+    return count
+  }
+
+  private func makeRoom(in buffer: inout [UInt8]) {
+    let room = max(plan.sendSize, plan.receiveSize)
+    if buffer.count < room { buffer = [UInt8](repeating: 0, count: room) }
   }
 
   private mutating func finish(_ id: ConnectionID, _ stack: inout NetworkStack, _ now: Instant) {

@@ -8,6 +8,7 @@ struct Attachment {
   var interface: InterfaceID
   var link: LinkID
   var side: Int
+  var mtu: Int
 }
 
 /// A computer of the simulation: a stack, and the applications on it.
@@ -31,6 +32,10 @@ public final class Host {
   public internal(set) var isRunning = true
   private var services: [(listener: ListenerID, plan: ApplicationPlan)] = []
   private var buffer = [UInt8](repeating: 0, count: 65_536)
+  /// Which application has the connection of a slot, by the slot's index.
+  private var placeOfSlot: [Int] = []
+  /// Applications that want to be woken some time.
+  private var impatient: [Int] = []
 
   init(id: HostID, stack: consuming NetworkStack) {
     self.id = id
@@ -56,8 +61,17 @@ public final class Host {
     _ options: ConnectionOptions? = nil, now: Instant
   ) throws(ConnectError) -> Int {
     let id = try stack.connect(to: remote, from: local, options, now: now)
+    return begin(plan, id, now)
+  }
+
+  private func begin(_ plan: ApplicationPlan, _ id: ConnectionID, _ now: Instant) -> Int {
+    let place = applications.count
     applications.append(Application(plan, id, now: now))
-    return applications.count - 1
+    let slot = Int(truncatingIfNeeded: id.handle.index)
+    while placeOfSlot.count <= slot { placeOfSlot.append(0) }
+    placeOfSlot[slot] = place
+    if plan.watchesTime { impatient.append(place) }
+    return place
   }
 
   /// Closes every listener.
@@ -83,12 +97,18 @@ public final class Host {
   }
 
   private func tell(_ id: ConnectionID, _ news: Readiness, _ now: Instant) {
-    guard let place = applications.lastIndex(where: { $0.connection == id }) else {
+    guard let place = place(of: id) else {
       otherEvents.append(.connection(id, news))
       return
     }
     if news.contains(.connected) { applications[place].noteConnected(now: now) }
     applications[place].drive(&stack, now: now, buffer: &buffer)
+  }
+
+  private func place(of id: ConnectionID) -> Int? {
+    let slot = Int(truncatingIfNeeded: id.handle.index)
+    guard slot < placeOfSlot.count, placeOfSlot[slot] < applications.count else { return nil }
+    return applications[placeOfSlot[slot]].connection == id ? placeOfSlot[slot] : nil
   }
 
   private func accept(_ listener: ListenerID, _ now: Instant, _ event: StackEvent) {
@@ -97,8 +117,7 @@ public final class Host {
       return
     }
     while let id = try? stack.accept(listener) {
-      applications.append(Application(service.plan, id, now: now))
-      let place = applications.count - 1
+      let place = begin(service.plan, id, now)
       applications[place].noteConnected(now: now)
       applications[place].drive(&stack, now: now, buffer: &buffer)
     }
@@ -107,7 +126,7 @@ public final class Host {
   /// Fires the timers of the stack and of the applications.
   func wake(now: Instant) {
     stack.advance(to: now)
-    for place in applications.indices {
+    for place in impatient {
       guard let deadline = applications[place].deadline, deadline <= now else { continue }
       applications[place].drive(&stack, now: now, buffer: &buffer)
     }
@@ -116,8 +135,10 @@ public final class Host {
   /// Looks again when it wants to be woken.
   func reckonDeadline(now: Instant) {
     deadline = stack.nextDeadline(now: now)
-    for application in applications {
-      guard let own = application.deadline else { continue }
+    guard !impatient.isEmpty else { return }
+    impatient.removeAll { applications[$0].outcome != .running }
+    for place in impatient {
+      guard let own = applications[place].deadline else { continue }
       deadline = deadline.map { min($0, own) } ?? own
     }
   }

@@ -3,13 +3,18 @@ public import MartletTCP
 /// What one direction of a link does to packets. Chances are of 1,000,000; every
 /// draw comes from the direction's own source, so that two links never shift each
 /// other's luck.
+///
+/// All that two hosts send each other shares the two queues of their link: ten
+/// connections between them are ten flows behind one bottleneck.
 public struct LinkConditions: Equatable, BitwiseCopyable, Sendable {
   /// How long every packet takes.
   public var delay: TimeAmount = .milliseconds(10)
   /// Up to so much more, evenly spread; the order of packets stays.
   public var jitter: TimeAmount = .zero
-  /// Packets that vanish.
+  /// Losses. A packet that is lost has waited for the rate before …
   public var loss: UInt32 = 0
+  /// … and takes the next ones with it: so many vanish in a row, from one to this.
+  public var lossRun: UInt16 = 1
   /// Packets that arrive twice.
   public var duplication: UInt32 = 0
   /// Packets that are held back, so that others overtake them …
@@ -25,8 +30,13 @@ public struct LinkConditions: Equatable, BitwiseCopyable, Sendable {
   public var sparesUndetected = false
   /// Octets a second; 0: no limit.
   public var rate: UInt64 = 0
-  /// Octets that may wait for the rate; 0: no limit.
+  /// Octets that may wait for the rate, the packet that is leaving among them; 0: no limit.
   public var queue: UInt32 = 0
+  /// Packets that may wait likewise; 0: no limit.
+  public var queuePackets: UInt32 = 0
+  /// A packet that finds more octets than this waiting is marked CE, if its sender speaks ECN
+  /// (RFC 3168 §5); another waits like any. `UInt32.max`: none is marked.
+  public var marksAbove: UInt32 = .max
 
   public init() {}
 
@@ -49,4 +59,17 @@ public enum PacketFate: Equatable, BitwiseCopyable, Sendable {
   case corrupted
   /// Bits were flipped, and no checksum tells.
   case corruptedUndetected
+}
+
+/// What one direction of a link has done.
+public struct LinkCounts: Equatable, BitwiseCopyable, Sendable {
+  /// Packets that came to it.
+  public var packets: UInt64 = 0
+  /// Their octets.
+  public var octets: UInt64 = 0
+  /// Packets that the queue had no room for.
+  public var overflowed: UInt64 = 0
+  public var lost: UInt64 = 0
+  /// Packets that were marked CE.
+  public var marked: UInt64 = 0
 }

@@ -45,6 +45,17 @@ public struct Observation: Sendable {
   public var arrival: Instant?
   /// When a second copy of it arrives.
   public var secondArrival: Instant?
+  /// The queue marked it CE (RFC 3168); `packet` is as it was sent.
+  public var isMarked = false
+
+  init(_ packet: TransitPacket, _ passage: Passage) {
+    self.packet = packet
+    fate = passage.fate
+    isMarked = passage.isMarked
+    guard fate.arrives else { return }
+    arrival = passage.arrival
+    secondArrival = passage.secondArrival
+  }
 }
 
 /// What to do with the n-th packet that matches, before the link's own conditions have their turn.

@@ -17,9 +17,14 @@ public struct KeyedStream: Equatable, BitwiseCopyable, Sendable {
 
   /// Replaces `octets` by the stream from `offset` on.
   public func fill(_ octets: inout [UInt8], from offset: UInt64) {
+    fill(&octets, first: octets.count, from: offset)
+  }
+
+  /// Replaces the first `count` of `octets`.
+  public func fill(_ octets: inout [UInt8], first count: Int, from offset: UInt64) {
     var at = offset
     var current = word(offset >> 3) >> (8 &* (offset & 7))
-    for index in octets.indices {
+    for index in 0..<min(count, octets.count) {
       octets[index] = UInt8(truncatingIfNeeded: current)
       at &+= 1
       current = at & 7 == 0 ? word(at >> 3) : current >> 8

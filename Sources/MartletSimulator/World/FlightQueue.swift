@@ -1,21 +1,22 @@
 import MartletTCP
 
 /// A packet on its way.
-struct Flight {
+struct Flight: BitwiseCopyable {
   var arrival: Instant
-  /// Breaks ties: what was sent first arrives first.
+  /// Ties go to whoever was sent first.
   var order: UInt64
-  var link: LinkID
-  /// The side that it goes to.
-  var side: Int
-  var packet: TransitPacket
+  var way: WayID
+  /// Where its octets are, and how many.
+  var place: UInt32
+  var count: UInt32
 
+  @inline(__always)
   func comes(before other: Flight) -> Bool {
     arrival == other.arrival ? order < other.order : arrival < other.arrival
   }
 }
 
-/// The packets on their way, the next arrival first: a binary heap.
+/// All packets on their way, the next to arrive first: a binary heap.
 struct FlightQueue {
   private var heap: [Flight] = []
 
@@ -24,33 +25,34 @@ struct FlightQueue {
 
   mutating func insert(_ flight: Flight) {
     heap.append(flight)
-    var child = heap.count - 1
-    while child > 0 {
-      let parent = (child - 1) / 2
-      guard heap[child].comes(before: heap[parent]) else { return }
-      heap.swapAt(child, parent)
-      child = parent
+    var hole = heap.count &- 1
+    while hole > 0 {
+      let parent = (hole &- 1) / 2
+      guard flight.comes(before: heap[parent]) else { break }
+      heap[hole] = heap[parent]
+      hole = parent
     }
+    heap[hole] = flight
   }
 
   mutating func popFirst() -> Flight? {
     guard let last = heap.popLast() else { return nil }
     guard let first = heap.first else { return last }
-    heap[0] = last
-    sink()
+    sink(last)
     return first
   }
 
-  private mutating func sink() {
-    var parent = 0
+  /// Puts `flight` where it belongs from the top on.
+  private mutating func sink(_ flight: Flight) {
+    var hole = 0
     while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count {
-        if heap[child].comes(before: heap[least]) { least = child }
-      }
-      if least == parent { return }
-      heap.swapAt(parent, least)
-      parent = least
+      var child = 2 &* hole &+ 1
+      guard child < heap.count else { break }
+      if child &+ 1 < heap.count, heap[child &+ 1].comes(before: heap[child]) { child &+= 1 }
+      guard heap[child].comes(before: flight) else { break }
+      heap[hole] = heap[child]
+      hole = child
     }
+    heap[hole] = flight
   }
 }

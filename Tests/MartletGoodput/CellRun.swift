@@ -1,0 +1,145 @@
+import MartletSimulator
+import MartletStack
+import MartletTCP
+
+/// A cell, simulated.
+struct CellRun {
+  let cell: Cell
+  let world: Simulation
+  let sender: HostID
+  let receiver: HostID
+
+  init(_ cell: Cell) throws {
+    self.cell = cell
+    world = Simulation(seed: 3)
+    world.checksInvariants = false
+    world.hashesPackets = false
+    sender = world.addHost(Self.configuration(cell))
+    receiver = world.addHost(Self.configuration(cell))
+    try world.join(sender, receiver, Self.forth(cell), back: Self.back(cell))
+    var plan = Self.plan
+    plan.sends = 0
+    plan.end = .closeAfterPeer
+    try world[receiver].serve(port: 80, plan)
+  }
+
+  /// Runs the cell and says what came of it.
+  mutating func measure() throws -> Result {
+    try open()
+    world.run(until: Self.begin.advanced(by: warmUp))
+    let before = tally()
+    world.run(until: Self.begin.advanced(by: duration))
+    return Result(before, tally(), seconds: Double((duration - warmUp).nanoseconds) / 1_000_000_000)
+  }
+
+  /// The connections begin one after the other within the first round trip.
+  mutating func open() throws {
+    var plan = Self.plan
+    plan.sends = .max
+    for flow in 0..<cell.flows {
+      let offset = cell.roundTrip * 1_000_000 * Int64(flow) / Int64(cell.flows)
+      world.run(until: Self.begin.advanced(by: TimeAmount(nanoseconds: offset)))
+      try world.connect(sender, to: receiver, port: 80, plan)
+    }
+  }
+
+  // MARK: Time
+
+  static let begin = Instant(nanoseconds: 1_000_000_000_000)
+
+  /// 10 s and 100 round trips at least, and so long that at the bound 20,000 packets go and random loss
+  /// strikes two hundred times; but not longer than 600,000 packets take, or 2,000,000 of ten flows.
+  var duration: TimeAmount {
+    let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
+    let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
+    let least = max(10, 0.1 * Double(cell.roundTrip), max(20_000, losses) / packetsPerSecond)
+    let most = (cell.flows == 1 ? 600_000 : 2_000_000) / packetsPerSecond
+    return .milliseconds(Int64(1_000 * min(least, most)))
+  }
+
+  /// What the first half brings is not counted.
+  var warmUp: TimeAmount { TimeAmount(nanoseconds: duration.nanoseconds / 2) }
+
+  // MARK: What is set up
+
+  private static func configuration(_ cell: Cell) -> StackConfiguration {
+    var configuration = StackConfiguration()
+    configuration.tcp.congestionControl = cell.algorithm
+    configuration.tcp.maximumSendBuffer = 16 << 20
+    configuration.tcp.maximumReceiveBuffer = 16 << 20
+    configuration.tcp.sendBuffer = 16 << 20
+    configuration.tcp.receiveBuffer = 16 << 20
+    return configuration
+  }
+
+  private static var plan: ApplicationPlan {
+    var plan = ApplicationPlan()
+    plan.isKeyed = false
+    plan.patience = .zero
+    plan.sendSize = 65_536
+    plan.receiveSize = 65_536
+    return plan
+  }
+
+  /// Rate, queue and all harm are on the way of the text; acknowledgments only take their time.
+  private static func forth(_ cell: Cell) -> LinkConditions {
+    var conditions = back(cell)
+    conditions.rate = cell.octetsPerSecond
+    conditions.queue = UInt32(clamping: cell.queueOctets)
+    conditions.loss = cell.loss
+    conditions.reordering = cell.reordering
+    conditions.reorderingDelay = .microseconds(cell.roundTrip * 500)
+    return conditions
+  }
+
+  private static func back(_ cell: Cell) -> LinkConditions {
+    LinkConditions(delay: .microseconds(cell.roundTrip * 500))
+  }
+
+  // MARK: What is counted
+
+  /// What has been counted at some time.
+  struct Tally {
+    /// Octets that each receiving application has read.
+    var received: [UInt64]
+    var segments: UInt64
+    var resent: UInt64
+    var timeouts: UInt64
+  }
+
+  func tally() -> Tally {
+    let counters = world[sender].stack.counters.tcp
+    var received = world[receiver].applications.map(\.received)
+    while received.count < cell.flows { received.append(0) }
+    return Tally(
+      received: received, segments: counters.outSegs, resent: counters.retransSegs,
+      timeouts: counters.tcpTimeouts)
+  }
+
+  /// What happened between two times.
+  struct Result {
+    /// Octets a second of all flows together.
+    let goodput: Double
+    /// Retransmissions among the segments sent.
+    let resent: Double
+    let timeouts: UInt64
+    /// Jain's index of fairness: the square of the sum over n times the sum of the squares; 1: all alike.
+    let fairness: Double
+
+    init(_ before: Tally, _ after: Tally, seconds: Double) {
+      let received = zip(before.received, after.received).map { Double($1 - $0) }
+      let sum = received.reduce(0, +)
+      let squares = received.reduce(0) { $0 + $1 * $1 }
+      goodput = sum / seconds
+      fairness = squares > 0 ? sum * sum / (Double(received.count) * squares) : 0
+      resent = Double(after.resent - before.resent) / Double(max(after.segments - before.segments, 1))
+      timeouts = after.timeouts - before.timeouts
+    }
+  }
+}
+
+extension TimeAmount {
+  fileprivate static func - (a: TimeAmount, b: TimeAmount) -> TimeAmount {
+    TimeAmount(nanoseconds: a.nanoseconds - b.nanoseconds)
+  }
+}

@@ -1,0 +1,38 @@
+import MartletTCP
+
+/// The table of one algorithm, as it is committed.
+struct Table {
+  let algorithm: CongestionControl
+  let lines: [Line]
+
+  var text: String {
+    ([header, Line.heading] + lines.map(\.text) + summary).joined(separator: "\n")
+  }
+
+  private var header: String {
+    """
+    # Goodput of \(algorithm), from Tools/goodput.
+    #
+    # One or ten connections send without end through one bottleneck, ten of them begun within the first
+    # round trip. The queue is the given number of bandwidth-delay products, at least ten packets of 1,500
+    # octets, and drops at its tail; loss strikes at random behind it; reordered packets arrive late by up to
+    # half a round trip. Acknowledgments are neither lost nor held up.
+    #
+    # A cell lasts 10 s and 100 round trips at least, and so long that at the bound 20,000 packets go and
+    # loss strikes 200 times, but not longer than 600,000 packets take, 2,000,000 of ten flows. Its second
+    # half is measured.
+    #
+    # goodput and bound: text octets read by the application, as per cent of the rate; the bound is the
+    # least of what the rate carries, the algorithm's response to the loss, and 16 MiB a round trip for
+    # each connection (Tests/MartletGoodput/Bound.swift). resent: per cent of the segments. RTOs:
+    # retransmission time-outs. RTT in ms; loss and reordering in per cent.
+    #
+    """
+  }
+
+  private var summary: [String] {
+    let unfair = lines.filter(\.isUnfair).map { "# unfair: \($0.cell.name)" }
+    let all = "without loss and reordering, and at least ten packets of path and queue for each flow"
+    return ["#", "# \(unfair.count) cells with Jain's index below 0.95 \(all)"] + unfair
+  }
+}

@@ -1,0 +1,36 @@
+import MartletSimulator
+import MartletStack
+import MartletTCP
+
+extension CellRun {
+  /// Prints what the first connection does in so many steps of the cell's time: for whoever wonders about
+  /// a figure.
+  mutating func trace(steps: Int64) throws {
+    print("#     time   kbit/s     cwnd ssthresh  unacked  srtt us  rto ms  resent  dropped RTOs")
+    try open()
+    let step = TimeAmount(nanoseconds: duration.nanoseconds / steps)
+    var before = tally()
+    for _ in 0..<steps {
+      world.run(for: step)
+      let after = tally()
+      printStatus(after, Result(before, after, seconds: Double(step.nanoseconds) / 1_000_000_000))
+      before = after
+    }
+  }
+
+  private func printStatus(_ tally: Tally, _ result: Result) {
+    guard let id = world[sender].applications.first?.connection,
+      let tcp = try? world[sender].stack.status(id, now: world.now).tcp
+    else { return print("the connection has ended") }
+    let phase = tcp.inRecovery ? " recovery" : tcp.inTimeoutRecovery ? " timeout" : ""
+    let columns = [
+      String(world.now.since(Self.begin).nanoseconds / 1_000_000), String(Int(result.goodput / 125)),
+      String(tcp.cwnd), tcp.ssthresh == .max ? "-" : String(tcp.ssthresh), String(tcp.unacked),
+      String(tcp.rtt), String(tcp.rto), String(tally.resent),
+      String(world.counts(LinkID(index: 0)).forth.overflowed), String(tally.timeouts),
+    ]
+    let widths = [10, 9, 9, 9, 9, 9, 8, 8, 9, 5]
+    print(
+      zip(columns, widths).map { String(repeating: " ", count: max($1 - $0.count, 1)) + $0 }.joined() + phase)
+  }
+}
