@@ -4,7 +4,7 @@
 TIME ?= 60
 BENCH ?= bulk 1500 1000000000
 
-.PHONY: help demo test fuzz fuzz-keep bench lint format embedded figures
+.PHONY: help demo test fuzz fuzz-keep bench lint format embedded figures goodput
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,3 +39,6 @@ embedded: ## compile the core as Embedded Swift for WebAssembly and ARM
 figures: ## measure again the reviewed figures of Documentation/Figures
 	Tools/measure-layout --write
 	Tools/measure-instructions --write
+
+goodput: ## simulate the goodput tables of Documentation/Figures/Goodput anew
+	@Tools/goodput --all

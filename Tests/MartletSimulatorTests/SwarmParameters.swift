@@ -55,6 +55,10 @@ struct SwarmParameters: CustomStringConvertible {
       client.tcp.connection.keepAliveIdle = UInt16(random.within(1...60))
       client.tcp.connection.keepAliveInterval = UInt16(random.within(1...10))
     }
+    Self.varyQueue(&forth, &random)
+    Self.varyQueue(&back, &random)
+    Self.varyCongestion(&client, &random)
+    Self.varyCongestion(&server, &random)
   }
 
   private static func conditions(_ random: inout SimulatorRandom) -> LinkConditions {
@@ -85,6 +89,20 @@ struct SwarmParameters: CustomStringConvertible {
     return conditions
   }
 
+  private static func varyQueue(_ conditions: inout LinkConditions, _ random: inout SimulatorRandom) {
+    if random.below(4) == 0 { conditions.lossRun = UInt16(random.within(2...4)) }
+    guard conditions.rate > 0 else { return }
+    if random.below(3) == 0 { conditions.queuePackets = UInt32(random.within(12...100)) }
+    if random.below(2) == 0 { conditions.marksAbove = UInt32(random.within(0...40_000)) }
+  }
+
+  private static func varyCongestion(
+    _ configuration: inout StackConfiguration, _ random: inout SimulatorRandom
+  ) {
+    let algorithms = CongestionControl.allCases
+    configuration.tcp.congestionControl = algorithms[Int(random.below(UInt64(algorithms.count)))]
+  }
+
   private static func vary(_ configuration: inout StackConfiguration, _ random: inout SimulatorRandom) {
     configuration.tcp.timestamps = random.below(4) != 0
     configuration.tcp.sack = random.below(4) != 0
@@ -98,7 +116,12 @@ struct SwarmParameters: CustomStringConvertible {
   }
 
   /// The chance that a packet is lost or made worthless, the worse direction's, of 1,000,000.
-  var worstLoss: UInt32 { max(forth.loss + forth.corruption, back.loss + back.corruption) }
+  var worstLoss: UInt32 { max(Self.loss(forth), Self.loss(back)) }
+
+  private static func loss(_ c: LinkConditions) -> UInt32 {
+    // A run takes (1 + lossRun) / 2 packets on average.
+    c.loss * (1 + UInt32(c.lossRun)) / 2 + c.corruption
+  }
 
   /// So little is lost that no connection may fail. A queue that overflows loses by congestion, which is
   /// the sender's to avoid.
@@ -142,13 +165,15 @@ struct SwarmParameters: CustomStringConvertible {
       "delay \(c.delay.nanoseconds / 1_000) µs + \(c.jitter.nanoseconds / 1_000), loss \(percent(c.loss)), "
       + "dup \(percent(c.duplication)), reorder \(percent(c.reordering)), "
       + "corrupt \(percent(c.corruption)) by 1…\(c.corruptedBits)\(c.sparesUndetected ? " caught" : ""), "
-      + "rate \(c.rate) queue \(c.queue)"
+      + "rate \(c.rate) queue \(c.queue) or \(c.queuePackets) packets"
+      + (c.lossRun > 1 ? ", losses in runs to \(c.lossRun)" : "")
+      + (c.marksAbove < .max ? ", marks above \(c.marksAbove)" : "")
   }
 
   private func show(_ c: StackConfiguration) -> String {
     "ts \(c.tcp.timestamps) sack \(c.tcp.sack) ws \(c.tcp.windowScaling) noDelay \(c.tcp.connection.noDelay) "
       + "quickAck \(c.tcp.connection.quickAck) rcv \(c.tcp.receiveBuffer) snd \(c.tcp.sendBuffer) "
-      + "chunks \(c.chunksPerArena)"
+      + "chunks \(c.chunksPerArena) \(c.tcp.congestionControl)"
       + (c.tcp.connection.keepAlive ? " keepAlive \(c.tcp.connection.keepAliveIdle) s" : "")
   }
 }
