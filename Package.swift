@@ -109,7 +109,9 @@ let package = Package(
     .executableTarget(
       name: "MartletGoodput",
       dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"],
-      path: "Tests/MartletGoodput", swiftSettings: strict),
+      path: "Tests/MartletGoodput", swiftSettings: strict,
+      // A debug build calls the square root by name.
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
 
     // What the fuzzers do with octets, shared with the tests that replay what they found.
     .target(
