@@ -3,7 +3,8 @@ import MartletTCP
 /// What nobody can exceed in a cell, in octets of text a second: the least of what the rate carries, what
 /// the algorithm's response to random loss allows, and what the buffers hold in a round trip.
 ///
-/// Each is an average over a long time and of a sender that never waits for a timer.
+/// Each is an average over a long time and of a sender that never waits for a timer. The responses are of
+/// loss that strikes evenly; loss at random lets a tenth more through.
 struct Bound {
   /// The largest window that the buffers allow, of one connection.
   static let window = 16.0 * 1_048_576
@@ -30,9 +31,7 @@ struct Bound {
   private var ofLoss: Double {
     guard cell.loss > 0 else { return .infinity }
     let perRoundTrip = Double(Cell.text) / roundTrip
-    switch cell.algorithm {
-    case .newReno: return perRoundTrip * reno
-    }
+    return cell.algorithm == .newReno ? perRoundTrip * reno : .infinity
   }
 
   /// Segments a round trip: sqrt(3 / 2p), the average of a sawtooth that ends with each loss
