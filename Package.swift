@@ -139,7 +139,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MartletConformanceTests",
-      dependencies: ["MartletTesting", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+      dependencies: ["MartletTesting", "MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletSimulatorTests",
       dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),

@@ -16,7 +16,8 @@ struct StateMachineTests {
       switch answer {
       case .nothing: s.expectNothing()
       case .reset: s.expect(.segment(.rst, text: .nothing))
-      case .synAck: s.expect(.synAck(seq: 0, ack: 101))
+      case .synAck:
+        s.expect(.synAck(seq: 0, ack: 101).adding(flags.contains([.ece, .cwr]) ? .ece : []))
       }
       s.expectNothing()
       #expect(s.stack.held.halfOpen == (answer == .synAck ? 1 : 0), "\(flags)")

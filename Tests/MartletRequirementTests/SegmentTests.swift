@@ -198,7 +198,8 @@ import Testing
     for flags: TCPFlags in [[.ece, .cwr], [.ae, .ece, .cwr], .psh, .urg] {
       let s = Scenario(.listening)
       s.inject(.syn(seq: 0).adding(flags).reserved(7))
-      s.expect(.synAck(seq: 0, ack: 1))
+      // A request for ECN is answered to, and is all that differs (RFC 3168 §6.1.1).
+      s.expect(.synAck(seq: 0, ack: 1).adding(flags.contains(.cwr) ? .ece : []))
     }
   }
 

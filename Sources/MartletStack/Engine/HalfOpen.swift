@@ -49,7 +49,9 @@ extension NetworkStack {
       &around, now: clock)
     switch verdict {
     case .drop: counts.drop(.unacceptable)
-    case .resendSynAck: sendSynAck(r)
+    case .resendSynAck:
+      note(view.tcb, r)
+      sendSynAck(r)
     case .answer(let plan):
       note(view.tcb, r)
       let options = listeners[view.listener].options.connection

@@ -19,7 +19,7 @@ extension NetworkStack {
     if packet.isFragment { return counts.drop(.fragment) }
     let arrival = Arrival(
       interface: interface, source: .v4(source), destination: .v4(destination), isUnicast: isUnicast,
-      isVerified: metadata.isVerified, segmentSize: metadata.segmentSize)
+      isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn)
     deliver(packet.payload, packet.proto, arrival, packet: packet.bytes)
   }
 

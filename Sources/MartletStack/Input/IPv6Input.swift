@@ -23,7 +23,7 @@ extension NetworkStack {
     case .upper(let proto, let offset, _):
       let arrival = Arrival(
         interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: true,
-        isVerified: metadata.isVerified, segmentSize: metadata.segmentSize)
+        isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn)
       deliver(packet.payload(from: offset), proto, arrival, packet: packet.bytes)
     }
   }

@@ -12,6 +12,7 @@ struct Arrival: BitwiseCopyable {
   var isVerified: Bool
   /// Octets of text in each segment that was joined into this; 0: it is one.
   var segmentSize: UInt16
+  var ecn: ECN
   var isIPv4: Bool { source.isIPv4 }
   /// Of a link-local flow: its interface and one; 0 otherwise.
   var zone: UInt16 { source.isLinkLocal ? interface.rawValue &+ 1 : 0 }

@@ -16,7 +16,7 @@ extension NetworkStack {
     let seg = Segment(
       seq: header.seq, ack: header.ack, flags: header.flags, wnd: header.window, up: header.urgentPointer,
       textCount: UInt32(truncatingIfNeeded: view.textCount), segmentSize: arrival.segmentSize,
-      options: header.options)
+      ecn: arrival.ecn, options: header.options)
     let flow = Flow(
       local: arrival.destination, remote: arrival.source, localPort: header.destinationPort,
       remotePort: header.sourcePort, zone: arrival.zone)

@@ -16,7 +16,7 @@ struct SegmentHeader: BitwiseCopyable {
       flags: plan.flags, window: plan.window, urgentPointer: plan.urgentPointer, options: plan.options)
     let headerCount = tcp.encodedCount
     let length = headerCount &+ Int(truncatingIfNeeded: plan.textCount)
-    let start = flow.writeIP(.tcp, length, hopLimit, dscp, into: &out)
+    let start = flow.writeIP(.tcp, length, hopLimit, dscp, plan.ecn, into: &out)
     tcp.write(into: &out, at: start)
     var sum = InternetChecksum.pseudoHeader(
       source: flow.local, destination: flow.remote, proto: .tcp, length: length)
@@ -47,19 +47,21 @@ struct SegmentHeader: BitwiseCopyable {
 extension Flow {
   /// Writes the IP header of a packet with `length` octets after it; returns where they begin.
   func writeIP(
-    _ proto: IPProtocol, _ length: Int, _ hopLimit: UInt8, _ dscp: UInt8, into out: inout MutableRawSpan
+    _ proto: IPProtocol, _ length: Int, _ hopLimit: UInt8, _ dscp: UInt8, _ ecn: ECN,
+    into out: inout MutableRawSpan
   ) -> Int {
     switch (local, remote) {
     case (.v4(let source), .v4(let destination)):
       // The identification is zero: with DF set it means nothing (RFC 6864 §4.1; robustness rule O7).
       IPv4Header(
-        dscp: dscp & 0x3f, totalCount: UInt16(truncatingIfNeeded: length &+ IPv4Header.encodedCount),
+        dscp: dscp & 0x3f, ecn: ecn,
+        totalCount: UInt16(truncatingIfNeeded: length &+ IPv4Header.encodedCount),
         timeToLive: hopLimit, proto: proto, source: source, destination: destination
       ).write(into: &out, at: 0)
       return IPv4Header.encodedCount
     case (.v6(let source), .v6(let destination)):
       IPv6Header(
-        dscp: dscp & 0x3f, payloadCount: UInt16(truncatingIfNeeded: length), nextHeader: proto,
+        dscp: dscp & 0x3f, ecn: ecn, payloadCount: UInt16(truncatingIfNeeded: length), nextHeader: proto,
         hopLimit: hopLimit, source: source, destination: destination
       ).write(into: &out, at: 0)
       return IPv6Header.encodedCount
@@ -74,7 +76,7 @@ extension DatagramHeader {
   /// Writes the IP header; returns where the datagram begins.
   func writeIP(into out: inout MutableRawSpan, hopLimit: UInt8) -> Int {
     Flow(local: local, remote: remote, localPort: 0, remotePort: 0)
-      .writeIP(proto, Int(count), hopLimit, dscp, into: &out)
+      .writeIP(proto, Int(count), hopLimit, dscp, .notECT, into: &out)
   }
 
   /// Completes the datagram's checksum, whose field was zero when `sum` was taken.

@@ -42,13 +42,13 @@ extension NetworkStack {
     }
     let seen = Flow(local: flow.remote, remote: flow.local, localPort: 0, remotePort: 0)
     quote.fill { raw in
-      let place = seen.writeIP(.tcp, TCPHeader.minimumCount, 64, 0, into: &raw)
+      let place = seen.writeIP(.tcp, TCPHeader.minimumCount, 64, 0, .notECT, into: &raw)
       tcp.write(into: &raw, at: place)
     }
     let count = (flow.local.isIPv4 ? 20 : 40) &+ TCPHeader.minimumCount
     let arrival = Arrival(
       interface: InterfaceID(rawValue: 0), source: flow.remote, destination: flow.local, isUnicast: true,
-      isVerified: true, segmentSize: 0)
+      isVerified: true, segmentSize: 0, ecn: .notECT)
     let body = quote.bytes.extracting(0..<count)
     if queueICMP(header, body, flow.local.isIPv4 ? .icmp : .icmpv6, arrival) {
       counts.icmpOutDestUnreachs &+= 1

@@ -30,11 +30,15 @@ extension TCB {
       return .next
     }
     let windowBefore = snd.wnd
+    let cwndBefore = congestion.cwnd
     updateWindow(seg, cold, around, now, &reaction)
     if seg.ack == snd.una {
       duplicateAcknowledgment(seg, windowBefore, &cold, &around, now, &reaction)
     } else {
       advanceUna(to: seg.ack, seg, &cold, &around, now, &reaction)
+    }
+    if mode.contains(.ecn), seg.flags.contains(.ece) {
+      congestionEchoArrives(cwnd: cwndBefore, &cold, &around, now)
     }
     return finishAcknowledged(&cold, &around, now, &reaction)
   }

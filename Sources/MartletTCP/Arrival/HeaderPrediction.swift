@@ -13,6 +13,7 @@ extension TCB {
     guard state == .established,
       seg.flags.subtracting(.psh) == .ack,
       seg.seq == rcv.nxt,
+      seg.ecn != .ce,
       seg.wnd.scaled(by: snd.wndShift) == snd.wnd,
       recovery.phase == .open,
       cold.isOrderly,

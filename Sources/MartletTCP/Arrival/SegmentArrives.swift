@@ -40,6 +40,7 @@ extension TCB {
       checkAcknowledgment(seg, &cold, &around, now, &reaction) == .next  // fifth
     else { return reaction }
     noteArrival(seg, &around, now)
+    if mode.contains(.ecn) { checkCongestionMarks(seg, &around, now, &reaction) }
     checkUrgent(seg, &cold, &reaction)  // sixth
     guard takeText(seg, text, &cold, &around, now, &reaction) == .next  // seventh
     else { return reaction }

@@ -64,6 +64,8 @@ extension TCB {
       mode.remove(.windowScaling)
       rcv.wndShift = .none
     }
+    // A simultaneous open does without.
+    if !seg.agreesToECN { mode.remove(.ecn) }
     if !options.contains(.sackPermitted) { mode.remove(.sack) }
     if mode.contains(.timestamps), options.contains(.timestamps) {
       timestamps.recent = seg.options.tsval

@@ -24,6 +24,7 @@ extension TCB {
     let configuration = around.configuration
     if configuration.timestamps { mode.insert(.timestamps) }
     if configuration.sack { mode.insert(.sack) }
+    if configuration.ecn == .on { mode.insert(.ecn) }
     if configuration.windowScaling {
       mode.insert(.windowScaling)
       rcv.wndShift = .fitting(configuration.maximumReceiveBuffer)
@@ -48,6 +49,7 @@ extension TCB {
       rcv.wndShift = .fitting(around.configuration.maximumReceiveBuffer)
     }
     if embryo.options.contains(.sack) { mode.insert(.sack) }
+    if embryo.options.contains(.ecn) { mode.insert(.ecn) }
     if embryo.options.contains(.timestamps) {
       mode.insert(.timestamps)
       timestamps.recent = embryo.tsRecent

@@ -52,6 +52,7 @@ public struct ConnectionStatus: BitwiseCopyable, Sendable {
   public var timestamps: Bool
   public var sack: Bool
   public var windowScaling: Bool
+  public var ecn: Bool
   public var noDelay: Bool
   public var keepAlive: Bool
   /// The application has closed it.
@@ -103,7 +104,8 @@ extension TCB {
       backoff: timers.backoff, retransmits: timers.tries,
       gaveUpAfter: gaveUp ? timers.life.rawValue : 0,
       timestamps: mode.contains(.timestamps), sack: mode.contains(.sack),
-      windowScaling: mode.contains(.windowScaling), noDelay: mode.contains(.noDelay),
+      windowScaling: mode.contains(.windowScaling), ecn: mode.contains(.ecn),
+      noDelay: mode.contains(.noDelay),
       keepAlive: mode.contains(.keepAlive), isOrphan: mode.contains(.orphan),
       finReceived: mode.contains(.finReceived), finQueued: mode.contains(.finQueued),
       urgentPending: cold.urgent ? cold.urgentPointer.distance(from: read) : 0,

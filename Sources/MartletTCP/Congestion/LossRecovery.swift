@@ -35,6 +35,7 @@ extension TCB {
     congestion.reduce(
       CongestionEvent(.loss, flight: outstanding, mss: effectiveSendMSS, now: now.microseconds),
       &cold.congestion)
+    windowWasReduced(&cold)
     congestion.cwnd = congestion.ssthresh &+ 3 &* mss
     recovery.recover = snd.max.retreated(by: 1)
     recovery.phase = .fastRecovery

@@ -74,6 +74,7 @@ extension TCB {
       plan.options.tsval = timestampValue(now)
       plan.options.tsecr = timestamps.recent
     }
+    if mode.contains(.echoesMark) { plan.flags.insert(.ece) }
     rcv.lastAckSent = rcv.nxt
     pending.subtract([.ack, .ackNow])
     timers.armed.remove(.delayedAck)
@@ -104,6 +105,8 @@ extension TCB {
       plan.options.tsecr = answers ? timestamps.recent : 0
     }
     plan.isRetransmission = timers.tries > 0
+    // RFC 3168 §6.1.1, §6.1.1.1: asked for once; a SYN that had no answer may have met somebody who dislikes it.
+    if mode.contains(.ecn), !answers, !mode.contains(.synResent) { plan.flags.formUnion([.ece, .cwr]) }
     if plan.isRetransmission { around.counters.retransSegs &+= 1 } else { timers.progress = Tick(now) }
     pending.subtract([.syn, .ack, .ackNow])
     if answers { rcv.lastAckSent = rcv.nxt }

@@ -33,7 +33,7 @@ extension TCB {
     let allowed = congestion.cwnd > offset ? min(usable, congestion.cwnd &- offset) : 0
     let mss = UInt32(effectiveSendMSS)
 
-    let count = textCount(unsent, usable: usable, allowed: allowed, limit: max(limit, mss), mss)
+    let count = textCount(unsent, usable: usable, allowed: allowed, limit: max(textLimit(limit), mss), mss)
     let isLast = count == unsent
     // A FIN takes one octet of the peer's window like any other (RFC 9293 §3.4).
     let carriesFin = isLast && mode.contains(.finQueued) && allowed > count
@@ -86,6 +86,7 @@ extension TCB {
     if isLast, count > 0 { plan.flags.insert(.psh) }
     if carriesFin { plan.flags.insert(.fin) }
     plan.isRetransmission = snd.nxt.precedes(snd.max)
+    markCapable(&plan)
     addUrgentPointer(to: &plan, cold)
     return plan
   }

@@ -17,13 +17,15 @@ public struct Segment: BitwiseCopyable, Sendable {
   public var textCount: UInt32
   /// The size of the wire segments that a device joined into this one; 0: it is one segment.
   public var segmentSize: UInt16
+  /// Of the IP header.
+  public var ecn: ECN
   public var options: TCPOptions
 
   @inlinable
   public init(
     seq: SequenceNumber, ack: SequenceNumber = SequenceNumber(0), flags: TCPFlags,
     wnd: UnscaledWindow = UnscaledWindow(0), up: UInt16 = 0, textCount: UInt32 = 0,
-    segmentSize: UInt16 = 0, options: TCPOptions = TCPOptions()
+    segmentSize: UInt16 = 0, ecn: ECN = .notECT, options: TCPOptions = TCPOptions()
   ) {
     self.seq = seq
     self.ack = ack
@@ -32,6 +34,7 @@ public struct Segment: BitwiseCopyable, Sendable {
     self.up = up
     self.textCount = textCount
     self.segmentSize = segmentSize
+    self.ecn = ecn
     self.options = options
   }
 

@@ -18,6 +18,8 @@ public struct SegmentPlan: BitwiseCopyable, Sendable {
   public var segmentSize: UInt16
   /// Some of it was sent before.
   public var isRetransmission: Bool
+  /// For the IP header: ECT(0) on new text of a connection that understands marks, and on nothing else.
+  public var ecn: ECN = .notECT
 
   @inlinable
   public init(

@@ -22,6 +22,10 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package var timedAt = Instant.origin
   package var timesSegment = false
 
+  /// SND.NXT when the window was last reduced; meaningful while `isReduced` (RFC 3168 §6.1.2).
+  package var reducedAt = SequenceNumber(0)
+  package var isReduced = false
+
   /// A FIN that came before the text in front of it.
   package var finWaits = false
   package var finSequence = SequenceNumber(0)

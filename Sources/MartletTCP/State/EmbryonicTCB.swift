@@ -29,6 +29,8 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
     @inlinable package static var windowScaling: Options { Options(rawValue: 1) }
     @inlinable package static var timestamps: Options { Options(rawValue: 2) }
     @inlinable package static var sack: Options { Options(rawValue: 4) }
+    /// Congestion marks are understood (RFC 3168 §6.1.1).
+    @inlinable package static var ecn: Options { Options(rawValue: 16) }
     /// `answered` holds a time.
     @inlinable package static var answered: Options { Options(rawValue: 8) }
   }
@@ -49,6 +51,7 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
     if around.configuration.windowScaling, present.contains(.windowScale) { options.insert(.windowScaling) }
     if around.configuration.timestamps, present.contains(.timestamps) { options.insert(.timestamps) }
     if around.configuration.sack, present.contains(.sackPermitted) { options.insert(.sack) }
+    if around.configuration.ecn != .off, syn.asksForECN { options.insert(.ecn) }
     peerShift = options.contains(.windowScaling) ? syn.options.windowScale : .none
     tries = 0
     isDeferred = deferredFor > .zero
@@ -85,6 +88,7 @@ extension EmbryonicTCB {
       plan.options.tsval = Tick(now).rawValue &+ timestampOffset
       plan.options.tsecr = tsRecent
     }
+    if options.contains(.ecn) { plan.flags.insert(.ece) }
     plan.isRetransmission = tries > 0
     return plan
   }
@@ -150,6 +154,9 @@ extension EmbryonicTCB {
     let rcvNxt = irs.advanced(by: 1)
     let isSynAgain = seg.flags.contains(.syn) && seg.seq == irs
     if isSynAgain, !seg.flags.contains(.rst), !seg.flags.contains(.ack) {
+      // RFC 3168 §6.1.1: one SYN without the request is enough to do without; the first may have met a
+      // middlebox that disliked it (§6.1.1.1).
+      if !seg.asksForECN { options.remove(.ecn) }
       return isDeferred ? .drop : .resendSynAck
     }
     if isRejectedByTimestamps(seg, &around) { return .drop }

@@ -157,9 +157,9 @@ package struct ConnectionLimits: BitwiseCopyable, Sendable {
 /// Switches of a connection.
 @frozen
 package struct Mode: OptionSet, BitwiseCopyable, Sendable {
-  package var rawValue: UInt16
+  package var rawValue: UInt32
   @inlinable @inline(__always)
-  package init(rawValue: UInt16) { self.rawValue = rawValue }
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
   @inlinable package static var timestamps: Mode { Mode(rawValue: 1) }
   @inlinable package static var sack: Mode { Mode(rawValue: 2) }
   @inlinable package static var windowScaling: Mode { Mode(rawValue: 4) }
@@ -186,6 +186,12 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var challenged: Mode { Mode(rawValue: 16384) }
   /// The SYN was sent more than once (RFC 6298 (5.7)).
   @inlinable package static var synResent: Mode { Mode(rawValue: 32768) }
+  /// Both ends understand congestion marks; in SYN-SENT: we have asked (RFC 3168 §6.1.1).
+  @inlinable package static var ecn: Mode { Mode(rawValue: 1 << 20) }
+  /// A mark came, and no CWR since: every acknowledgment has ECE (RFC 3168 §6.1.3).
+  @inlinable package static var echoesMark: Mode { Mode(rawValue: 1 << 21) }
+  /// The window was reduced: the next new text has CWR (RFC 3168 §6.1.2).
+  @inlinable package static var owesCWR: Mode { Mode(rawValue: 1 << 22) }
 }
 
 /// What the next pull owes the peer.

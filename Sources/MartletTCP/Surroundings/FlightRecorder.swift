@@ -120,6 +120,10 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case textRefused
   /// Text that came before, to be reported (RFC 2883 §4). a: seq, b: octets.
   case duplicateText
+  /// A congestion mark came (RFC 3168 §6.1.3). a: seq, b: octets.
+  case congestionMark
+  /// The peer echoed one (RFC 3168 §6.1.2). a: SND.UNA, b: cwnd.
+  case congestionEcho
   /// Eighth check: the peer's FIN. a: seq.
   case finArrives
   /// Gave up (R2, user timeout, keep-alive). a: tries, b: ms.

@@ -44,6 +44,9 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
   /// Likewise window scaling (RFC 7323).
   public var windowScaling = true
 
+  /// Whether congestion marks are asked for, answered to, or neither (RFC 3168).
+  public var ecn = ECNPolicy.passive
+
   /// Octets of received text that may wait for the application.
   public var receiveBuffer: UInt32 = 256 << 10
   /// Octets that `send` takes before it refuses.
@@ -64,6 +67,16 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
   public var connection = ConnectionOptions()
 
   @inlinable public init() {}
+}
+
+/// What connections do about explicit congestion notification.
+public enum ECNPolicy: UInt8, BitwiseCopyable, CaseIterable, Sendable {
+  /// Neither asked for nor agreed to.
+  case off
+  /// Agreed to where the peer asks.
+  case passive
+  /// Asked for too.
+  case on
 }
 
 /// The options of one connection, with the meaning that BSD sockets give them.

@@ -21,6 +21,10 @@ public struct TCPCounters: BitwiseCopyable, Sendable {
   public var tcpOFODrop: UInt64 = 0
   public var tcpDSACKOldSent: UInt64 = 0
   public var tcpDSACKOfoSent: UInt64 = 0
+  /// Segments of text with a congestion mark (Linux counts packets of all protocols).
+  public var inCEPkts: UInt64 = 0
+  /// Windows reduced because the peer echoed a mark; Linux has no such counter.
+  public var tcpECNReductions: UInt64 = 0
   public var rcvQDrop: UInt64 = 0
   public var outOfWindow: UInt64 = 0
   public var tcpAbortOnData: UInt64 = 0

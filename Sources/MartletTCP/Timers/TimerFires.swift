@@ -83,6 +83,7 @@ extension TCB {
     let event = CongestionEvent(
       .timeout, flight: outstanding, mss: effectiveSendMSS, now: now.microseconds)
     congestion.timedOut(event, repeated: timers.tries > 1, &cold.congestion)
+    windowWasReduced(&cold)
     recovery.recover = snd.max.retreated(by: 1)
     recovery.duplicateAcks = 0
     recovery.phase = .timeout

@@ -31,6 +31,7 @@ public struct ExpectedSegment: Sendable {
   public var sourcePort: UInt16?
   public var destinationPort: UInt16?
   public var dscp: UInt8?
+  public var ecn: ECN?
   public var hopLimit: UInt8?
 
   public static func segment(
@@ -129,6 +130,7 @@ extension ExpectedSegment {
   /// From this port of the stack.
   public func from(port: UInt16) -> ExpectedSegment { with { $0.sourcePort = port } }
   public func dscp(_ dscp: UInt8) -> ExpectedSegment { with { $0.dscp = dscp } }
+  public func ecn(_ ecn: ECN) -> ExpectedSegment { with { $0.ecn = ecn } }
   public func hopLimit(_ limit: UInt8) -> ExpectedSegment { with { $0.hopLimit = limit } }
 
   private func with(_ change: (inout ExpectedSegment) -> Void) -> ExpectedSegment {
@@ -159,6 +161,7 @@ extension ExpectedSegment {
     compare("destination port", destinationPort, seen.header.destinationPort)
     compare("DSCP", dscp, seen.dscp)
     compare("hop limit", hopLimit, seen.hopLimit)
+    compare("ECN", ecn, seen.ecn)
     list += textDifferences(seen.text)
     for option in options where !seen.options.contains(option) { list.append("option \(option) is missing") }
     let missing = present.subtracting(seen.header.options.present)

@@ -62,7 +62,9 @@ private struct OperandText {
     case .retransmissionTimeout: "SND.UNA " + ours(a) + ", RTO " + grouped(UInt64(b)) + " ms"
     case .windowProbe: "SND.UNA " + ours(a) + ", try " + String(b)
     case .keepAliveProbe: "try " + String(a)
-    case .textInOrder, .textOutOfOrder, .textRefused, .duplicateText: "seq " + theirs(a) + ", " + octets(b)
+    case .textInOrder, .textOutOfOrder, .textRefused, .duplicateText, .congestionMark:
+      "seq " + theirs(a) + ", " + octets(b)
+    case .congestionEcho: "SND.UNA " + ours(a) + ", cwnd " + grouped(UInt64(b))
     case .finArrives: "seq " + theirs(a)
     case .givesUp: String(a) + " tries, " + grouped(UInt64(b)) + " ms"
     case .timestampUpdated: "TS.Recent " + String(a)

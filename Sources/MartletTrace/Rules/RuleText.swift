@@ -143,6 +143,16 @@ public struct RuleText: Equatable, Sendable {
         "duplicateText", "RFC 2883", "4",
         "The text has come before: the first SACK block of the acknowledgment says so, and the sender learns that it was sent for nothing.",
         "这些数据先前已经收到：确认的第一个 SACK 块会说明这一点，发送方由此得知重传是多余的。")
+    case .congestionMark:
+      self.init(
+        "congestionMark", "RFC 3168", "6.1.3",
+        "A router has marked the packet instead of dropping it: every acknowledgment says so until the sender answers with CWR.",
+        "路由器没有丢弃而是标记了该分组：此后每个确认都带 ECE，直到发送方以 CWR 回应。")
+    case .congestionEcho:
+      self.init(
+        "congestionEcho", "RFC 3168", "6.1.2",
+        "The peer has seen a congestion mark: the window is reduced as for a loss, once per window of data.",
+        "对端收到了拥塞标记：像丢包一样减小窗口，每个窗口的数据只减一次。")
     case .finArrives:
       self.init(
         "finArrives", "RFC 9293", "3.10.7.4",
