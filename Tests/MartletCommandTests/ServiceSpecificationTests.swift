@@ -16,6 +16,7 @@ import Testing
       ("1=hold", ServiceSpecification(port: 1, kind: .hold)),
       ("65535=bye", ServiceSpecification(port: 65535, kind: .bye)),
       ("5=reset", ServiceSpecification(port: 5, kind: .reset)),
+      ("5201=iperf3", ServiceSpecification(port: 5201, kind: .iperf3)),
     ])
   func parses(_ text: String, _ expected: ServiceSpecification) throws {
     #expect(try ServiceSpecification(parsing: text) == expected)
@@ -27,6 +28,7 @@ import Testing
       "", "echo", "7", "=echo", "0=echo", "65536=echo", "-1=echo", "+7=echo", "7=", "7=ech", "7=echo:1",
       "80=http",
       "80=http:", "19=chargen:many", "19=chargen:-1", "sctp/7=echo", "udp/80=http:.", "udp/1=hold",
+      "udp/5201=iperf3", "1=iperf3:x",
       "tcp/=echo",
     ])
   func refuses(_ text: String) {

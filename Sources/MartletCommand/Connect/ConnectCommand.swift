@@ -24,6 +24,8 @@ struct ConnectCommand: ParsableCommand {
         martlet connect --netns lab --address fd00:7::1/64 fd00:7::2 22
         martlet connect --address 10.7.0.1/24 10.7.0.2 80 --withhold-ack
             never sends the third segment: "ss -tan" shows SYN-RECV
+        martlet connect --address 10.7.0.1/24 --iperf3 10.7.0.2 --reverse
+            measures with a server of the program iperf3 ("iperf3 -s")
 
 
       """ + ExitStatus.discussion)
@@ -33,8 +35,8 @@ struct ConnectCommand: ParsableCommand {
   @Argument(help: "The peer's IPv4 or IPv6 address.", transform: ConnectCommand.address)
   var host: IPAddress
 
-  @Argument(help: "The peer's port.")
-  var port: UInt16
+  @Argument(help: "The peer's port; 5201 with --iperf3.")
+  var port: UInt16?
 
   @Option(help: ArgumentHelp("Connect from this port (default: a random one).", valueName: "port"))
   var sourcePort: UInt16 = 0
@@ -70,6 +72,11 @@ struct ConnectCommand: ParsableCommand {
   @Flag(help: "Never send the third segment of the open; stay until interrupted (or --stay).")
   var withholdAck = false
 
+  @Flag(help: "Measure with a server of iperf3 in place of carrying standard input and output.")
+  var iperf3 = false
+
+  @OptionGroup(title: "Options of --iperf3") var measurement: MeasurementOptions
+
   @Option(help: ArgumentHelp("Keep the state of the connection in this file.", valueName: "file"))
   var statusFile: String?
 
@@ -83,7 +90,15 @@ struct ConnectCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard port > 0 else { throw ValidationError("Nobody can be reached at port 0.") }
+    guard port != nil || iperf3 else {
+      throw ValidationError("Which port? Give it behind the address, such as \(host) 80.")
+    }
+    guard port != 0 else { throw ValidationError("Nobody can be reached at port 0.") }
+    if iperf3 {
+      guard !withholdAck else { throw ValidationError("--iperf3 and --withhold-ack contradict each other.") }
+    } else if measurement.isGiven {
+      throw ValidationError("--reverse, --time, --parallel and --bytes go with --iperf3.")
+    }
     if closeOnEof && !halfClose {
       throw ValidationError("--close-on-eof and --no-half-close contradict each other.")
     }
@@ -107,10 +122,12 @@ struct ConnectCommand: ParsableCommand {
         let plan = try device.plan()
         let capture = try device.capture()
         let link = try device.open(plan, capture: capture, withholding: withholdAck)
+        let remote = Endpoint(address: host, port: port ?? 5201)
+        if iperf3 { return try measure(remote, plan, link, capture) }
         let control = try LoopControl()
         let streams = withholdAck ? nil : try StandardStreams(waking: control)
         let application = ClientApplication(
-          to: Endpoint(address: host, port: port), from: LocalEndpoint(port: sourcePort), options,
+          to: remote, from: LocalEndpoint(port: sourcePort), options,
           ClientApplication.Manners(
             halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer),
           streams)
@@ -120,13 +137,26 @@ struct ConnectCommand: ParsableCommand {
           control: control)
         var client = Client(
           loop, journal: output.journal(json: .error), statusFile: statusFile, capture: capture)
-        client.remote = Endpoint(address: host, port: port)
+        client.remote = remote
         client.connectTimeout = connectTimeout.map { .seconds(Int64($0)) }
         client.stay = stay.map { .seconds(Int64($0)) } ?? (withholdAck ? .hours(24) : .zero)
         client.isWithholding = withholdAck
         let status = try client.run(streams)
         if status != .success { throw status }
       }
+    }
+
+    private func measure(
+      _ remote: Endpoint, _ plan: DevicePlan, _ link: consuming CommandLink, _ capture: CaptureFile?
+    ) throws {
+      let application = Iperf3Application(to: remote, options, measurement.parameters, now: SystemClock.now)
+      let loop = try StackLoop(
+        stack: NetworkStack(seed: .fromSystem()),
+        links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application)
+      let run = Iperf3Run(
+        loop, to: remote, journal: output.journal(json: .error), isJSON: output.json, capture: capture)
+      let status = try run.run()
+      if status != .success { throw status }
     }
   #else
     func run() throws { throw ValidationError("TUN devices are made on Linux only so far.") }

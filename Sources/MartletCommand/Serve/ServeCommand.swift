@@ -25,11 +25,13 @@ struct ServeCommand: ParsableCommand {
         hold             accepts and never reads: watch the window close
         bye              sends a line and closes first
         reset            accepts and resets
+        iperf3           measures with the program iperf3, one test at a time
 
       EXAMPLES
         martlet serve --address 10.7.0.1/24 --service 80=http:. --service 7=echo
         martlet serve --dev tun0 --address fd00:7::1/64 --service udp/7=echo
         martlet serve --netns lab --address 10.7.0.1/24 --service 13=bye
+        martlet serve --address 10.7.0.1/24 --service 5201=iperf3
         kill -USR1 PID                  prints the table of connections
         martlet serve … --status-file F keeps it in a file, as JSON lines
 
@@ -123,6 +125,7 @@ extension ServiceSpecification {
     case (.tcp, .http):
       let host = address.isIPv4 ? "\(address)" : "[\(address)]"
       return port == 80 ? "curl http://\(host)/" : "curl http://\(host):\(port)/"
+    case (.tcp, .iperf3): return "iperf3 -c \(address)" + (port == 5201 ? "" : " -p \(port)")
     case (.tcp, _): return "nc \(address) \(port)"
     }
   }

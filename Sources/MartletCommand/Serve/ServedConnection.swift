@@ -7,6 +7,8 @@ final class ServedConnection {
   let remote: Endpoint
   let service: Service
   let conversation: any Conversation
+  /// The same, if it depends on others.
+  let coupled: (any CoupledConversation)?
   let since: Instant
 
   /// Octets.
@@ -16,11 +18,16 @@ final class ServedConnection {
   /// Our FIN is queued: nothing more is offered, and what arrives is thrown away.
   private var isFinished = false
 
-  init(_ number: UInt64, _ service: Service, from remote: Endpoint, at now: Instant) {
+  /// - Parameter conversation: nil: the service's.
+  init(
+    _ number: UInt64, _ service: Service, _ conversation: (any Conversation)? = nil, from remote: Endpoint,
+    at now: Instant
+  ) {
     self.number = number
     self.service = service
     self.remote = remote
-    conversation = service.conversation()
+    self.conversation = conversation ?? service.conversation()
+    coupled = self.conversation as? any CoupledConversation
     since = now
   }
 

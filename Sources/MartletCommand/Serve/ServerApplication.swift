@@ -11,7 +11,9 @@ struct ServerApplication: Application, ~Copyable {
   private var sockets: [UDPSocketID: Service] = [:]
   private var connections: [ConnectionID: ServedConnection] = [:]
   /// When something is due for a connection that the stack will not announce.
-  private var due: [ConnectionID: (time: Instant, closes: Bool)] = [:]
+  private var due: [ConnectionID: (time: Instant, what: Due)] = [:]
+  /// Some conversation has changed something for others.
+  private var isStirred = false
   private var scratch = [UInt8](repeating: 0, count: 64 << 10)
   private var isStopping = false
 
@@ -22,6 +24,14 @@ struct ServerApplication: Application, ~Copyable {
   var isHeld = false
 
   private(set) var totals = Totals()
+
+  private enum Due {
+    case closes
+    /// The peer has left its half open for too long.
+    case aborts
+    /// The conversation asked for it.
+    case moves
+  }
 
   struct Totals: Equatable, Sendable {
     var accepted: UInt64 = 0
@@ -62,6 +72,7 @@ struct ServerApplication: Application, ~Copyable {
       }
     case .attempt: break
     }
+    settle(&stack, now)
   }
 
   /// Does what is due at this time.
@@ -69,12 +80,13 @@ struct ServerApplication: Application, ~Copyable {
     for (id, what) in due where what.time <= now {
       due[id] = nil
       guard let served = connections[id] else { continue }
-      if what.closes {
-        close(id, served, &stack, now)
-      } else {
-        abort(id, served, "the peer left its half open for too long", &stack, now)
+      switch what.what {
+      case .closes: close(id, served, &stack, now)
+      case .aborts: abort(id, served, "the peer left its half open for too long", &stack, now)
+      case .moves: move(id, [], &stack, now)
       }
     }
+    settle(&stack, now)
   }
 
   /// When `tick` has something to do.
@@ -98,6 +110,14 @@ struct ServerApplication: Application, ~Copyable {
 
   // MARK: Connections
 
+  /// Moves conversations that depend on each other until none has news for another.
+  private mutating func settle(_ stack: inout NetworkStack, _ now: Instant) {
+    while isStirred {
+      isStirred = false
+      for (id, served) in connections where served.coupled != nil { move(id, [], &stack, now) }
+    }
+  }
+
   private mutating func accept(_ listener: ListenerID, _ stack: inout NetworkStack, _ now: Instant) {
     guard let service = listeners[listener] else { return }
     while let id = try? stack.accept(listener) {
@@ -113,23 +133,26 @@ struct ServerApplication: Application, ~Copyable {
     _ id: ConnectionID, _ readiness: Readiness, _ stack: inout NetworkStack, _ now: Instant
   ) {
     guard let served = connections[id], !isHeld else { return }
+    served.coupled?.look(now, retransmitted: stack.counters.tcp.retransSegs)
     let verdict = served.move(id, &stack, &scratch, now)
     while let note = served.conversation.takeNote() { tell(note, served) }
     switch verdict {
     case .waits:
+      if let deadline = served.coupled?.deadline { due[id] = (deadline, .moves) }
       // Whoever never reads does not see the end of what it would read.
       if readiness.contains(.ended) { end(id, served, reason(of: id, stack, now), &stack, now) }
     case .lingers:
-      if due[id] == nil { due[id] = (now.advanced(by: Self.lingerTime), false) }
+      if due[id] == nil { due[id] = (now.advanced(by: Self.lingerTime), .aborts) }
     case .closes:
       if closingDelay > .zero {
-        if due[id]?.closes != true { due[id] = (now.advanced(by: closingDelay), true) }
+        if due[id]?.what != .closes { due[id] = (now.advanced(by: closingDelay), .closes) }
       } else {
         close(id, served, &stack, now)
       }
     case .aborts: abort(id, served, "reset by us", &stack, now)
     case .ended(let reason): end(id, served, reason, &stack, now)
     }
+    if served.coupled?.takeStir() == true { isStirred = true }
   }
 
   private func reason(of id: ConnectionID, _ stack: borrowing NetworkStack, _ now: Instant) -> EndReason {
@@ -162,6 +185,8 @@ struct ServerApplication: Application, ~Copyable {
   ) {
     connections[id] = nil
     due[id] = nil
+    served.coupled?.gone()
+    if served.coupled?.takeStir() == true { isStirred = true }
     totals.ended += 1
     totals.received &+= served.received
     totals.sent &+= served.sent
@@ -179,13 +204,31 @@ struct ServerApplication: Application, ~Copyable {
   }
 
   private func tell(_ note: ServiceNote, _ served: ServedConnection) {
-    guard case .request(let method, let target, let status, let octets) = note else { return }
-    journal.tell(.normal, "request", "\(served.label): \(method) \(target) \(status) \(octets)") {
-      $0.add(served)
-      $0.add("method", method)
-      $0.add("target", target)
-      $0.add("status", UInt64(status))
-      $0.add("octets", octets)
+    switch note {
+    case .request(let method, let target, let status, let octets):
+      journal.tell(.normal, "request", "\(served.label): \(method) \(target) \(status) \(octets)") {
+        $0.add(served)
+        $0.add("method", method)
+        $0.add("target", target)
+        $0.add("status", UInt64(status))
+        $0.add("octets", octets)
+      }
+    case .measured(let test):
+      journal.tell(
+        .normal, "measured",
+        "\(served.label): \(test.streams) streams, \(test.received) octets received, \(test.sent) sent, \(bitRateText(test.rate))"
+      ) {
+        $0.add(served)
+        $0.add("streams", UInt64(test.streams))
+        $0.add("received", test.received)
+        $0.add("sent", test.sent)
+        $0.add("nanoseconds", test.nanoseconds)
+      }
+    case .refused(let why):
+      journal.tell(.normal, "refused", "\(served.label): refused: \(why)") {
+        $0.add(served)
+        $0.add("reason", why)
+      }
     }
   }
 

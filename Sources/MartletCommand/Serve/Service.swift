@@ -3,6 +3,8 @@ struct Service: Sendable {
   let specification: ServiceSpecification
   /// What http serves.
   private let site: HTTPConversation.Site?
+  /// What the connections of iperf3 share.
+  private let room = Iperf3Room()
 
   /// Opens what the service needs.
   init(
@@ -15,6 +17,12 @@ struct Service: Sendable {
     } else {
       site = nil
     }
+  }
+
+  /// One that needs nothing opened.
+  init(port: UInt16, kind: ServiceSpecification.Kind) {
+    specification = ServiceSpecification(port: port, kind: kind)
+    site = nil
   }
 
   /// HTTP on a port that shows one page.
@@ -32,6 +40,7 @@ struct Service: Sendable {
     case .hold: HoldConversation()
     case .bye: ByeConversation()
     case .reset: ResetConversation()
+    case .iperf3: Iperf3Conversation(room)
     case .http: site.map { HTTPConversation($0) } ?? ResetConversation() as any Conversation
     }
   }

@@ -1,3 +1,5 @@
+import MartletTCP
+
 /// One TCP conversation of a service, apart from the network: octets in, octets out.
 ///
 /// Whoever drives it gives it what has arrived, but never more than it has appetite for, and
@@ -28,6 +30,22 @@ package protocol Conversation: AnyObject {
   func takeNote() -> ServiceNote?
 }
 
+/// A conversation that knows the time, and has others beside it that depend on it.
+package protocol CoupledConversation: Conversation {
+  /// Told before it is asked anything, and at `deadline`: the time, and how many segments the whole
+  /// stack has sent again so far.
+  func look(_ now: Instant, retransmitted: UInt64)
+
+  /// When it wants to look though nothing happens; nil: never.
+  var deadline: Instant? { get }
+
+  /// Whether something has changed for the other conversations of its kind since the last call.
+  func takeStir() -> Bool
+
+  /// The connection is over.
+  func gone()
+}
+
 /// What a conversation wants of its connection when it has nothing to offer.
 package enum Outlook: Equatable, Sendable {
   /// To stay open: more may come.
@@ -44,6 +62,10 @@ package enum Outlook: Equatable, Sendable {
 package enum ServiceNote: Equatable, Sendable {
   /// A request was answered; `octets` of content.
   case request(method: String, target: String, status: UInt16, octets: UInt64)
+  /// An iperf3 test has ended well.
+  case measured(Iperf3Measurement)
+  /// A client was turned away, and why.
+  case refused(String)
 }
 
 extension Conversation {

@@ -10,6 +10,7 @@ package struct ServiceSpecification: Equatable, Sendable {
     case hold
     case bye
     case reset
+    case iperf3
   }
 
   package enum Transport: String, Sendable {
@@ -63,6 +64,7 @@ extension ServiceSpecification.Kind {
     case ("hold", nil): self = .hold
     case ("bye", nil): self = .bye
     case ("reset", nil): self = .reset
+    case ("iperf3", nil): self = .iperf3
     case ("chargen", nil): self = .chargen(nil)
     case ("chargen", let octets?):
       guard let limit = UInt64(octets) else {
@@ -74,7 +76,7 @@ extension ServiceSpecification.Kind {
       throw SpecificationError("http needs a directory. Write http:DIR, such as 80=http:. for this one.")
     default:
       throw SpecificationError(
-        "\"\(text)\" is no kind of service. Choose echo, discard, chargen, chargen:OCTETS, http:DIR, hold, bye or reset."
+        "\"\(text)\" is no kind of service. Choose echo, discard, chargen, chargen:OCTETS, http:DIR, hold, bye, reset or iperf3."
       )
     }
   }
@@ -95,6 +97,7 @@ extension ServiceSpecification.Kind: CustomStringConvertible {
     case .hold: "hold"
     case .bye: "bye"
     case .reset: "reset"
+    case .iperf3: "iperf3"
     }
   }
 }

@@ -30,3 +30,17 @@ struct ByteRate {
     return unit == 0 ? "\(value) B/s" : "\(value).\(tenths) \(units[unit])"
   }
 }
+
+/// `94.1 Mbit/s`
+func bitRateText(_ bitsPerSecond: UInt64) -> String {
+  let (unit, name): (UInt64, String) =
+    switch bitsPerSecond {
+    case 1_000_000_000...: (1_000_000_000, "Gbit/s")
+    case 1_000_000...: (1_000_000, "Mbit/s")
+    case 1_000...: (1_000, "kbit/s")
+    default: (1, "bit/s")
+    }
+  let fraction = bitsPerSecond % unit * 100 / unit
+  return unit == 1
+    ? "\(bitsPerSecond) bit/s" : "\(bitsPerSecond / unit).\(fraction < 10 ? "0" : "")\(fraction) \(name)"
+}
