@@ -23,9 +23,9 @@ struct Bound {
 
   private var lossRate: Double { Double(cell.loss) / 1_000_000 }
 
-  /// Seconds, with the time that a packet takes to leave.
+  /// Seconds, with the time that a packet takes to leave and half of it, on average, on the way back.
   private var roundTrip: Double {
-    Double(cell.roundTrip) / 1_000 + Double(Cell.packet) / Double(cell.octetsPerSecond)
+    Double(cell.roundTrip) / 1_000 + 1.5 * Double(Cell.packet) / Double(cell.octetsPerSecond)
   }
 
   private var ofLoss: Double {

@@ -53,6 +53,9 @@ struct Cell: Sendable {
   /// Octets on the way when the rate is used up and nothing waits.
   var bandwidthDelay: UInt64 { octetsPerSecond &* UInt64(roundTrip) / 1_000 }
 
+  /// How long a packet takes to leave.
+  var packetTime: TimeAmount { .nanoseconds(Int64(Self.packet * 1_000_000_000 / octetsPerSecond)) }
+
   /// Octets that may wait: at least ten packets.
   var queueOctets: UInt64 { max(bandwidthDelay &* queue / 100, 10 * Self.packet) }
 

@@ -47,13 +47,15 @@ struct CellRun {
 
   static let begin = Instant(nanoseconds: 1_000_000_000_000)
 
-  /// 10 s and 100 round trips at least, and so long that at the bound 20,000 packets go and random loss
-  /// strikes two hundred times; but not longer than 600,000 packets take, or 2,000,000 of ten flows.
+  /// 10 s and 100 round trips at least, 400 for ten flows, which have to come to terms; and so long that at
+  /// the bound 20,000 packets go and random loss strikes two hundred times; but not longer than 600,000
+  /// packets take, or 10,000,000 of ten flows.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
     let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
-    let least = max(10, 0.1 * Double(cell.roundTrip), max(20_000, losses) / packetsPerSecond)
-    let most = (cell.flows == 1 ? 600_000 : 2_000_000) / packetsPerSecond
+    let roundTrips = (cell.flows == 1 ? 100 : 400) * Double(cell.roundTrip) / 1_000
+    let least = max(10, roundTrips, max(20_000, losses) / packetsPerSecond)
+    let most = (cell.flows == 1 ? 600_000 : 10_000_000) / packetsPerSecond
     return .milliseconds(Int64(1_000 * min(least, most)))
   }
 
@@ -81,9 +83,9 @@ struct CellRun {
     return plan
   }
 
-  /// Rate, queue and all harm are on the way of the text; acknowledgments only take their time.
+  /// Rate, queue and all harm are on the way of the text.
   private static func forth(_ cell: Cell) -> LinkConditions {
-    var conditions = back(cell)
+    var conditions = LinkConditions(delay: .microseconds(cell.roundTrip * 500))
     conditions.rate = cell.octetsPerSecond
     conditions.queue = UInt32(clamping: cell.queueOctets)
     conditions.loss = cell.loss
@@ -92,8 +94,13 @@ struct CellRun {
     return conditions
   }
 
+  /// Acknowledgments take their time, and at random up to a packet's more. Without that a queue that drops
+  /// at its tail would always meet the same connections (Floyd, Jacobson: On Traffic Phase Effects in
+  /// Packet-Switched Gateways, 1992).
   private static func back(_ cell: Cell) -> LinkConditions {
-    LinkConditions(delay: .microseconds(cell.roundTrip * 500))
+    var conditions = LinkConditions(delay: .microseconds(cell.roundTrip * 500))
+    conditions.jitter = cell.packetTime
+    return conditions
   }
 
   // MARK: What is counted

@@ -16,11 +16,11 @@ struct Table {
     # One or ten connections send without end through one bottleneck, ten of them begun within the first
     # round trip. The queue is the given number of bandwidth-delay products, at least ten packets of 1,500
     # octets, and drops at its tail; loss strikes at random behind it; reordered packets arrive late by up to
-    # half a round trip. Acknowledgments are neither lost nor held up.
+    # half a round trip. Acknowledgments are not lost and take at random up to the time of one packet more.
     #
-    # A cell lasts 10 s and 100 round trips at least, and so long that at the bound 20,000 packets go and
-    # loss strikes 200 times, but not longer than 600,000 packets take, 2,000,000 of ten flows. Its second
-    # half is measured.
+    # A cell lasts 10 s and 100 round trips at least, 400 with ten flows, and so long that at the bound 20,000
+    # packets go and loss strikes 200 times, but not longer than 600,000 packets take, 10,000,000 of ten
+    # flows. Its second half is measured.
     #
     # goodput and bound: text octets read by the application, as per cent of the rate; the bound is the
     # least of what the rate carries, the algorithm's response to the loss, and 16 MiB a round trip for
