@@ -101,6 +101,8 @@ struct SwarmParameters: CustomStringConvertible {
   ) {
     let algorithms = CongestionControl.allCases
     configuration.tcp.congestionControl = algorithms[Int(random.below(UInt64(algorithms.count)))]
+    let policies = ECNPolicy.allCases
+    configuration.tcp.ecn = policies[Int(random.below(UInt64(policies.count)))]
   }
 
   private static func vary(_ configuration: inout StackConfiguration, _ random: inout SimulatorRandom) {
@@ -173,7 +175,7 @@ struct SwarmParameters: CustomStringConvertible {
   private func show(_ c: StackConfiguration) -> String {
     "ts \(c.tcp.timestamps) sack \(c.tcp.sack) ws \(c.tcp.windowScaling) noDelay \(c.tcp.connection.noDelay) "
       + "quickAck \(c.tcp.connection.quickAck) rcv \(c.tcp.receiveBuffer) snd \(c.tcp.sendBuffer) "
-      + "chunks \(c.chunksPerArena) \(c.tcp.congestionControl)"
+      + "chunks \(c.chunksPerArena) \(c.tcp.congestionControl) ecn \(c.tcp.ecn)"
       + (c.tcp.connection.keepAlive ? " keepAlive \(c.tcp.connection.keepAliveIdle) s" : "")
   }
 }
