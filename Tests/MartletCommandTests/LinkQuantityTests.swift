@@ -84,4 +84,29 @@ import Testing
     #expect(throws: SpecificationError.self) { try BurstLoss(parsing: text) }
     #expect(throws: SpecificationError.self) { try LinkEnd(parsing: text) }
   }
+
+  @Test(
+    "Sizes of buffers",
+    arguments: [("256KiB", 262_144), ("4MB", 4_000_000), ("100000", 100_000), ("1024MiB", 1 << 30)])
+  func buffers(_ text: String, _ octets: UInt32) throws {
+    #expect(try BufferAmount(parsing: text).octets == octets)
+    #expect(throws: SpecificationError.self) { try BufferAmount(parsing: text + "x") }
+  }
+
+  @Test(
+    "RFC 7323 §2.3 No buffer is larger than a window can be", arguments: ["1025MiB", "1023", "0", "-1", ""])
+  func buffersOutOfRange(_ text: String) {
+    #expect(throws: SpecificationError.self) { try BufferAmount(parsing: text) }
+  }
+
+  @Test("Every congestion control and every ECN policy has a name that reads back")
+  func names() throws {
+    for control in CongestionControl.allCases {
+      #expect(try CongestionControl(parsing: control.name) == control)
+    }
+    #expect(try CongestionControl(parsing: "reno") == .newReno)
+    #expect(try ECNPolicy.allCases == ["off", "passive", "on"].map { try ECNPolicy(parsing: $0) })
+    #expect(throws: SpecificationError.self) { try CongestionControl(parsing: "vegas") }
+    #expect(throws: SpecificationError.self) { try ECNPolicy(parsing: "maybe") }
+  }
 }

@@ -80,6 +80,7 @@ struct ConnectCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Keep the state of the connection in this file.", valueName: "file"))
   var statusFile: String?
 
+  @OptionGroup(title: "Connections") var transport: TransportOptions
   @OptionGroup var output: OutputOptions
 
   static func address(_ text: String) throws -> IPAddress {
@@ -132,7 +133,7 @@ struct ConnectCommand: ParsableCommand {
             halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer),
           streams)
         let loop = try StackLoop(
-          stack: NetworkStack(seed: .fromSystem()),
+          stack: NetworkStack(configuration: transport.configuration, seed: .fromSystem()),
           links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application,
           control: control)
         var client = Client(
@@ -151,7 +152,7 @@ struct ConnectCommand: ParsableCommand {
     ) throws {
       let application = Iperf3Application(to: remote, options, measurement.parameters, now: SystemClock.now)
       let loop = try StackLoop(
-        stack: NetworkStack(seed: .fromSystem()),
+        stack: NetworkStack(configuration: transport.configuration, seed: .fromSystem()),
         links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application)
       let run = Iperf3Run(
         loop, to: remote, journal: output.journal(json: .error), isJSON: output.json, capture: capture)

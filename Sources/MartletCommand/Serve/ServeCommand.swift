@@ -56,6 +56,7 @@ struct ServeCommand: ParsableCommand {
     help: ArgumentHelp("Keep the state of every connection in this file.", valueName: "file"))
   var statusFile: String?
 
+  @OptionGroup(title: "Connections") var transport: TransportOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -76,7 +77,7 @@ struct ServeCommand: ParsableCommand {
       try reportingFailures {
         let journal = output.journal(json: .output)
         let plan = try device.plan()
-        var stack = NetworkStack(seed: .fromSystem())
+        var stack = NetworkStack(configuration: transport.configuration, seed: .fromSystem())
         var application = ServerApplication(journal: journal)
         for specification in services {
           let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
