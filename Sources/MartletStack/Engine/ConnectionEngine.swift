@@ -147,5 +147,6 @@ extension ColdBlock {
     send.removeAll(&around.pool, &around.budget)
     receive.removeAll(&around.pool, &around.budget)
     outOfOrder.removeAll(&around.pool, &around.budget)
+    forgetFlight(&around.pool, &around.budget)
   }
 }

@@ -31,12 +31,18 @@ extension TCB {
     }
     let windowBefore = snd.wnd
     let cwndBefore = congestion.cwnd
-    updateWindow(seg, cold, around, now, &reaction)
-    if seg.ack == snd.una {
-      duplicateAcknowledgment(seg, windowBefore, &cold, &around, now, &reaction)
-    } else {
-      advanceUna(to: seg.ack, seg, &cold, &around, now, &reaction)
+    updateWindow(seg, &cold, &around, now, &reaction)
+    var delivery = Delivery()
+    delivery.flightBefore = pipe(cold)
+    if mode.contains(.sack), seg.options.present.contains(.sack) {
+      selectiveAcknowledgment(seg, &delivery, &cold, &around, now)
     }
+    if seg.ack == snd.una {
+      repeatedAcknowledgment(seg, windowBefore, &cold, &around, now)
+    } else {
+      advanceUna(to: seg.ack, seg, &delivery, &cold, &around, now, &reaction)
+    }
+    recoverOrGrow(seg, &delivery, &cold, &around, now, &reaction)
     if mode.contains(.ecn), seg.flags.contains(.ece) {
       congestionEchoArrives(cwnd: cwndBefore, &cold, &around, now)
     }
@@ -71,7 +77,7 @@ extension TCB {
     snd.maxWnd = wnd.unscaled(by: snd.wndShift)
     pending.remove(.syn)
     acknowledgedProgress(now)
-    timers.armed.remove(.retransmission)
+    timers.armed.subtract(.lossTimers)
     if mode.contains(.synResent) {
       // RFC 5681 §3.1: a SYN or SYN-ACK was lost: one segment.
       congestion.cwnd = UInt32(effectiveSendMSS)
@@ -93,7 +99,7 @@ extension TCB {
   /// (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)) …" SND.WL2 =< SEG.ACK holds here: see `SendSequence`.
   @inline(__always)
   mutating func updateWindow(
-    _ seg: Segment, _ cold: ColdBlock, _ around: borrowing Surroundings, _ now: Instant,
+    _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
     _ reaction: inout Reaction
   ) {
     guard snd.wl1.precedesOrEquals(seg.seq) else { return }
@@ -101,6 +107,7 @@ extension TCB {
     let wnd = seg.wnd.scaled(by: snd.wndShift)
     guard wnd != snd.wnd else { return }
     let opened = wnd.octets > snd.wnd.octets
+    if snd.wnd == .zero, snd.flight > 0 { resumeIntoWindow(&cold, &around, now) }
     snd.wnd = wnd
     if seg.wnd.field > snd.maxWnd.field { snd.maxWnd = seg.wnd }
     if opened, timers.armed.contains(.persist) {
@@ -111,20 +118,40 @@ extension TCB {
       // A probe, or what was in flight when the window shut, waits for its acknowledgment as ever.
       if snd.una != snd.max { armRetransmission(around.configuration, now) }
     }
-    if hasUnsent(cold) { reaction.insert(.output) }
+    if hasUnsent(cold) || cold.scoreboard.isInUse { reaction.insert(.output) }
   }
 
-  /// SND.UNA moves: takes the acknowledged octets from the queue, samples the round trip, lets the
-  /// window grow and re-arms the timer.
+  /// A window that was shut with text in flight opens: what was sent into it since is not there.
+  private mutating func resumeIntoWindow(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    guard cold.scoreboard.isInUse else { return }
+    let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { _ in true }
+    cold.rate.lost = cold.rate.lost &+ lost
+    timers.backoff = 0
+    pending.insert(.retransmit)
+    armRetransmission(around.configuration, now)
+  }
+
+  /// SND.UNA moves: takes the acknowledged octets from the queue and the scoreboard.
+  @inline(__always)
   mutating func advanceUna(
-    to ack: SequenceNumber, _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings,
-    _ now: Instant, _ reaction: inout Reaction
+    to ack: SequenceNumber, _ seg: Segment, _ delivery: inout Delivery, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
     let octets = ack.distance(from: snd.una)
-    let flightBefore = snd.max.distance(from: snd.una)
+    delivery.acknowledged = octets
     around.recorder.note(.ackAdvances, ack.rawValue, octets, at: now)
     if seg.textCount == 0 { around.counters.tcpPureAcks &+= 1 }
-    sampleRoundTrip(ack, seg, &cold, &around, now)
+    if cold.scoreboard.isInUse {
+      deliverPrefix(upTo: ack, seg, &delivery, &cold, &around, now)
+    } else {
+      delivery.octets = octets
+      if let newest = cold.sent.removeAll(before: ack, &around.pool, &around.budget) {
+        delivery.newest = newest
+        delivery.roundTrip = max(now.microseconds &- newest.sentAt, 1)
+      }
+    }
 
     let text = min(octets, cold.send.count)  // the last one may be our FIN's
     cold.send.consume(text, anchored: false, &around.pool, &around.budget)
@@ -132,14 +159,6 @@ extension TCB {
     if snd.nxt.precedes(ack) { snd.nxt = ack }
     if cold.sendsUrgent, cold.sendUrgentPointer.precedesOrEquals(ack) { cold.sendsUrgent = false }
     acknowledgedProgress(now)
-    growOrRecover(ack, octets, flightBefore, &cold, &around, now, &reaction)
-
-    // RFC 6298 (5.2), (5.3).
-    if snd.max == ack {
-      timers.armed.remove(.retransmission)
-    } else {
-      armRetransmission(around.configuration, now)
-    }
     if hasUnsent(cold) { reaction.insert(.output) }
     if mode.contains(.writerWaits), hasRoomForWriter(cold) {
       mode.remove(.writerWaits)

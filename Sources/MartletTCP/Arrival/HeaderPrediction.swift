@@ -42,7 +42,10 @@ extension TCB {
     snd.wl1 = seg.seq
     if timers.tries != 0, advance == 0 { timers.tries = 0 }
     if advances {
-      advanceUna(to: seg.ack, seg, &cold, &around, now, &reaction)
+      var delivery = Delivery()
+      delivery.flightBefore = pipe(cold)
+      advanceUna(to: seg.ack, seg, &delivery, &cold, &around, now, &reaction)
+      recoverOrGrow(seg, &delivery, &cold, &around, now, &reaction)
     }
     if seg.textCount > 0 {
       takeInOrder(text, seg, &cold, &around, now, &reaction)

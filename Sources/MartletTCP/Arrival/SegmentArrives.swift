@@ -124,6 +124,7 @@ extension TCB {
     // What was to be sent has nowhere to go. What has arrived in order stays for the reader, unless a
     // reset or an abort says that the stream is not to be trusted (RFC 9293 §3.10.7.4: "flushed").
     cold.send.removeAll(&around.pool, &around.budget)
+    cold.forgetFlight(&around.pool, &around.budget)
     cold.sendsUrgent = false
     cold.finWaits = false
     cold.duplicate = SequenceRange(start: rcv.nxt, end: rcv.nxt)

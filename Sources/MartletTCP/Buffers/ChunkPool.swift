@@ -263,6 +263,22 @@ public struct ChunkPool: ~Copyable {
     unsafe address(of: chunk).storeBytes(of: value, toByteOffset: i &* 4, as: UInt32.self)
   }
 
+  /// The `i`th of the elements that fill the chunk.
+  @inline(__always)
+  package func element<Element: BitwiseCopyable>(_ i: Int, of chunk: UInt32) -> Element {
+    let stride = MemoryLayout<Element>.stride
+    precondition(i >= 0 && i < ChunkPool.chunkSize / stride)
+    return unsafe address(of: chunk).load(fromByteOffset: i &* stride, as: Element.self)
+  }
+
+  /// Sets the `i`th of the elements that fill the chunk.
+  @inline(__always)
+  package mutating func setElement<Element: BitwiseCopyable>(_ i: Int, of chunk: UInt32, to value: Element) {
+    let stride = MemoryLayout<Element>.stride
+    precondition(i >= 0 && i < ChunkPool.chunkSize / stride)
+    unsafe address(of: chunk).storeBytes(of: value, toByteOffset: i &* stride, as: Element.self)
+  }
+
   // MARK: Arenas
 
   private mutating func addArena(_ budget: inout MemoryBudget) -> Bool {

@@ -19,3 +19,10 @@ extension IntervalSet {
     return point.precedes(end) ? SequenceRange(start: point, end: end) : nil
   }
 }
+
+extension IntervalSet {
+  /// The range with the lowest sequence numbers.
+  package func first(_ pool: borrowing ChunkPool) -> SequenceRange? {
+    isEmpty ? nil : range(at: 0, pool)
+  }
+}

@@ -181,6 +181,43 @@ public struct IntervalSet: BitwiseCopyable, Sendable {
     setRange(at: 0, first, &pool)
   }
 
+  /// Takes `r` out. A range that `r` cuts in two keeps both parts; where there is no room for one more, it
+  /// keeps the front.
+  package mutating func subtract(
+    _ r: SequenceRange, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    guard !r.isEmpty else { return }
+    var i = firstIndex(endingAfter: r.start, pool)
+    guard i < Int(ranges) else { return }
+    var held = range(at: i, pool)
+    if held.start.precedes(r.start) {
+      let end = held.end
+      totalBytes &-= end.distance(from: r.start)
+      held.end = r.start
+      setRange(at: i, held, &pool)
+      i &+= 1
+      if end.follows(r.end) {
+        guard Int(ranges) < IntervalSet.maximum, openGap(at: i, &pool, &budget) else { return }
+        setRange(at: i, SequenceRange(start: r.end, end: end), &pool)
+        totalBytes &+= end.distance(from: r.end)
+        return
+      }
+    }
+    var last = i
+    while last < Int(ranges) {
+      held = range(at: last, pool)
+      guard held.end.precedesOrEquals(r.end) else { break }
+      totalBytes &-= held.count
+      last &+= 1
+    }
+    if last < Int(ranges), held.start.precedes(r.end) {
+      totalBytes &-= r.end.distance(from: held.start)
+      held.start = r.end
+      setRange(at: last, held, &pool)
+    }
+    remove(from: i, upTo: last, &pool, &budget)
+  }
+
   /// Empties the set and gives its chunk back.
   package mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
     if chunk != 0 { pool.release(chunk, &budget) }

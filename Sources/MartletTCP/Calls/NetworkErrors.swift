@@ -36,9 +36,7 @@ extension TCB {
     guard state != .closed, max(mss, floor) < snd.mss else { return [] }
     snd.mss = max(mss, floor)
     guard snd.una != snd.max, state.isSynchronized else { return [] }
-    cold.timesSegment = false
-    snd.nxt = snd.una
-    congestion.cwnd = max(congestion.cwnd, UInt32(effectiveSendMSS))
+    loseForPathMTU(&cold, &around, now)
     return .output
   }
 

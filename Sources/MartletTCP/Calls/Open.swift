@@ -100,13 +100,14 @@ extension TCB {
     rtt = RoundTripTime()
     let tick = Tick(now)
     timers = ConnectionTimers(
-      retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0,
+      retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0, pacing: 0,
       armed: [], backoff: 0, tries: 0)
     softError = .none
     congestion = CongestionController(
       mss: sendMSS, segments: configuration.initialWindowSegments, configuration.congestionControl)
     recovery = RecoveryState(recover: iss)
-    mode = []
+    mode = options.sendBuffer == 0 ? .fitsSendBuffer : []
+    if options.pacing { mode.insert(.paced) }
     limits = ConnectionLimits(userTimeout: 0, keepAliveIdle: 0, keepAliveInterval: 0, keepAliveCount: 0)
     pending = []
     state = .closed

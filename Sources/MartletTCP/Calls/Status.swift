@@ -38,6 +38,25 @@ public struct ConnectionStatus: BitwiseCopyable, Sendable {
   public var ssthresh: UInt32
   public var inRecovery: Bool
   public var inTimeoutRecovery: Bool
+  /// Why the window does not grow as usual.
+  public var recovery: Recovery
+  /// Octets believed to be in the network (RFC 6675 §4).
+  public var pipe: UInt32
+  /// Octets reported by SACK, judged lost, and sent again without having arrived yet.
+  public var sacked: UInt32
+  public var lost: UInt32
+  public var resent: UInt32
+  /// Octets delivered and found lost since the connection was last idle, modulo 2^32.
+  public var delivered: UInt32
+  public var lostTotal: UInt32
+  /// The path was seen to reorder; by how much, in microseconds, a segment may be late.
+  public var reordering: Bool
+  public var reorderingWindow: UInt32
+  /// Octets a second; 0: not paced.
+  public var pacingRate: UInt64
+  public var congestionControl: CongestionControl
+  /// Microseconds: the least of this busy period; 0: none.
+  public var minRtt: UInt32
   /// Microseconds.
   public var rtt: UInt32
   public var rttvar: UInt32
@@ -78,6 +97,28 @@ public struct ConnectionStatus: BitwiseCopyable, Sendable {
     case keepAlive
     case ending
     case delayedAck
+    case tailProbe
+    case reordering
+  }
+
+  /// Linux's `tcpi_ca_state`, by the RFCs' names.
+  public enum Recovery: UInt8, BitwiseCopyable, Sendable {
+    case none = 0
+    /// A loss was found by what arrived after it (RFC 8985, RFC 6582).
+    case fastRecovery
+    /// The retransmission timer fired (RFC 6298).
+    case timeout
+    /// The path's MTU fell (RFC 1191, RFC 8201, RFC 4821).
+    case pathMTU
+
+    init(_ phase: RecoveryState.Phase) {
+      switch phase {
+      case .open: self = .none
+      case .fastRecovery: self = .fastRecovery
+      case .timeout: self = .timeout
+      case .pathMTU: self = .pathMTU
+      }
+    }
   }
 }
 
@@ -100,6 +141,12 @@ extension TCB {
       sndMss: effectiveSendMSS, rcvMss: rcv.segmentSize, advmss: rcv.mss,
       cwnd: congestion.cwnd, ssthresh: congestion.ssthresh,
       inRecovery: recovery.phase == .fastRecovery, inTimeoutRecovery: recovery.phase == .timeout,
+      recovery: ConnectionStatus.Recovery(recovery.phase), pipe: pipe(cold),
+      sacked: cold.scoreboard.sacked.totalBytes, lost: cold.scoreboard.lost.totalBytes,
+      resent: cold.scoreboard.resentOctets(around.pool), delivered: cold.rate.delivered,
+      lostTotal: cold.rate.lost, reordering: recovery.reorderingSeen,
+      reorderingWindow: reorderingWindow(cold), pacingRate: isPaced(cold) ? pacingRate(cold) : 0,
+      congestionControl: congestion.algorithm.control, minRtt: cold.rack.minimumRoundTrip,
       rtt: rtt.srtt, rttvar: rtt.rttvar, rto: backedOffTimeout(around.configuration),
       backoff: timers.backoff, retransmits: timers.tries,
       gaveUpAfter: gaveUp ? timers.life.rawValue : 0,
@@ -118,6 +165,12 @@ extension TCB {
     let tick = Tick(now)
     if timers.armed.contains(.retransmission) {
       return (.retransmission, timers.retransmission.milliseconds(since: tick))
+    }
+    if timers.armed.contains(.tailProbe) {
+      return (.tailProbe, timers.retransmission.milliseconds(since: tick))
+    }
+    if timers.armed.contains(.reordering) {
+      return (.reordering, timers.retransmission.milliseconds(since: tick))
     }
     if timers.armed.contains(.persist) { return (.persist, timers.retransmission.milliseconds(since: tick)) }
     if timers.armed.contains(.ending) { return (.ending, timers.life.milliseconds(since: tick)) }

@@ -38,6 +38,10 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     }
   }
 
+  /// True: the algorithm sets a rate, and segments are spread by it.
+  @inline(__always)
+  package var isPaced: Bool { ownsWindow }
+
   /// Octets were delivered. Called for every acknowledgment outside recovery; inside only if `ownsWindow`.
   @inline(__always)
   package mutating func acknowledged(_ ack: CongestionAck, _ epoch: inout CongestionEpoch) {
@@ -126,6 +130,12 @@ package enum CongestionAlgorithm: BitwiseCopyable, Sendable {
   package init(_ control: CongestionControl) {
     switch control {
     case .newReno: self = .newReno(NewReno())
+    }
+  }
+
+  package var control: CongestionControl {
+    switch self {
+    case .newReno: .newReno
     }
   }
 }
@@ -219,7 +229,7 @@ package struct CongestionEvent: BitwiseCopyable, Sendable {
     case timeout
   }
   package var kind: Kind
-  /// RFC 6675's pipe before the event, in octets: FlightSize without what is known to have left.
+  /// FlightSize of RFC 5681 in octets: what was sent and not acknowledged, at most cwnd.
   package var flight: UInt32
   /// Octets found lost.
   package var lost: UInt32

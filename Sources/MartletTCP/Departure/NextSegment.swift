@@ -27,11 +27,14 @@ extension TCB {
       break
     }
     if owesSACK(cold) { return acknowledgment(cold: &cold, &around, now: now) }
-    if pending.contains(.retransmit) {
-      pending.remove(.retransmit)
-      if let plan = retransmittedSegment(&cold, &around, now) { return plan }
+    if cold.scoreboard.isInUse || pending.contains(.retransmit) {
+      if let plan = lostSegment(limit, &cold, &around, now) { return plan }
     }
     if let plan = textSegment(limit, &cold, &around, now) { return plan }
+    if cold.scoreboard.isInUse {
+      if let plan = rescueSegment(&cold, &around, now) { return plan }
+    }
+    if pending.contains(.tailProbe), let plan = tailProbe(&cold, &around, now) { return plan }
     if pending.contains(.probe), let plan = windowProbe(&cold, &around, now) { return plan }
     if pending.contains(.keepAlive) { return keepAliveProbe(&cold, &around, now) }
     guard pending.contains(.ack) else { return nil }

@@ -20,7 +20,6 @@ extension TCB {
     }
     plan.isRetransmission = snd.una.precedes(snd.max)
     snd.max = SequenceNumber.latest(snd.max, snd.una.advanced(by: 1))
-    cold.timesSegment = false
     around.counters.tcpWinProbe &+= 1
     around.recorder.note(.windowProbe, snd.una.rawValue, UInt32(timers.tries), at: now)
     return plan

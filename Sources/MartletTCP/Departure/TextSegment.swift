@@ -24,13 +24,18 @@ extension TCB {
   mutating func textSegment(
     _ limit: UInt32, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) -> SegmentPlan? {
-    guard hasUnsent(cold) else { return nil }
     let offset = snd.flight
-    if offset == 0 { restartAfterIdle(around, now) }
+    let inNetwork = pipe(cold)
+    guard hasUnsent(cold) else {
+      noteApplicationLimit(inNetwork, &cold)
+      return nil
+    }
+    if offset == 0 { resumeAfterIdle(&cold, around, now) }
     let unsent = cold.send.count &- offset
     // What the peer offers, and what the path is believed to take, from SND.NXT on.
     let usable = snd.wnd.octets > offset ? snd.wnd.octets &- offset : 0
-    let allowed = congestion.cwnd > offset ? min(usable, congestion.cwnd &- offset) : 0
+    var allowed = congestion.cwnd > inNetwork ? min(usable, congestion.cwnd &- inNetwork) : 0
+    if allowed > 0, isPaced(cold) { allowed = min(allowed, pacedOctets(&cold, now)) }
     let mss = UInt32(effectiveSendMSS)
 
     let count = textCount(unsent, usable: usable, allowed: allowed, limit: max(textLimit(limit), mss), mss)
@@ -47,6 +52,30 @@ extension TCB {
     return plan
   }
 
+  /// New text though the congestion window is full: at most one segment of it, for a tail-loss probe.
+  mutating func textBeyondWindow(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan? {
+    let offset = snd.flight
+    guard hasUnsent(cold), snd.wnd.octets > offset else { return nil }
+    let usable = snd.wnd.octets &- offset
+    let unsent = cold.send.count &- offset
+    let count = min(min(unsent, usable), UInt32(effectiveSendMSS))
+    let carriesFin = count == unsent && mode.contains(.finQueued) && usable > count
+    guard count > 0 || carriesFin else { return nil }
+    let plan = departingText(count, offset, count == unsent, carriesFin, &cold, &around, now)
+    noteDeparture(plan, carriesFin, &cold, &around, now)
+    return plan
+  }
+
+  /// The application has nothing more to send though the window has room: what is delivered from here on
+  /// says nothing about the path.
+  @inline(__always)
+  private func noteApplicationLimit(_ inNetwork: UInt32, _ cold: inout ColdBlock) {
+    guard inNetwork > 0, inNetwork < congestion.cwnd, cold.scoreboard.lost.isEmpty else { return }
+    cold.rate.becomeApplicationLimited(flight: inNetwork)
+  }
+
   /// How many octets the rules let leave; 0: none.
   @inline(__always)
   private func textCount(
@@ -59,7 +88,7 @@ extension TCB {
       return capped == unsent ? capped : capped &- capped % mss
     }
     guard most > 0 else { return 0 }
-    // None of this is for what was sent before: after a time-out it leaves again at once.
+    // None of this is for the octet of a window probe.
     if snd.nxt.precedes(snd.max) { return min(most, snd.max.distance(from: snd.nxt)) }
     if most == unsent {
       // (2): "if the data is pushed and all queued data can be sent now", which Nagle allows when
@@ -93,7 +122,7 @@ extension TCB {
 
   /// MUST-62: the pointer is "the sequence number of the octet following the urgent data".
   @inline(__always)
-  private func addUrgentPointer(to plan: inout SegmentPlan, _ cold: ColdBlock) {
+  func addUrgentPointer(to plan: inout SegmentPlan, _ cold: ColdBlock) {
     guard cold.sendsUrgent, cold.sendUrgentPointer.follows(plan.seq) else { return }
     plan.flags.insert(.urg)
     plan.urgentPointer = UInt16(clamping: cold.sendUrgentPointer.distance(from: plan.seq))
@@ -111,46 +140,26 @@ extension TCB {
       // Unanswered keep-alives do not count against text.
       timers.tries = 0
     }
+    let clock = now.microseconds
+    let before = pipe(cold)
+    if before == 0 { cold.rate.restart(now: clock) }
     snd.nxt = snd.nxt.advanced(by: length)
     if carriesFin { mode.insert(.finSent) }
-    if plan.isRetransmission {
-      around.counters.retransSegs &+= 1
-    } else if !cold.timesSegment, length > 0 {
-      cold.timesSegment = true
-      cold.timedSegment = plan.seq
-      cold.timedAt = now
+    if !cold.send.isEmpty {
+      cold.sent.append(
+        SendRecord(
+          SequenceRange(start: plan.seq, end: snd.nxt), cold.rate, flight: before &+ length, now: clock),
+        span: rtt.srtt8 >> 11, &around.pool, &around.budget)
     }
+    if plan.isRetransmission { around.counters.retransSegs &+= 1 }
     snd.max = SequenceNumber.latest(snd.max, snd.nxt)
+    if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ length }
+    if isPaced(cold) { notePacedDeparture(length, &cold, now) }
     timers.armed.remove(.persist)
-    // RFC 6298 (5.1).
-    if !timers.armed.contains(.retransmission) { armRetransmission(around.configuration, now) }
-  }
-
-  /// The segment at SND.UNA again (RFC 5681 §3.2 step 2; RFC 6582), at most one MSS. SND.NXT stays.
-  mutating func retransmittedSegment(
-    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
-  ) -> SegmentPlan? {
-    let outstanding = snd.max.distance(from: snd.una)
-    guard outstanding > 0 else { return nil }
-    // RFC 9293 §3.8.6 (SHLD-16): inside the window that the peer offers now, which may have shrunk; a shut
-    // one gets a probe's octet.
-    let room = max(snd.wnd.octets, 1)
-    let count = min(min(cold.send.count, outstanding), min(room, UInt32(effectiveSendMSS)))
-    let reachesFin =
-      mode.contains(.finSent) && count == cold.send.count && outstanding > count && room > count
-    guard count > 0 || reachesFin else { return nil }
-    var plan = segment(seq: snd.una, flags: .ack, &cold, &around, now)
-    plan.textCount = count
-    plan.segmentSize = effectiveSendMSS
-    if count == cold.send.count, count > 0 { plan.flags.insert(.psh) }
-    if reachesFin { plan.flags.insert(.fin) }
-    plan.isRetransmission = true
-    addUrgentPointer(to: &plan, cold)
-    snd.nxt = SequenceNumber.latest(snd.nxt, plan.seq.advanced(by: count &+ (reachesFin ? 1 : 0)))
-    cold.timesSegment = false
-    around.counters.retransSegs &+= 1
-    armRetransmission(around.configuration, now)
-    return plan
+    // RFC 6298 (5.1), RFC 8985 §7.2.
+    if timers.armed.isDisjoint(with: .lossTimers) || timers.armed.contains(.tailProbe) {
+      armLossTimer(cold, around.configuration, now)
+    }
   }
 
   /// Nothing may leave and nothing is in flight: no acknowledgment will ever come to go on with, so a
@@ -159,7 +168,7 @@ extension TCB {
     usable: UInt32, _ cold: ColdBlock, _ around: borrowing Surroundings, _ now: Instant
   ) {
     guard snd.flight == 0, !timers.armed.contains(.persist) else { return }
-    timers.armed.remove(.retransmission)
+    timers.armed.subtract(.lossTimers)
     timers.armed.insert(.persist)
     timers.progress = Tick(now)
     let wait =
@@ -167,15 +176,5 @@ extension TCB {
       ? backedOffTimeout(around.configuration)
       : around.configuration.sillyWindowOverride.timerMilliseconds
     timers.retransmission = Tick(roundingUp: now).advanced(by: boundedByUserTimeout(wait, now))
-  }
-
-  /// RFC 5681 §4.1: "if the TCP has not sent data in an interval exceeding the retransmission timeout".
-  private mutating func restartAfterIdle(_ around: borrowing Surroundings, _ now: Instant) {
-    guard snd.una == snd.max, recovery.phase == .open,
-      Tick(now).milliseconds(since: timers.progress)
-        > rtt.timeout(around.configuration, synResent: mode.contains(.synResent))
-    else { return }
-    let segments = UInt32(max(around.configuration.initialWindowSegments, 2))
-    congestion.cwnd = min(congestion.cwnd, segments &* UInt32(effectiveSendMSS))
   }
 }

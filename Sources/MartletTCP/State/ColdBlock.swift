@@ -17,10 +17,26 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
 
   package var congestion = CongestionEpoch.fresh
 
-  /// The octet whose acknowledgment gives the next round-trip sample; meaningful while `timesSegment`.
-  package var timedSegment = SequenceNumber(0)
-  package var timedAt = Instant.origin
-  package var timesSegment = false
+  /// What was sent for the first time and is not acknowledged, and when it left.
+  package var sent = SendRecords()
+  package var scoreboard = Scoreboard()
+  package var rate = DeliveryRate()
+  package var rack = RACKState()
+  package var probe = TailProbe()
+  package var reduction = ProportionalReduction()
+  package var undo = UndoState()
+  package var validation = WindowValidation()
+  package var forwardRTO = ForwardRTO.off
+  /// Acknowledgments in a row that moved nothing (RFC 5681 §2).
+  package var duplicateAcks: UInt8 = 0
+  /// After a pause the window is spread over a round trip, up to `spreadEnd` (RFC 7661 §4.4.2).
+  package var spreadsWindow = false
+  package var spreadEnd = SequenceNumber(0)
+  /// When a paced segment may leave.
+  package var nextDeparture = Instant.origin
+  /// The last segment was sent again though nothing says that it is lost (RFC 6675 §4, RescueRxt).
+  package var rescued = SequenceNumber(0)
+  package var hasRescued = false
 
   /// SND.NXT when the window was last reduced; meaningful while `isReduced` (RFC 3168 §6.1.2).
   package var reducedAt = SequenceNumber(0)
@@ -51,5 +67,14 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   public var isIdle: Bool {
     send.isEmpty && receive.isEmpty && outOfOrder.isEmpty && !finWaits && !urgent && !sendsUrgent
       && duplicate.isEmpty
+  }
+
+  /// Nothing is in flight any more: gives back what was remembered about it.
+  package mutating func forgetFlight(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    sent.removeAll(&pool, &budget)
+    scoreboard.removeAll(&pool, &budget)
+    probe.isOut = false
+    forwardRTO = .off
+    undo.isPossible = false
   }
 }

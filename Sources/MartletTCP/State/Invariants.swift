@@ -14,6 +14,7 @@ extension TCB {
       let finish: UInt32 = mode.contains(.finQueued) && state != .finWait2 && state != .timeWait ? 1 : 0
       if snd.max.distance(from: snd.una) > cold.send.count &+ finish { return "what is in flight is queued" }
     }
+    if snd.max.distance(from: snd.nxt) > 1 { return "SND.MAX is at most a probe beyond SND.NXT" }
     if rcv.wnd > 1 << 30 { return "RCV.WND <= 2^30" }
     if rcv.nxt.precedes(rcv.lastAckSent) { return "Last.ACK.sent <= RCV.NXT" }
     if congestion.cwnd < 1 { return "cwnd > 0" }
@@ -27,10 +28,10 @@ extension TCB {
     if !cold.outOfOrder.isEmpty, mode.contains(.finReceived) { return "nothing lies beyond the peer's FIN" }
     if !cold.duplicate.isEmpty, !pending.contains(.ackNow) { return "what came twice is reported at once" }
     if state.isSynchronized, state != .timeWait, snd.una != snd.max,
-      timers.armed.isDisjoint(with: [.retransmission, .persist])
+      timers.armed.isDisjoint(with: ConnectionTimers.Armed.lossTimers.union(.persist))
     {
       return "what is in flight has a timer"
     }
-    return nil
+    return cold.scoreboard.isInUse && snd.flight == 0 ? "a scoreboard is for what is in flight" : nil
   }
 }

@@ -36,9 +36,9 @@ public struct TCB: BitwiseCopyable, Sendable {
 package struct SendSequence: BitwiseCopyable, Sendable {
   /// SND.UNA: the oldest octet not acknowledged.
   package var una: SequenceNumber
-  /// SND.NXT: the next to send; back at SND.UNA after a retransmission time-out.
+  /// SND.NXT: the next to send for the first time.
   package var nxt: SequenceNumber
-  /// One past the highest ever sent.
+  /// One past the highest ever sent: SND.NXT, or after a window probe one octet more.
   package var max: SequenceNumber
   /// SND.WND in octets.
   package var wnd: WindowSize
@@ -123,6 +123,14 @@ package struct ConnectionTimers: BitwiseCopyable, Sendable {
     @inlinable package static var keepAlive: Armed { Armed(rawValue: 8) }
     /// Of `life`: FIN-WAIT-2 of an orphan, or linger; excludes keep-alive.
     @inlinable package static var ending: Armed { Armed(rawValue: 16) }
+    /// Of `retransmission`: the tail-loss probe (RFC 8985 §7).
+    @inlinable package static var tailProbe: Armed { Armed(rawValue: 32) }
+    /// Of `retransmission`: the end of the reordering window (RFC 8985 §6.2).
+    @inlinable package static var reordering: Armed { Armed(rawValue: 64) }
+    /// The next paced segment.
+    @inlinable package static var pacing: Armed { Armed(rawValue: 128) }
+    /// At most one of these runs (RFC 8985 §8).
+    @inlinable package static var lossTimers: Armed { Armed(rawValue: 1 | 32 | 64) }
   }
 
   package var retransmission: Tick
@@ -135,6 +143,8 @@ package struct ConnectionTimers: BitwiseCopyable, Sendable {
   package var delayedAck: UInt16
   /// The low half of the tick of the last challenge ACK; of no meaning without `Mode.challenged`.
   package var challengeSent: UInt16
+  /// The low half of the tick at which pacing lets go on.
+  package var pacing: UInt16
   package var armed: Armed
   /// Times the retransmission time-out has doubled.
   package var backoff: UInt8
@@ -192,6 +202,10 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var echoesMark: Mode { Mode(rawValue: 1 << 21) }
   /// The window was reduced: the next new text has CWR (RFC 3168 §6.1.2).
   @inlinable package static var owesCWR: Mode { Mode(rawValue: 1 << 22) }
+  /// Segments leave at the algorithm's rate, not as fast as the window allows.
+  @inlinable package static var paced: Mode { Mode(rawValue: 65536) }
+  /// The send buffer follows the congestion window.
+  @inlinable package static var fitsSendBuffer: Mode { Mode(rawValue: 131072) }
 }
 
 /// What the next pull owes the peer.
@@ -203,7 +217,7 @@ package struct Pending: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var ack: Pending { Pending(rawValue: 1) }
   /// SYN, or SYN and ACK in SYN-RECEIVED.
   @inlinable package static var syn: Pending { Pending(rawValue: 2) }
-  /// The segment at SND.UNA, whatever SND.NXT says (fast retransmit).
+  /// The first lost segment, whatever the congestion window says (fast retransmit).
   @inlinable package static var retransmit: Pending { Pending(rawValue: 4) }
   /// A window probe (RFC 9293 §3.8.6.1).
   @inlinable package static var probe: Pending { Pending(rawValue: 8) }
@@ -213,4 +227,6 @@ package struct Pending: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var override: Pending { Pending(rawValue: 32) }
   /// ACK of a segment that asked for one at once; see `Reaction.ackNow`.
   @inlinable package static var ackNow: Pending { Pending(rawValue: 64) }
+  /// A tail-loss probe (RFC 8985 §7.3).
+  @inlinable package static var tailProbe: Pending { Pending(rawValue: 128) }
 }

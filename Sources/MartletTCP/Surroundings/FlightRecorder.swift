@@ -102,6 +102,18 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case duplicateAck
   /// RFC 5681 §3.2, RFC 6582 §3.2. a: SND.UNA, b: recover.
   case fastRetransmit
+  /// RFC 8985 §6.2. a: everything below it is judged, b: octets found lost.
+  case lossDetected
+  /// RFC 8985 §6.2 step 3. a: SND.UNA.
+  case reorderingSeen
+  /// RFC 2883 §4. a: seq, b: octets.
+  case duplicateReported
+  /// RFC 4015 §3.2, RFC 5682. a: SND.UNA, b: cwnd.
+  case recoveryUndone
+  /// RFC 8985 §7.3. a: seq, b: 1 when it is a retransmission.
+  case tailProbe
+  /// RFC 8985 §7.4.2. a: SND.UNA, b: cwnd.
+  case tailRepaired
   /// RFC 6582 §3.2 step 3. a: ack.
   case partialAck
   /// RFC 6582 §3.2 step 3. a: ack, b: cwnd.

@@ -97,8 +97,11 @@ public struct ConnectionOptions: BitwiseCopyable, Sendable {
   public var userTimeout: TimeAmount = .zero
   /// Octets; 0: the configuration's.
   public var receiveBuffer: UInt32 = 0
-  /// Octets; 0: the configuration's.
+  /// Octets; 0: the configuration's, growing with the congestion window.
   public var sendBuffer: UInt32 = 0
+  /// Spread segments over the round trip instead of sending them as fast as the window allows. Some
+  /// congestion control asks for it by itself.
+  public var pacing = false
   /// A cap on the segment size sent and offered; 0: none.
   public var maximumSegmentSize: UInt16 = 0
   /// The six DSCP bits of every packet (RFC 9293 MUST-48).

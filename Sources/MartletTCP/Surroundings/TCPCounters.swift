@@ -40,6 +40,18 @@ public struct TCPCounters: BitwiseCopyable, Sendable {
   public var tcpACKsIgnored: UInt64 = 0
   public var tcpDupAcks: UInt64 = 0
   public var finWait2Timeouts: UInt64 = 0
+  public var tcpSACKDiscard: UInt64 = 0
+  public var tcpSACKReorder: UInt64 = 0
+  public var tcpDSACKRecv: UInt64 = 0
+  public var tcpDSACKUndo: UInt64 = 0
+  public var tcpFullUndo: UInt64 = 0
+  public var tcpLossUndo: UInt64 = 0
+  public var tcpSpuriousRTOs: UInt64 = 0
+  public var tcpLostRetransmit: UInt64 = 0
+  public var tcpLossProbes: UInt64 = 0
+  public var tcpLossProbeRecovery: UInt64 = 0
+  public var tcpMTUPFail: UInt64 = 0
+  public var tcpMTUPSuccess: UInt64 = 0
 
   public init() {}
 }

@@ -11,10 +11,19 @@ extension TCB {
       if let other = earliest, other.precedes(tick) { return }
       earliest = tick
     }
-    if !timers.armed.isDisjoint(with: [.retransmission, .persist]) { consider(timers.retransmission) }
+    if !timers.armed.isDisjoint(with: ConnectionTimers.Armed.lossTimers.union(.persist)) { consider(timers.retransmission) }
     if timers.armed.contains(.delayedAck) { consider(delayedAckTick(near: Tick(now))) }
+    if timers.armed.contains(.pacing) { consider(tick(ofLowHalf: timers.pacing, near: Tick(now))) }
     if !timers.armed.isDisjoint(with: [.keepAlive, .ending]) { consider(timers.life) }
     return earliest
+  }
+
+  /// The whole tick of which `timers.delayedAck` is the low half: the nearest to now.
+  func delayedAckTick(near now: Tick) -> Tick { tick(ofLowHalf: timers.delayedAck, near: now) }
+
+  func tick(ofLowHalf half: UInt16, near now: Tick) -> Tick {
+    let distance = Int16(bitPattern: half &- UInt16(truncatingIfNeeded: now.rawValue))
+    return Tick(rawValue: now.rawValue &+ UInt32(bitPattern: Int32(distance)))
   }
 
   /// The retransmission time-out with its back-off, in milliseconds (RFC 6298 (5.5)).
@@ -27,10 +36,34 @@ extension TCB {
 
   /// (Re)starts the retransmission timer (RFC 6298 (5.1), (5.3), (5.6)).
   mutating func armRetransmission(_ configuration: TCPConfiguration, _ now: Instant) {
-    timers.armed.remove(.persist)
+    timers.armed.subtract(ConnectionTimers.Armed.lossTimers.union(.persist))
     timers.armed.insert(.retransmission)
     let wait = boundedByUserTimeout(backedOffTimeout(configuration), now)
     timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
+  }
+
+  /// Something is in flight, and an acknowledgment or new text moved its clock: a tail-loss probe where one
+  /// would come before the retransmission time-out, else that (RFC 8985 §7.2, RFC 6298 (5.1), (5.3)).
+  @inline(__always)
+  mutating func armLossTimer(_ cold: ColdBlock, _ configuration: TCPConfiguration, _ now: Instant) {
+    guard wantsTailProbe(cold) else { return armRetransmission(configuration, now) }
+    let wait = tailProbeTimeout(configuration)
+    guard wait < backedOffTimeout(configuration), limits.userTimeout == 0 else {
+      return armRetransmission(configuration, now)
+    }
+    timers.armed.subtract(ConnectionTimers.Armed.lossTimers.union(.persist))
+    timers.armed.insert(.tailProbe)
+    timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
+  }
+
+  /// RFC 8985 §6.2: in so many microseconds what RACK waits for will be lost.
+  mutating func armReordering(
+    _ wait: UInt32, _ configuration: TCPConfiguration, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    timers.armed.subtract(ConnectionTimers.Armed.lossTimers.union(.persist))
+    timers.armed.insert(.reordering)
+    timers.retransmission = Tick(roundingUp: now).advanced(by: wait / 1_000 &+ 1)
+    reaction.insert(.rearmTimer)
   }
 
   /// A user timeout that is over sooner ends the wait (MUST-21).

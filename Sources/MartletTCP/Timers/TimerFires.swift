@@ -14,8 +14,12 @@ extension TCB {
       around.counters.delayedACKs &+= 1
       reaction.insert(.output)
     }
-    if timers.armed.contains(.retransmission), timers.retransmission.isDue(at: tick) {
-      retransmissionTimerFires(&cold, &around, now, &reaction)
+    if timers.armed.contains(.pacing), self.tick(ofLowHalf: timers.pacing, near: tick).isDue(at: tick) {
+      timers.armed.remove(.pacing)
+      reaction.insert(.output)
+    }
+    if !timers.armed.isDisjoint(with: .lossTimers), timers.retransmission.isDue(at: tick) {
+      lossTimerFires(&cold, &around, now, &reaction)
     } else if timers.armed.contains(.persist), timers.retransmission.isDue(at: tick) {
       persistTimerFires(&cold, &around, now, &reaction)
     }
@@ -26,6 +30,20 @@ extension TCB {
     }
     if state != .closed, nextDeadline(near: now) != nil { reaction.insert(.rearmTimer) }
     return reaction
+  }
+
+  /// Whichever of the three runs (RFC 8985 §8).
+  private mutating func lossTimerFires(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    if timers.armed.contains(.tailProbe) {
+      tailProbeTimerFires(&cold, &around, now, &reaction)
+    } else if timers.armed.contains(.reordering) {
+      armRetransmission(around.configuration, now)
+      reorderingTimerFires(&cold, &around, now, &reaction)
+    } else {
+      retransmissionTimerFires(&cold, &around, now, &reaction)
+    }
   }
 
   /// RFC 6298 (5.4) to (5.7); R1 and R2 of RFC 9293 §3.8.3.
@@ -75,21 +93,6 @@ extension TCB {
       return mode.contains(.orphan)
         ? around.configuration.orphanRetransmissions : around.configuration.retransmissionsBeforeEnd
     }
-  }
-
-  /// Everything from SND.UNA on is sent again as the window allows, from one segment (RFC 5681 §3.1).
-  private mutating func startOver(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
-    let outstanding = snd.max.distance(from: snd.una)
-    let event = CongestionEvent(
-      .timeout, flight: outstanding, mss: effectiveSendMSS, now: now.microseconds)
-    congestion.timedOut(event, repeated: timers.tries > 1, &cold.congestion)
-    windowWasReduced(&cold)
-    recovery.recover = snd.max.retreated(by: 1)
-    recovery.duplicateAcks = 0
-    recovery.phase = .timeout
-    pending.remove(.retransmit)
-    cold.timesSegment = false  // Karn
-    snd.nxt = snd.una
   }
 
   /// RFC 9293 §3.8.6.1: probe, and double the wait (SHLD-29, SHLD-30); for ever, as long as the peer

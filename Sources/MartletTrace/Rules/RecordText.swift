@@ -57,6 +57,11 @@ private struct OperandText {
     case .ackOfUnsent: "ack " + ours(a) + ", SND.NXT " + ours(b)
     case .duplicateAck: "ack " + ours(a) + ", number " + String(b)
     case .fastRetransmit: "SND.UNA " + ours(a) + ", recover " + ours(b)
+    case .lossDetected: "up to " + ours(a) + ", " + octets(b) + " lost"
+    case .reorderingSeen: "SND.UNA " + ours(a)
+    case .duplicateReported: "seq " + ours(a) + ", " + octets(b)
+    case .recoveryUndone, .tailRepaired: "SND.UNA " + ours(a) + ", cwnd " + grouped(UInt64(b))
+    case .tailProbe: "seq " + ours(a) + (b == 0 ? ", new text" : ", sent again")
     case .partialAck: "ack " + ours(a)
     case .recoveryEnds: "ack " + ours(a) + ", cwnd " + grouped(UInt64(b))
     case .retransmissionTimeout: "SND.UNA " + ours(a) + ", RTO " + grouped(UInt64(b)) + " ms"

@@ -98,6 +98,36 @@ public struct RuleText: Equatable, Sendable {
         "fastRetransmit", "RFC 5681", "3.2",
         "Enough signs of a loss have come: the missing segment is sent again without waiting for the timer.",
         "丢失的迹象已经足够：不等定时器超时，立即重传缺失的报文段。")
+    case .lossDetected:
+      self.init(
+        "lossDetected", "RFC 8985", "6.2",
+        "Text that was sent well before something that has arrived, and has not arrived itself, is lost.",
+        "比已到达的数据早发出足够久却仍未到达的数据，判定为丢失。")
+    case .reorderingSeen:
+      self.init(
+        "reorderingSeen", "RFC 8985", "6.2",
+        "Text that was sent once arrived after later text: the path reorders, so losses are judged with patience.",
+        "只发送过一次的数据晚于后发的数据到达：路径会乱序，因此判定丢失要留有余量。")
+    case .duplicateReported:
+      self.init(
+        "duplicateReported", "RFC 2883", "4",
+        "The peer got these octets twice, so a retransmission was not needed or the network made a copy.",
+        "对端收到了两次这些数据：重传并无必要，或网络复制了报文段。")
+    case .recoveryUndone:
+      self.init(
+        "recoveryUndone", "RFC 4015", "3.2",
+        "Nothing was lost after all, so the congestion window is what it was before the recovery.",
+        "实际上并未丢失，因此拥塞窗口恢复到丢失恢复之前的值。")
+    case .tailProbe:
+      self.init(
+        "tailProbe", "RFC 8985", "7.3",
+        "Two round trips passed without an acknowledgment: one segment asks for it before a time-out must.",
+        "两个往返时间内没有确认：先发一个探测报文段，以免等到超时。")
+    case .tailRepaired:
+      self.init(
+        "tailRepaired", "RFC 8985", "7.4.2",
+        "The probe itself repaired the loss, which counts as congestion like any other.",
+        "探测报文段本身修复了丢失，这与其他丢失一样视为拥塞。")
     case .partialAck:
       self.init(
         "partialAck", "RFC 6582", "3.2",

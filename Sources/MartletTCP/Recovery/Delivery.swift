@@ -1,0 +1,107 @@
+import MartletWire
+
+/// What one acknowledgment says about the text in flight, gathered while it is taken in.
+struct Delivery {
+  /// Octets newly delivered: acknowledged, or reported by SACK for the first time.
+  var octets: UInt32 = 0
+  /// SND.UNA moved by so much.
+  var acknowledged: UInt32 = 0
+  /// RFC 6675's pipe before the acknowledgment.
+  var flightBefore: UInt32 = 0
+  /// Octets that this acknowledgment shows to be lost.
+  var lost: UInt32 = 0
+  /// The record, among those delivered, of what was sent last.
+  var newest: SendRecord?
+  /// Microseconds since `newest` was sent, unless it is not clear which transmission arrived (Karn); else 0.
+  var roundTrip: UInt32 = 0
+  /// Octets that the peer says it got twice (RFC 2883).
+  var duplicated: UInt32 = 0
+  /// The end of those octets.
+  var duplicatedEnd = SequenceNumber(0)
+  /// Something arrived that was sent only once, and below SND.NXT as it was when recovery began: the
+  /// evidence that F-RTO looks for.
+  var originalArrived = false
+  /// SACK reported something new.
+  var isSelective = false
+  var startsRound = false
+  var rate = RateSample()
+
+  /// Takes `record` in as delivered; the latest transmission counts.
+  mutating func add(_ record: SendRecord) {
+    if let newest, !record.wasSent(after: newest.sentAt, newest.range.end) { return }
+    newest = record
+  }
+}
+
+extension TCB {
+  /// SND.UNA moves to `ack`: settles everything below it that the scoreboard knows of.
+  mutating func deliverPrefix(
+    upTo ack: SequenceNumber, _ seg: Segment, _ delivery: inout Delivery, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant
+  ) {
+    let range = SequenceRange(start: snd.una, end: ack)
+    let known = cold.scoreboard.sacked.bytes(in: range, around.pool)
+    delivery.octets &+= range.count &- known
+    if mode.contains(.sack) {
+      let first = SequenceNumber.latest(snd.una, cold.scoreboard.lostEdge)
+      deliverUnsacked(
+        SequenceRange(start: snd.una, end: ack), onceFrom: first, seg, &delivery, &cold, &around, now)
+    } else {
+      let (newest, _) = cold.scoreboard.deliverResent(range, &around.pool, &around.budget)
+      if newest == nil { delivery.originalArrived = true }
+      // One segment filled the hole; what else is acknowledged now is what the duplicates reported.
+      let filled = min(range.count, UInt32(effectiveSendMSS))
+      let known = range.count &- filled
+      let reported = cold.scoreboard.reported
+      cold.scoreboard.reported = reported > known ? reported &- known : 0
+    }
+    cold.scoreboard.sacked.removeAll(before: ack, &around.pool, &around.budget)
+    cold.scoreboard.lost.removeAll(before: ack, &around.pool, &around.budget)
+    if cold.scoreboard.lostEdge.precedes(ack) { cold.scoreboard.lostEdge = ack }
+    let last = cold.sent.removeAll(before: ack, &around.pool, &around.budget)
+    if !mode.contains(.sack), let last, delivery.newest == nil, recovery.phase == .open {
+      delivery.newest = last
+      delivery.roundTrip = max(now.microseconds &- last.sentAt, 1)
+    }
+    cold.scoreboard.endIfIdle()
+  }
+
+  /// Goes through those parts of `range` that SACK has not reported before.
+  ///
+  /// - Parameter onceFrom: nothing from here on was ever judged lost.
+  mutating func deliverUnsacked(
+    _ range: SequenceRange, onceFrom: SequenceNumber, _ seg: Segment, _ delivery: inout Delivery,
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    var from = range.start
+    while let hole = cold.scoreboard.sacked.firstHole(from: from, before: range.end, around.pool) {
+      from = hole.end
+      let again = cold.scoreboard.deliverResent(hole, &around.pool, &around.budget)
+      if let record = again.newest, isPlausible(record, seg, cold, now) { delivery.add(record) }
+      guard again.octets < hole.count else { continue }
+      // Some of it arrived by its first transmission: late, if later text came before it (RFC 8985 §6.2
+      // step 3).
+      if hole.end.precedesOrEquals(recovery.recover.advanced(by: 1)) { delivery.originalArrived = true }
+      if cold.rack.hasForward, hole.end.precedes(cold.rack.forward) { noteReordering(&around, now) }
+      guard hole.end.follows(onceFrom), again.octets == 0 else { continue }
+      let i = cold.sent.index(endingAfter: hole.end.retreated(by: 1), around.pool)
+      guard i < cold.sent.count else { continue }
+      var record = cold.sent.record(i, around.pool)
+      record.range.end = hole.end
+      if let newest = delivery.newest, !record.wasSent(after: newest.sentAt, newest.range.end) { continue }
+      delivery.newest = record
+      delivery.roundTrip = max(now.microseconds &- record.sentAt, 1)
+    }
+  }
+
+  /// RFC 8985 §6.2 step 2: whether an acknowledgment may be of this retransmission and not of what was
+  /// sent before it.
+  private func isPlausible(_ record: SendRecord, _ seg: Segment, _ cold: ColdBlock, _ now: Instant) -> Bool {
+    let elapsed = now.microseconds &- record.sentAt
+    if elapsed < cold.rack.minimumRoundTrip { return false }
+    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps) else { return true }
+    // In milliseconds: the echo is of a segment that left before the retransmission did.
+    let echoed = timestampValue(now) &- seg.options.tsecr
+    return echoed <= elapsed / 1_000 &+ 1
+  }
+}

@@ -1,0 +1,247 @@
+import MartletWire
+
+// What an acknowledgment does once the scoreboard has taken it in: the window grows,
+// or a loss begins, goes on, or ends. RACK finds losses where there is SACK; the
+// third duplicate acknowledgment and partial ones do where there is none.
+
+extension TCB {
+  /// Octets believed to be in the network (RFC 6675 §4).
+  @inline(__always)
+  func pipe(_ cold: ColdBlock) -> UInt32 { cold.scoreboard.pipe(snd.flight) }
+
+  /// After the scoreboard: the clock, the round trip, and then growth or recovery.
+  @inline(__always)
+  mutating func recoverOrGrow(
+    _ seg: Segment, _ delivery: inout Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant, _ reaction: inout Reaction
+  ) {
+    if delivery.octets > 0 {
+      let (rate, startsRound) = cold.rate.deliver(delivery.octets, delivery.newest, now: now.microseconds)
+      delivery.rate = rate
+      delivery.startsRound = startsRound
+    }
+    if delivery.acknowledged > 0 || delivery.roundTrip > 0 {
+      sampleRoundTrip(seg, delivery, &cold, &around, now)
+    }
+    if delivery.acknowledged > 0 { restartLossTimer(&cold, &around, now) }
+    guard recovery.phase == .open, !cold.scoreboard.isInUse, !cold.probe.isOut, delivery.duplicated == 0
+    else { return recover(seg, &delivery, &cold, &around, now, &reaction) }
+    // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
+    recovery.recover = snd.una.retreated(by: 1)
+    grow(delivery, delivery.octets, &cold, around, now)
+  }
+
+  /// RFC 6298 (5.2), (5.3): SND.UNA moved.
+  @inline(__always)
+  private mutating func restartLossTimer(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    if snd.max == snd.una {
+      timers.armed.subtract(.lossTimers)
+    } else {
+      armLossTimer(cold, around.configuration, now)
+    }
+    // All text has arrived; a FIN alone needs no scoreboard, and no cold block.
+    if cold.send.isEmpty { cold.forgetFlight(&around.pool, &around.budget) }
+  }
+
+  /// The window grows, by as much as the algorithm likes.
+  @inline(__always)
+  private mutating func grow(
+    _ delivery: Delivery, _ octets: UInt32, _ cold: inout ColdBlock, _ around: borrowing Surroundings,
+    _ now: Instant
+  ) {
+    var ack = CongestionAck(
+      octets: octets, flightBefore: delivery.flightBefore, flight: pipe(cold), mss: effectiveSendMSS)
+    ack.lost = delivery.lost
+    ack.now = now.microseconds
+    ack.roundTrip = delivery.roundTrip
+    ack.srtt = rtt.srtt
+    ack.startsRound = delivery.startsRound
+    ack.rate = delivery.rate
+    ack.isPaced = isPaced(cold)
+    ack.entropy = timestamps.offset &+ snd.una.rawValue &* 0x9e37_79b1
+    ack.isWindowLimited = isWindowValidated(ack, &cold)
+    congestion.acknowledged(ack, &cold.congestion)
+    fitSendBuffer(around)
+  }
+
+  /// The long way: something is lost, out of order, or sent twice.
+  private mutating func recover(
+    _ seg: Segment, _ delivery: inout Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant, _ reaction: inout Reaction
+  ) {
+    if mode.contains(.sack) { updateRACK(delivery, &cold, now) }
+    undoIfSpurious(seg, delivery, &cold, &around, now)
+    if recovery.phase != .open, snd.una.follows(recovery.recover) { leaveRecovery(&cold, &around, now) }
+    if mode.contains(.sack) {
+      let waits = timers.armed.contains(.reordering)
+      delivery.lost = detectLosses(&cold, &around, now, &reaction)
+      if waits, cold.scoreboard.isInUse == false { armLossTimer(cold, around.configuration, now) }
+    } else {
+      delivery.lost = losePartially(delivery, &cold, &around)
+    }
+    cold.rate.lost = cold.rate.lost &+ delivery.lost
+    resolveTailProbe(seg, delivery, &cold, &around, now)
+    if delivery.lost > 0, recovery.phase == .open { enterRecovery(&cold, &around, now) }
+    adjustWindow(delivery, &cold, &around, now)
+    cold.scoreboard.endIfIdle()
+    reaction.insert(.output)
+  }
+
+  private mutating func adjustWindow(
+    _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    if congestion.ownsWindow { return grow(delivery, delivery.octets, &cold, around, now) }
+    switch recovery.phase {
+    case .open:
+      if delivery.acknowledged > 0 { recovery.recover = snd.una.retreated(by: 1) }
+      // RFC 3042: limited transmit leaves cwnd alone; on a path that reorders, SACK alone is progress.
+      if delivery.acknowledged > 0 || recovery.reorderingSeen {
+        grow(delivery, delivery.octets, &cold, around, now)
+      }
+    case .fastRecovery:
+      congestion.cwnd = cold.reduction.window(
+        delivered: delivery.octets, pipe: pipe(cold), ssthresh: congestion.ssthresh, mss: effectiveSendMSS,
+        makesProgress: delivery.acknowledged > 0 && delivery.lost == 0)
+    case .timeout:
+      // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
+      // have been there before it was sent again.
+      grow(delivery, min(delivery.octets, UInt32(effectiveSendMSS)), &cold, around, now)
+    case .pathMTU:
+      break
+    }
+  }
+
+  // MARK: Phases
+
+  /// A loss was found: the window is to shrink, and what is lost leaves again.
+  mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+    cold.undo = UndoState(congestion, una: snd.una)
+    congestion.reduce(
+      CongestionEvent(
+        .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
+        mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
+    cold.reduction = ProportionalReduction(flight: snd.flight)
+    cold.probe.isOut = false
+    recovery.recover = snd.nxt.retreated(by: 1)
+    recovery.phase = .fastRecovery
+    pending.insert(.retransmit)
+    around.counters.tcpFastRetrans &+= 1
+    around.recorder.note(.fastRetransmit, snd.una.rawValue, recovery.recover.rawValue, at: now)
+  }
+
+  /// Everything that was out when recovery began is acknowledged.
+  private mutating func leaveRecovery(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    if recovery.phase == .fastRecovery {
+      // RFC 6937 §3: "cwnd = ssthresh", which no burst follows, since pipe has come down to it.
+      if !congestion.ownsWindow { congestion.cwnd = congestion.ssthresh }
+    }
+    congestion.recovered(&cold.congestion)
+    recovery.phase = .open
+    recoveryWithoutDuplicates()
+    pending.remove(.retransmit)
+    cold.duplicateAcks = 0
+    cold.forwardRTO = .off
+    around.recorder.note(.recoveryEnds, snd.una.rawValue, congestion.cwnd, at: now)
+  }
+
+  // MARK: Without SACK
+
+  /// `SEG.ACK = SND.UNA`: counts it if it is a duplicate in the sense of RFC 5681 §2.
+  mutating func repeatedAcknowledgment(
+    _ seg: Segment, _ windowBefore: WindowSize, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
+  ) {
+    // The peer answers: a shut window, an idle connection, a probe.
+    if timers.tries != 0, snd.wnd == .zero || timers.armed.isDisjoint(with: .lossTimers) { timers.tries = 0 }
+    // RFC 9293 §3.8.6.1: answers to window probes repeat the number for want of room, not for a loss.
+    guard !timers.armed.contains(.persist), snd.flight > 0, seg.len == 0,
+      seg.wnd.scaled(by: snd.wndShift) == windowBefore
+    else { return }
+    around.counters.tcpDupAcks &+= 1
+    cold.duplicateAcks = cold.duplicateAcks == .max ? .max : cold.duplicateAcks &+ 1
+    around.recorder.note(.duplicateAck, seg.ack.rawValue, UInt32(cold.duplicateAcks), at: now)
+    guard !mode.contains(.sack) else { return }
+    // Each one says that a segment has left the network. No more of them than there are segments can be
+    // true (robustness rule R3).
+    cold.scoreboard.begin(snd.una)
+    let mss = UInt32(effectiveSendMSS)
+    let most = snd.flight > mss ? snd.flight &- mss : 0
+    cold.scoreboard.reported = min(cold.scoreboard.reported &+ mss, most)
+  }
+
+  /// The first segment is lost: after three duplicates (RFC 5681 §3.2), or, in recovery, because an
+  /// acknowledgment covered only a part (RFC 6582 §3.2 step 3).
+  private mutating func losePartially(
+    _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings
+  ) -> UInt32 {
+    guard snd.flight > 0 else { return 0 }
+    if recovery.phase == .open {
+      // Step 2: "… covers more than recover": otherwise these are echoes of the last recovery's own
+      // retransmissions.
+      guard cold.duplicateAcks == 3, delivery.acknowledged == 0, snd.una.follows(recovery.recover) else {
+        if delivery.acknowledged > 0 { cold.duplicateAcks = 0 }
+        return 0
+      }
+    } else {
+      guard recovery.phase == .fastRecovery, delivery.acknowledged > 0 else { return 0 }
+      around.counters.tcpPartialAcks &+= 1
+      pending.insert(.retransmit)
+    }
+    cold.scoreboard.begin(snd.una)
+    let end = snd.una.advanced(by: min(UInt32(effectiveSendMSS), snd.flight))
+    return cold.scoreboard.loseAll(upTo: end, &around.pool, &around.budget)
+  }
+
+  // MARK: Round trips
+
+  /// A round trip for the retransmission time-out: one for each flight, like the measurements that RFC 6298
+  /// was made with; after a retransmission, from the echoed timestamp (RFC 7323 §4.1).
+  @inline(__always)
+  private mutating func sampleRoundTrip(
+    _ seg: Segment, _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
+  ) {
+    let roundTrip = delivery.roundTrip
+    if roundTrip != 0 {
+      let minimum = cold.rack.minimumRoundTrip
+      if minimum == 0 || roundTrip < minimum { cold.rack.minimumRoundTrip = roundTrip }
+      if delivery.startsRound || !rtt.isMeasured || timers.backoff != 0 {
+        takeRoundTrip(roundTrip, &cold, &around, now)
+      }
+    } else if delivery.acknowledged > 0, recovery.phase != .open || timers.backoff != 0 || !rtt.isMeasured {
+      sampleTimestamp(seg, &cold, &around, now)
+    }
+  }
+
+  private mutating func sampleTimestamp(
+    _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps), seg.options.tsecr != 0 else {
+      return
+    }
+    // The echo says which transmission arrived: Karn's problem solved.
+    let elapsed = timestampValue(now) &- seg.options.tsecr
+    guard elapsed < 60_000 else { return }
+    takeRoundTrip(max(1, elapsed) &* 1_000, &cold, &around, now)
+  }
+
+  private mutating func takeRoundTrip(
+    _ sample: UInt32, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    rtt.measured(microseconds: sample)
+    // Karn's second half: the back-off ends with the first valid measurement (MUST-18).
+    timers.backoff = 0
+    cold.probe.mayBeSent = true
+    around.recorder.note(.roundTripSample, sample, rtt.srtt, at: now)
+  }
+
+  /// TSval: milliseconds and this connection's offset (RFC 7323 §5.4: 1 ms to 1 s a tick).
+  @inline(__always)
+  func timestampValue(_ now: Instant) -> UInt32 {
+    Tick(now).rawValue &+ timestamps.offset
+  }
+}

@@ -1,0 +1,149 @@
+import MartletWire
+
+// RACK: what was sent well before something that has arrived, and has not arrived
+// itself, is lost (RFC 8985 §6). It needs SACK, and works by time: so it finds the
+// loss of retransmissions and tails, and learns how much reordering a path has.
+
+/// RFC 8985 §5.3, as far as it is needed only while text is in flight.
+@frozen
+package struct RACKState: BitwiseCopyable, Sendable {
+  /// RACK.xmit_ts: when the latest transmission was made that has been delivered, in microseconds.
+  package var sentAt: UInt32 = 0
+  /// RACK.rtt, in microseconds; 0: nothing was delivered yet.
+  package var roundTrip: UInt32 = 0
+  /// RACK.min_RTT: of this busy period, in microseconds.
+  package var minimumRoundTrip: UInt32 = 0
+  /// RACK.end_seq.
+  package var end = SequenceNumber(0)
+  /// RACK.fack: the highest number reported by SACK or acknowledged; meaningful with `hasForward`.
+  package var forward = SequenceNumber(0)
+  /// RACK.dsack_round; meaningful with `isRoundOpen`.
+  package var duplicateRound = SequenceNumber(0)
+  package var hasForward = false
+  package var isRoundOpen = false
+
+  package init() {}
+}
+
+extension TCB {
+  /// Steps 1 and 2: the newest transmission that was delivered.
+  mutating func updateRACK(_ delivery: Delivery, _ cold: inout ColdBlock, _ now: Instant) {
+    guard let newest = delivery.newest else { return }
+    let elapsed = now.microseconds &- newest.sentAt
+    cold.rack.roundTrip = max(elapsed, 1)
+    if delivery.roundTrip != 0,
+      cold.rack.minimumRoundTrip == 0 || delivery.roundTrip < cold.rack.minimumRoundTrip
+    {
+      cold.rack.minimumRoundTrip = delivery.roundTrip
+    }
+    if cold.rack.sentAt == 0 && cold.rack.end == SequenceNumber(0)
+      || newest.wasSent(after: cold.rack.sentAt, cold.rack.end)
+    {
+      cold.rack.sentAt = newest.sentAt
+      cold.rack.end = newest.range.end
+    }
+  }
+
+  /// Step 3: an original arrived after something that was sent later.
+  mutating func noteReordering(_ around: inout Surroundings, _ now: Instant) {
+    around.counters.tcpSACKReorder &+= 1
+    if recovery.reorderingSeen { return }
+    recovery.reorderingSeen = true
+    around.recorder.note(.reorderingSeen, snd.una.rawValue, at: now)
+  }
+
+  /// Step 4, its first half: once in a round trip, a segment that came twice widens the window.
+  mutating func widenReorderingWindow(_ cold: inout ColdBlock) {
+    if cold.rack.isRoundOpen, snd.una.followsOrEquals(cold.rack.duplicateRound) {
+      cold.rack.isRoundOpen = false
+    }
+    guard !cold.rack.isRoundOpen else { return }
+    cold.rack.isRoundOpen = true
+    cold.rack.duplicateRound = snd.nxt
+    recovery.reorderingSteps = min(recovery.reorderingSteps &+ 1, 250)
+    recovery.reorderingPersists = 16
+  }
+
+  /// Step 4 again: a recovery without duplicates; after sixteen the window is what it was at first.
+  mutating func recoveryWithoutDuplicates() {
+    guard recovery.reorderingPersists > 0 else { return }
+    recovery.reorderingPersists &-= 1
+    if recovery.reorderingPersists == 0 { recovery.reorderingSteps = 0 }
+  }
+
+  /// RACK_update_reo_wnd: how long an earlier segment may stay away after a later one, in microseconds.
+  func reorderingWindow(_ cold: ColdBlock) -> UInt32 {
+    if !recovery.reorderingSeen {
+      // DupThresh = 3 segments (RFC 8985 §6.2 step 4).
+      let threshold = 3 &* UInt32(effectiveSendMSS)
+      if recovery.phase != .open || cold.scoreboard.sacked.totalBytes >= threshold { return 0 }
+    }
+    let minimum = cold.rack.minimumRoundTrip == 0 ? rtt.srtt : cold.rack.minimumRoundTrip
+    let steps = UInt64(recovery.reorderingSteps) &+ 1
+    return UInt32(truncatingIfNeeded: min(steps &* UInt64(minimum) / 4, UInt64(max(rtt.srtt, 1))))
+  }
+
+  /// Step 5: judges what was sent before the newest delivery. Returns the octets found lost; arms the
+  /// reordering timer where time has yet to pass.
+  mutating func detectLosses(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) -> UInt32 {
+    guard cold.scoreboard.isInUse, cold.rack.roundTrip > 0 else { return 0 }
+    let patience = cold.rack.roundTrip &+ reorderingWindow(cold)
+    let clock = now.microseconds
+    let rack = cold.rack
+    var waits: UInt32 = 0
+
+    // Retransmissions, oldest first. Their times only grow: the first that is not late ends the search.
+    var lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { record in
+      guard !record.wasSent(after: rack.sentAt, rack.end) else { return false }
+      let passed = clock &- record.sentAt
+      if passed >= patience { return true }
+      waits = max(waits, patience &- passed)
+      return false
+    }
+    if lost > 0 { around.counters.tcpLostRetransmit &+= 1 }
+
+    // First transmissions: how far up the text is too old.
+    let edge = overdueEdge(cold, around, patience, clock, &waits)
+    if edge.follows(cold.scoreboard.lostEdge) {
+      lost &+= cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
+    }
+    if lost > 0 { around.recorder.note(.lossDetected, cold.scoreboard.lostEdge.rawValue, lost, at: now) }
+    if waits > 0 { armReordering(waits, around.configuration, now, &reaction) }
+    return lost
+  }
+
+  /// The end of what was sent before RACK.segment and is due.
+  private func overdueEdge(
+    _ cold: ColdBlock, _ around: borrowing Surroundings, _ patience: UInt32, _ clock: UInt32,
+    _ waits: inout UInt32
+  ) -> SequenceNumber {
+    var edge = cold.scoreboard.lostEdge
+    var i = cold.sent.index(endingAfter: edge, around.pool)
+    while i < cold.sent.count {
+      let record = cold.sent.record(i, around.pool)
+      // Of one time with RACK.segment: only what lies before it (the tie of §6.2 step 2).
+      let isTie = record.sentAt == cold.rack.sentAt
+      guard isTie || Int32(bitPattern: record.sentAt &- cold.rack.sentAt) < 0 else { break }
+      let end = isTie ? SequenceNumber.earliest(record.range.end, cold.rack.end) : record.range.end
+      guard end.follows(edge) else { break }
+      let passed = clock &- record.sentAt
+      guard passed >= patience else {
+        if hasUndelivered(SequenceRange(start: edge, end: end), cold, around) {
+          waits = max(waits, patience &- passed)
+        }
+        break
+      }
+      edge = end
+      i &+= 1
+    }
+    return edge
+  }
+
+  private func hasUndelivered(
+    _ range: SequenceRange, _ cold: ColdBlock, _ around: borrowing Surroundings
+  ) -> Bool {
+    cold.scoreboard.sacked.firstHole(from: range.start, before: range.end, around.pool) != nil
+  }
+}

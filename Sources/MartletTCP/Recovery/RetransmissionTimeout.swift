@@ -1,0 +1,82 @@
+import MartletWire
+
+// The timers that find a loss when no acknowledgment did.
+
+extension TCB {
+  /// The reordering window has passed (RFC 8985 §6.2): what it was kept open for is lost.
+  mutating func reorderingTimerFires(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    let lost = detectLosses(&cold, &around, now, &reaction)
+    guard lost > 0 else { return }
+    cold.rate.lost = cold.rate.lost &+ lost
+    if recovery.phase == .open { enterRecovery(&cold, &around, now) }
+    if recovery.phase == .fastRecovery, !congestion.ownsWindow {
+      congestion.cwnd = cold.reduction.window(
+        delivered: 0, pipe: pipe(cold), ssthresh: congestion.ssthresh, mss: effectiveSendMSS,
+        makesProgress: false)
+    }
+    reaction.insert(.output)
+  }
+
+  /// The retransmission timer fired: everything is sent again as the window allows, from one segment on
+  /// (RFC 5681 §3.1), but for what has arrived, and what left so lately that it may yet (RFC 8985 §6.3).
+  mutating func startOver(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+    let isFirst = timers.tries == 1
+    if isFirst, recovery.phase == .open { cold.undo = UndoState(congestion, una: snd.una) }
+    if !isFirst { cold.undo.isPossible = false }
+    let event = CongestionEvent(
+      .timeout, flight: min(snd.flight, max(congestion.cwnd, UInt32(effectiveSendMSS))),
+      mss: effectiveSendMSS, now: now.microseconds)
+    congestion.timedOut(event, repeated: !isFirst, &cold.congestion)
+    // RFC 5682 §2.1 step 1: not if the last time-out is still being repaired.
+    cold.forwardRTO = isFirst && snd.una.follows(recovery.recover) ? .retransmitted : .off
+    cold.duplicateAcks = 0
+    cold.probe.isOut = false
+    cold.hasRescued = false
+    recovery.recover = snd.nxt.retreated(by: 1)
+    recovery.phase = .timeout
+    loseFlight(&cold, &around, now)
+    pending.remove(.tailProbe)
+    pending.insert(.retransmit)
+  }
+
+  /// The path takes only smaller segments now: what is in flight is lost, unless it has arrived, and leaves
+  /// again in smaller pieces. That is no congestion (RFC 1191 §6.5, RFC 8201 §5.4): the window stays.
+  mutating func loseForPathMTU(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+    congestion.cwnd = max(congestion.cwnd, UInt32(effectiveSendMSS))
+    guard snd.flight > 0 else { return }
+    cold.scoreboard.begin(snd.una)
+    cold.scoreboard.reported = 0
+    cold.undo.isPossible = false
+    let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { _ in true }
+    let more = cold.scoreboard.loseAll(upTo: snd.nxt, &around.pool, &around.budget)
+    cold.rate.lost = cold.rate.lost &+ lost &+ more
+    if recovery.phase == .open {
+      recovery.phase = .pathMTU
+      recovery.recover = snd.nxt.retreated(by: 1)
+    }
+    pending.insert(.retransmit)
+  }
+
+  private mutating func loseFlight(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+    guard snd.flight > 0 else { return }
+    cold.scoreboard.begin(snd.una)
+    cold.scoreboard.reported = 0
+    cold.scoreboard.lostEdge = snd.una
+    let clock = now.microseconds
+    let patience = mode.contains(.sack) ? cold.rack.roundTrip &+ reorderingWindow(cold) : 0
+    var octets = cold.scoreboard.loseResent(&around.pool, &around.budget) { record in
+      clock &- record.sentAt >= patience || record.range.start == snd.una
+    }
+    var edge = snd.una.advanced(by: min(UInt32(effectiveSendMSS), snd.flight))
+    for i in 0..<cold.sent.count {
+      let record = cold.sent.record(i, around.pool)
+      guard clock &- record.sentAt >= patience else { break }
+      edge = SequenceNumber.latest(edge, record.range.end)
+    }
+    if !mode.contains(.sack) { edge = snd.nxt }
+    octets &+= cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
+    cold.rate.lost = cold.rate.lost &+ octets
+  }
+}

@@ -1,0 +1,183 @@
+import MartletWire
+
+/// What is known of the text in flight (RFC 6675 §3, RFC 8985 §5): what arrived out
+/// of order, what is lost, and what was sent twice. Everything else between SND.UNA
+/// and SND.NXT is on its way for the first time.
+///
+/// Below `lostEdge` every octet has been judged: it is in `sacked`, in `lost`, or
+/// has been sent again. Above it nothing was ever judged lost. Text is sent for the
+/// first time in the order of its numbers, so "sent long enough before something
+/// that arrived" is everything below a number, and finding losses moves an edge
+/// instead of walking over segments.
+///
+/// All sets are bounded (robustness rule E2): a range too many is not taken in, and
+/// the retransmission time-out is what then finds out.
+package struct Scoreboard: BitwiseCopyable, Sendable {
+  /// Reported by SACK.
+  package var sacked = IntervalSet()
+  /// Judged lost, and not sent again yet.
+  package var lost = IntervalSet()
+  /// Sent again and not delivered yet, by the time of sending.
+  package var resent = SendRecords()
+  /// Below it everything has been judged; meaningful while `isInUse`.
+  package var lostEdge = SequenceNumber(0)
+  /// Octets that duplicate acknowledgments without SACK stand for.
+  package var reported: UInt32 = 0
+  /// False: everything in flight is on its way for the first time, as far as is known.
+  package var isInUse = false
+
+  package init() {}
+
+  /// RFC 6675 §4's "pipe": octets believed to be in the network, of `flight` that are unacknowledged.
+  @inline(__always)
+  package func pipe(_ flight: UInt32) -> UInt32 {
+    guard isInUse else { return flight }
+    let gone = sacked.totalBytes &+ lost.totalBytes &+ reported
+    return flight > gone ? flight &- gone : 0
+  }
+
+  /// Begins to judge, from SND.UNA on.
+  package mutating func begin(_ una: SequenceNumber) {
+    guard !isInUse else { return }
+    isInUse = true
+    lostEdge = una
+  }
+
+  /// Nothing is sacked, lost or sent twice any more: nothing needs to be known.
+  package mutating func endIfIdle() {
+    if sacked.isEmpty, lost.isEmpty, resent.isEmpty, reported == 0 { isInUse = false }
+  }
+
+  package mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    guard isInUse else { return }
+    sacked.removeAll(&pool, &budget)
+    lost.removeAll(&pool, &budget)
+    resent.removeAll(&pool, &budget)
+    reported = 0
+    isInUse = false
+  }
+
+  // MARK: Delivery
+
+  /// Takes `range` out of what is on its way a second time. Returns the newest retransmission that
+  /// any of it was in, and how many of its octets were.
+  package mutating func deliverResent(
+    _ range: SequenceRange, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> (newest: SendRecord?, octets: UInt32) {
+    var newest: SendRecord?
+    var octets: UInt32 = 0
+    for i in 0..<resent.count {
+      var record = resent.record(i, pool)
+      let start = SequenceNumber.latest(record.range.start, range.start)
+      let end = SequenceNumber.earliest(record.range.end, range.end)
+      guard start.precedes(end) else { continue }
+      newest = record
+      octets &+= end.distance(from: start)
+      if start == record.range.start {
+        record.range.start = end
+      } else {
+        // What lies behind a piece out of its middle goes unrecorded.
+        record.range.end = start
+      }
+      resent.set(i, record, &pool)
+    }
+    dropEmptyResent(&pool, &budget)
+    return (newest, octets)
+  }
+
+  private mutating func dropEmptyResent(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    while resent.count > 0, resent.record(0, pool).range.isEmpty { resent.removeFirst(&pool, &budget) }
+  }
+
+  /// Whether any of `range` was sent again and is not known to have arrived.
+  package func isResent(_ range: SequenceRange, _ pool: borrowing ChunkPool) -> Bool {
+    for i in 0..<resent.count {
+      let other = resent.record(i, pool).range
+      if other.start.precedes(range.end), range.start.precedes(other.end), !other.isEmpty { return true }
+    }
+    return false
+  }
+
+  /// Octets that were sent again and are not known to have arrived.
+  package func resentOctets(_ pool: borrowing ChunkPool) -> UInt32 {
+    var octets: UInt32 = 0
+    for i in 0..<resent.count { octets &+= resent.record(i, pool).range.count }
+    return octets
+  }
+
+  // MARK: Loss
+
+  /// Judges everything up to `edge`: what did not arrive and was not sent again is lost. Returns how
+  /// many octets that are.
+  package mutating func loseAll(
+    upTo edge: SequenceNumber, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> UInt32 {
+    let before = lost.totalBytes
+    var from = lostEdge
+    while let hole = sacked.firstHole(from: from, before: edge, pool) {
+      if lost.insert(hole, limit: IntervalSet.maximum, &pool, &budget) == .refused {
+        // Judged as far as there is room for it.
+        lostEdge = hole.start
+        return finishLosing(before, &pool, &budget)
+      }
+      from = hole.end
+    }
+    lostEdge = SequenceNumber.latest(lostEdge, edge)
+    return finishLosing(before, &pool, &budget)
+  }
+
+  private mutating func finishLosing(
+    _ before: UInt32, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> UInt32 {
+    for i in 0..<resent.count { lost.subtract(resent.record(i, pool).range, &pool, &budget) }
+    return lost.totalBytes > before ? lost.totalBytes &- before : 0
+  }
+
+  /// Retransmissions that `isLost` says are lost, from the oldest on until one is not.
+  package mutating func loseResent(
+    _ pool: inout ChunkPool, _ budget: inout MemoryBudget, while isLost: (SendRecord) -> Bool
+  ) -> UInt32 {
+    var octets: UInt32 = 0
+    while resent.count > 0 {
+      let record = resent.record(0, pool)
+      if !record.range.isEmpty {
+        guard isLost(record) else { break }
+        guard lost.insert(record.range, limit: IntervalSet.maximum, &pool, &budget) != .refused else { break }
+        octets &+= record.range.count
+      }
+      resent.removeFirst(&pool, &budget)
+    }
+    return octets
+  }
+
+  /// Takes what is sent again now off the front of what is lost.
+  package mutating func resend(
+    _ record: SendRecord, span: UInt32, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    isInUse = true
+    lost.subtract(record.range, &pool, &budget)
+    resent.append(record, span: span, &pool, &budget)
+  }
+
+  // MARK: Invariants
+
+  /// Nil, or what does not hold between SND.UNA and SND.NXT.
+  package func checkInvariants(
+    _ una: SequenceNumber, _ nxt: SequenceNumber, _ pool: borrowing ChunkPool
+  ) -> StaticString? {
+    guard isInUse else {
+      return sacked.isEmpty && lost.isEmpty && resent.isEmpty && reported == 0
+        ? nil : "an unused scoreboard is empty"
+    }
+    for i in 0..<lost.count {
+      let range = lost.range(at: i, pool)
+      if range.start.precedes(una) || range.end.follows(nxt) { return "what is lost is in flight" }
+      if sacked.bytes(in: range, pool) != 0 { return "what arrived is not lost" }
+    }
+    for i in 0..<sacked.count {
+      let range = sacked.range(at: i, pool)
+      if range.start.precedes(una) || range.end.follows(nxt) { return "what is sacked is in flight" }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,92 @@
+import MartletWire
+
+// The SACK option as the sender of text takes it (RFC 2018 §5, RFC 2883 §4, RFC 6675 §4).
+
+extension TCB {
+  /// Takes in what the option reports. A block that lies is ignored; one that would make the scoreboard
+  /// too large, likewise (robustness rule E2).
+  mutating func selectiveAcknowledgment(
+    _ seg: Segment, _ delivery: inout Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
+  ) {
+    let count = Int(seg.options.sackCount)
+    for i in 0..<min(count, 4) {
+      let block = SequenceRange(start: seg.options.sack[i].start, end: seg.options.sack[i].end)
+      if i == 0, isDuplicateReport(block, seg) {
+        duplicateReported(block, &delivery, &cold, &around, now)
+        continue
+      }
+      guard isCredible(block, seg) else {
+        around.counters.tcpSACKDiscard &+= 1
+        continue
+      }
+      take(block, seg, &delivery, &cold, &around, now)
+    }
+  }
+
+  /// RFC 2883 §4: the first block lies below the cumulative acknowledgment, or inside the second.
+  private func isDuplicateReport(_ block: SequenceRange, _ seg: Segment) -> Bool {
+    guard block.start.precedes(block.end) else { return false }
+    if block.end.precedesOrEquals(seg.ack) { return true }
+    guard seg.options.sackCount > 1 else { return false }
+    let second = seg.options.sack[1]
+    return second.start.precedesOrEquals(block.start) && block.end.precedesOrEquals(second.end)
+  }
+
+  /// Above what is acknowledged, below what was sent.
+  private func isCredible(_ block: SequenceRange, _ seg: Segment) -> Bool {
+    block.start.precedes(block.end) && block.start.follows(seg.ack) && block.start.follows(snd.una)
+      && block.end.precedesOrEquals(snd.nxt)
+  }
+
+  private mutating func take(
+    _ block: SequenceRange, _ seg: Segment, _ delivery: inout Delivery, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant
+  ) {
+    let fresh = block.count &- cold.scoreboard.sacked.bytes(in: block, around.pool)
+    guard fresh > 0 else { return }
+    guard hasRoom(for: block, cold, around) else {
+      around.counters.tcpSACKDiscard &+= 1
+      return
+    }
+    cold.scoreboard.begin(snd.una)
+    deliverUnsacked(block, onceFrom: cold.scoreboard.lostEdge, seg, &delivery, &cold, &around, now)
+    cold.scoreboard.lost.subtract(block, &around.pool, &around.budget)
+    let limit = Int(around.configuration.outOfOrderRanges)
+    guard cold.scoreboard.sacked.insert(block, limit: limit, &around.pool, &around.budget) != .refused else {
+      return
+    }
+    delivery.octets &+= fresh
+    delivery.isSelective = true
+    if !cold.rack.hasForward || block.end.follows(cold.rack.forward) {
+      cold.rack.hasForward = true
+      cold.rack.forward = block.end
+    }
+  }
+
+  private func hasRoom(
+    for block: SequenceRange, _ cold: ColdBlock, _ around: borrowing Surroundings
+  ) -> Bool {
+    let sacked = cold.scoreboard.sacked
+    if sacked.count < Int(around.configuration.outOfOrderRanges) { return true }
+    return sacked.range(containing: block.start.retreated(by: 1), around.pool) != nil
+      || sacked.range(containing: block.end, around.pool) != nil
+  }
+
+  /// The peer got something twice: a retransmission was not needed, or the network duplicated.
+  private mutating func duplicateReported(
+    _ block: SequenceRange, _ delivery: inout Delivery, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant
+  ) {
+    // Of this connection's recent past, or it lies.
+    guard snd.nxt.distance(from: block.start) <= snd.maxWnd.scaled(by: snd.wndShift).octets &* 2 else {
+      around.counters.tcpSACKDiscard &+= 1
+      return
+    }
+    around.counters.tcpDSACKRecv &+= 1
+    delivery.duplicated = block.count
+    delivery.duplicatedEnd = block.end
+    around.recorder.note(.duplicateReported, block.start.rawValue, block.count, at: now)
+    widenReorderingWindow(&cold)
+  }
+}

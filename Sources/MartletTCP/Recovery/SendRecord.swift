@@ -1,0 +1,228 @@
+import MartletWire
+
+/// What left in one stretch, and when: all that loss detection and rate
+/// measurement need to know of it. 32 octets.
+///
+/// What was pulled at one time is one record, however many segments a device cuts
+/// it into, and so is what follows within 1/256 of the round trip: a round trip has
+/// at most 256 records, whatever its bandwidth, and a time is off by at most 0.4 %.
+@frozen
+package struct SendRecord: BitwiseCopyable, Sendable {
+  package var range: SequenceRange
+  /// When it was sent, in microseconds modulo 2^32 like every time here.
+  package var sentAt: UInt32
+  /// When the segment was sent whose delivery was newest at that time (P.first_sent_time) …
+  package var firstSentAt: UInt32
+  /// … and when it was delivered (P.delivered_time), …
+  package var deliveredAt: UInt32
+  /// … with how much before it (P.delivered), modulo 2^32.
+  package var delivered: UInt32
+  /// Octets in flight then, this one's included (P.tx_in_flight).
+  package var flight: UInt32
+  /// C.lost then, modulo 2^31; the highest bit: the application had no more to send (P.is_app_limited).
+  package var lostAndLimit: UInt32
+
+  package init(_ range: SequenceRange, _ rate: DeliveryRate, flight: UInt32, now: UInt32) {
+    self.range = range
+    sentAt = now
+    firstSentAt = rate.firstSentAt
+    deliveredAt = rate.deliveredAt
+    delivered = rate.delivered
+    self.flight = flight
+    lostAndLimit = (rate.lost & 0x7fff_ffff) | (rate.isApplicationLimited ? 0x8000_0000 : 0)
+  }
+
+  /// RFC 8985 §6.2: RACK_sent_after.
+  @inline(__always)
+  package func wasSent(after time: UInt32, _ end: SequenceNumber) -> Bool {
+    let later = Int32(bitPattern: sentAt &- time)
+    return later > 0 || (later == 0 && range.end.follows(end))
+  }
+}
+
+/// Send records in the order of their times: a ring that begins in the cold block
+/// and moves to chunks of the pool when it outgrows it.
+///
+/// Text is sent for the first time in the order of its sequence numbers, so the
+/// records of first transmissions are ordered both ways, and binary search finds
+/// one by number. Retransmissions have a ring of their own, ordered by time alone,
+/// in which a record whose range is empty stands for nothing any more.
+///
+/// At `capacity`, or when the budget refuses, the newest record is stretched: its
+/// time is then that of its first octet.
+package struct SendRecords: BitwiseCopyable, Sendable {
+  private static var inlineCapacity: Int { 2 }
+  private static var perChunk: Int { ChunkPool.chunkSize / MemoryLayout<SendRecord>.stride }
+  private static var chunkLimit: Int { 8 }
+  /// The most records there can be.
+  package static var capacity: Int { chunkLimit * perChunk }
+
+  private var inline: InlineArray<2, SendRecord>
+  private var chunks: InlineArray<8, UInt32> = InlineArray(repeating: 0)
+  /// Place of the oldest in the ring.
+  private var first: UInt16 = 0
+  private var records: UInt16 = 0
+  private var isSpilled = false
+
+  package init() {
+    let none = SequenceNumber(0)
+    inline = InlineArray(
+      repeating: SendRecord(
+        SequenceRange(start: none, end: none), DeliveryRate(), flight: 0, now: 0))
+  }
+
+  @inline(__always)
+  package var count: Int { Int(records) }
+  @inline(__always)
+  package var isEmpty: Bool { records == 0 }
+  package var chunksHeld: Int {
+    var held = 0
+    for i in 0..<Self.chunkLimit where chunks[i] != 0 { held &+= 1 }
+    return held
+  }
+
+  /// The `i`th, 0 the oldest.
+  @inline(__always)
+  package func record(_ i: Int, _ pool: borrowing ChunkPool) -> SendRecord {
+    let place = self.place(i)
+    if !isSpilled { return inline[place] }
+    return pool.element(place % Self.perChunk, of: chunks[place / Self.perChunk])
+  }
+
+  @inline(__always)
+  package mutating func set(_ i: Int, _ record: SendRecord, _ pool: inout ChunkPool) {
+    let place = self.place(i)
+    if isSpilled {
+      pool.setElement(place % Self.perChunk, of: chunks[place / Self.perChunk], to: record)
+    } else {
+      inline[place] = record
+    }
+  }
+
+  @inline(__always)
+  private func place(_ i: Int) -> Int {
+    (Int(first) &+ i) & ((isSpilled ? Self.capacity : Self.inlineCapacity) &- 1)
+  }
+
+  /// The index of the first record that ends after `s`: of first transmissions only.
+  package func index(endingAfter s: SequenceNumber, _ pool: borrowing ChunkPool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low &+ high) >> 1
+      if record(middle, pool).range.end.precedesOrEquals(s) { low = middle &+ 1 } else { high = middle }
+    }
+    return low
+  }
+
+  // MARK: Adding
+
+  /// Adds what leaves now, or stretches the newest record over it when it left at most `span`
+  /// microseconds ago and ends where this begins.
+  @inline(__always)
+  package mutating func append(
+    _ record: SendRecord, span: UInt32, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    if records > 0 {
+      var newest = self.record(count &- 1, pool)
+      if newest.range.end == record.range.start, record.sentAt &- newest.sentAt <= span,
+        (newest.lostAndLimit ^ record.lostAndLimit) >> 31 == 0
+      {
+        newest.range.end = record.range.end
+        newest.flight = record.flight
+        set(count &- 1, newest, &pool)
+        return
+      }
+    }
+    appendApart(record, &pool, &budget)
+  }
+
+  private mutating func appendApart(
+    _ record: SendRecord, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    if !isSpilled, count == Self.inlineCapacity, !spill(&pool, &budget) { return stretch(record, &pool) }
+    if isSpilled {
+      guard count < Self.capacity else { return stretch(record, &pool) }
+      let chunk = place(count) / Self.perChunk
+      if chunks[chunk] == 0 {
+        chunks[chunk] = pool.allocate(&budget)
+        if chunks[chunk] == 0 { return stretch(record, &pool) }
+      }
+    }
+    records &+= 1
+    set(count &- 1, record, &pool)
+  }
+
+  /// There is no room: the newest record covers this too, if it can. A retransmission that it does not
+  /// touch goes unrecorded, and the retransmission time-out is what finds its loss.
+  private mutating func stretch(_ record: SendRecord, _ pool: inout ChunkPool) {
+    var newest = self.record(count &- 1, pool)
+    guard newest.range.end == record.range.start else { return }
+    newest.range.end = record.range.end
+    set(count &- 1, newest, &pool)
+  }
+
+  private mutating func spill(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) -> Bool {
+    let chunk = pool.allocate(&budget)
+    guard chunk != 0 else { return false }
+    for i in 0..<count { pool.setElement(i, of: chunk, to: record(i, pool)) }
+    chunks[0] = chunk
+    first = 0
+    isSpilled = true
+    return true
+  }
+
+  // MARK: Removing
+
+  /// Takes the oldest off.
+  @inline(__always)
+  package mutating func removeFirst(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    let old = place(0)
+    records &-= 1
+    first = UInt16(truncatingIfNeeded: place(1))
+    guard isSpilled else { return }
+    if records == 0 {
+      removeAll(&pool, &budget)
+    } else if place(0) / Self.perChunk != old / Self.perChunk {
+      // The ring may come round to the same chunk: then the newest records are in it.
+      let newest = place(count &- 1) / Self.perChunk
+      guard newest != old / Self.perChunk else { return }
+      pool.release(chunks[old / Self.perChunk], &budget)
+      chunks[old / Self.perChunk] = 0
+    }
+  }
+
+  /// Takes off all that ends at or before `s`, and what is before `s` of the next; returns the newest
+  /// record that any of it was in. Of first transmissions only.
+  @inline(__always)
+  package mutating func removeAll(
+    before s: SequenceNumber, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> SendRecord? {
+    var newest: SendRecord?
+    while records > 0 {
+      var oldest = record(0, pool)
+      guard oldest.range.start.precedes(s) else { break }
+      newest = oldest
+      if oldest.range.end.follows(s) {
+        oldest.range.start = s
+        set(0, oldest, &pool)
+        break
+      }
+      removeFirst(&pool, &budget)
+    }
+    return newest
+  }
+
+  /// Forgets everything and gives the chunks back.
+  package mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    if isSpilled {
+      for i in 0..<Self.chunkLimit where chunks[i] != 0 {
+        pool.release(chunks[i], &budget)
+        chunks[i] = 0
+      }
+    }
+    isSpilled = false
+    first = 0
+    records = 0
+  }
+}

@@ -1,0 +1,121 @@
+import MartletWire
+
+// A tail that is lost brings no acknowledgment that could tell. After two round trips
+// of silence the last segment, or a new one, asks for one (RFC 8985 §7).
+
+/// RFC 8985 §7.1.
+@frozen
+package struct TailProbe: BitwiseCopyable, Sendable {
+  /// TLP.end_seq; meaningful while `isOut`.
+  package var end = SequenceNumber(0)
+  package var isOut = false
+  /// TLP.is_retrans.
+  package var isRetransmission = false
+  /// TSval of the probe.
+  package var stamp: UInt32 = 0
+  /// A round trip was measured since the last probe.
+  package var mayBeSent = true
+
+  package init() {}
+}
+
+extension TCB {
+  /// §7.2: whether the next timer is a probe's.
+  @inline(__always)
+  func wantsTailProbe(_ cold: ColdBlock) -> Bool {
+    mode.contains(.sack) && recovery.phase == .open && !cold.scoreboard.isInUse && !cold.probe.isOut
+      && cold.probe.mayBeSent && timers.backoff == 0 && state.isSynchronized
+  }
+
+  /// TLP_calc_PTO, in milliseconds.
+  @inline(__always)
+  func tailProbeTimeout(_ configuration: TCPConfiguration) -> UInt32 {
+    guard rtt.isMeasured else { return 1_000 }
+    let delay = snd.flight <= UInt32(effectiveSendMSS) ? configuration.minimumRTO.timerMilliseconds : 0
+    return (rtt.srtt8 / 4 &+ 999) / 1_000 &+ delay
+  }
+
+  /// The probe's time has come (§7.3).
+  mutating func tailProbeTimerFires(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
+    if !cold.probe.isOut, cold.probe.mayBeSent, snd.wnd != .zero {
+      pending.insert(.tailProbe)
+      reaction.insert(.output)
+    }
+    // "regardless of whether a loss probe was sent, the sender MUST re-arm the RTO timer".
+    armRetransmission(around.configuration, now)
+  }
+
+  /// The probe: new text if the peer's window allows, else the last segment again.
+  mutating func tailProbe(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan? {
+    pending.remove(.tailProbe)
+    guard snd.flight > 0, recovery.phase == .open else { return nil }
+    var plan = newTailProbe(&cold, &around, now)
+    cold.probe.isRetransmission = plan == nil
+    if plan == nil {
+      let mss = UInt32(effectiveSendMSS)
+      let count = min(mss, snd.flight)
+      plan = retransmission(
+        of: SequenceRange(start: snd.nxt.retreated(by: count), end: snd.nxt), &cold, &around, now)
+    }
+    guard let plan else { return nil }
+    cold.probe.isOut = true
+    cold.probe.mayBeSent = false
+    cold.probe.end = snd.nxt
+    cold.probe.stamp = timestampValue(now)
+    around.counters.tcpLossProbes &+= 1
+    around.recorder.note(.tailProbe, plan.seq.rawValue, cold.probe.isRetransmission ? 1 : 0, at: now)
+    return plan
+  }
+
+  /// §7.4.2: TLP_process_ack.
+  mutating func resolveTailProbe(
+    _ seg: Segment, _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
+  ) {
+    guard cold.probe.isOut, seg.ack.followsOrEquals(cold.probe.end) else { return }
+    let end = cold.probe.end
+    if !cold.probe.isRetransmission {
+      cold.probe.isOut = false
+    } else if delivery.duplicated > 0, delivery.duplicatedEnd == end {
+      cold.probe.isOut = false
+    } else if seg.ack.follows(end) || (snd.flight == 0 && !hasUnsent(cold)) {
+      // "Repaired the single loss". Where nothing else is in flight this acknowledgment decides, because
+      // nothing will be remembered: by its timestamp it may be of the first transmission.
+      cold.probe.isOut = false
+      if isOfOriginal(seg, cold) { return }
+      around.counters.tcpLossProbeRecovery &+= 1
+      reactToRepairedTail(&cold, &around, now)
+    } else if delivery.acknowledged == 0, seg.len == 0, !delivery.isSelective {
+      cold.probe.isOut = false
+    }
+  }
+
+  private func isOfOriginal(_ seg: Segment, _ cold: ColdBlock) -> Bool {
+    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps) else { return false }
+    return Int32(bitPattern: seg.options.tsecr &- cold.probe.stamp) < 0
+  }
+
+  /// One loss, repaired without a recovery: the window shrinks once for it all the same.
+  private mutating func reactToRepairedTail(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    guard recovery.phase == .open else { return }
+    congestion.reduce(
+      CongestionEvent(
+        .loss, flight: congestion.cwnd, lost: UInt32(effectiveSendMSS), mss: effectiveSendMSS,
+        now: now.microseconds), &cold.congestion)
+    if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, congestion.ssthresh) }
+    around.recorder.note(.tailRepaired, snd.una.rawValue, congestion.cwnd, at: now)
+  }
+
+  private mutating func newTailProbe(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> SegmentPlan? {
+    guard hasUnsent(cold), snd.wnd.octets > snd.flight else { return nil }
+    return textBeyondWindow(&cold, &around, now)
+  }
+}

@@ -1,0 +1,88 @@
+import MartletWire
+
+// Recoveries that were not needed, found out and taken back: by timestamps (the Eifel
+// algorithm, RFC 4015), by DSACK (RFC 2883 §5, RFC 3708), after a time-out also by
+// F-RTO (RFC 5682).
+
+/// What there is to go back to.
+package struct UndoState: BitwiseCopyable, Sendable {
+  /// As it was before the recovery.
+  package var prior: CongestionController
+  /// SND.UNA when the recovery began: a duplicate report below is of something else.
+  package var una: SequenceNumber
+  /// TSval of the first retransmission.
+  package var stamp: UInt32 = 0
+  /// Octets that were sent again and not reported to have come twice.
+  package var unaccounted: UInt32 = 0
+  package var hasRetransmitted = false
+  package var isPossible = true
+
+  /// Nothing.
+  package init() {
+    self.init(CongestionController(mss: 1, segments: 1, .newReno), una: SequenceNumber(0))
+    isPossible = false
+  }
+
+  package init(_ prior: CongestionController, una: SequenceNumber) {
+    self.prior = prior
+    self.una = una
+  }
+
+  /// A retransmission leaves.
+  package mutating func retransmitted(_ octets: UInt32, stamp: UInt32) {
+    guard isPossible else { return }
+    if !hasRetransmitted { self.stamp = stamp }
+    hasRetransmitted = true
+    unaccounted = unaccounted &+ octets
+  }
+}
+
+extension TCB {
+  /// Takes the last recovery back if this acknowledgment shows that nothing was lost.
+  mutating func undoIfSpurious(
+    _ seg: Segment, _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
+  ) {
+    guard cold.undo.isPossible, cold.undo.hasRetransmitted else { return }
+    if delivery.duplicated > 0, cold.undo.una.precedes(delivery.duplicatedEnd) {
+      let left = cold.undo.unaccounted
+      cold.undo.unaccounted = left > delivery.duplicated ? left &- delivery.duplicated : 0
+      if cold.undo.unaccounted == 0 {
+        around.counters.tcpDSACKUndo &+= 1
+        return undo(&cold, &around, now)
+      }
+    }
+    guard recovery.phase == .fastRecovery || recovery.phase == .timeout else { return }
+    if delivery.acknowledged > 0, answersOriginal(seg, cold) {
+      if recovery.phase == .timeout { around.counters.tcpSpuriousRTOs &+= 1 }
+      return undo(&cold, &around, now)
+    }
+    if recovery.phase == .timeout { checkForwardRTO(delivery, &cold, &around, now) }
+  }
+
+  /// RFC 3522 §3.2 (4): the echo is older than the first retransmission.
+  private func answersOriginal(_ seg: Segment, _ cold: ColdBlock) -> Bool {
+    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps) else { return false }
+    return Int32(bitPattern: seg.options.tsecr &- cold.undo.stamp) < 0
+  }
+
+  /// Congestion control as it was; what was judged lost is on its way.
+  mutating func undo(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+    if recovery.phase == .timeout {
+      around.counters.tcpLossUndo &+= 1
+    } else {
+      around.counters.tcpFullUndo &+= 1
+    }
+    congestion.undo(to: cold.undo.prior, &cold.congestion)
+    cold.undo.isPossible = false
+    cold.forwardRTO = .off
+    cold.duplicateAcks = 0
+    timers.backoff = 0
+    recovery.phase = .open
+    pending.remove(.retransmit)
+    cold.scoreboard.lost.removeAll(&around.pool, &around.budget)
+    cold.scoreboard.lostEdge = snd.una
+    cold.scoreboard.endIfIdle()
+    around.recorder.note(.recoveryUndone, snd.una.rawValue, congestion.cwnd, at: now)
+  }
+}

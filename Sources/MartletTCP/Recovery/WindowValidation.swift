@@ -1,0 +1,108 @@
+import MartletWire
+
+/// Whether the congestion window is one that the path has lately been asked to carry
+/// (RFC 7661). An application that sends less keeps its window for five minutes, but it
+/// does not grow on what was never tried.
+@frozen
+package struct WindowValidation: BitwiseCopyable, Sendable {
+  /// pipeACK of this sampling period and of the one before it: the most octets acknowledged in a round trip.
+  package var pipeAck: UInt32 = 0
+  package var previousPipeAck: UInt32 = 0
+  /// Octets acknowledged in this round trip.
+  package var roundOctets: UInt32 = 0
+  /// When the period began, in microseconds modulo 2^32.
+  package var periodStart: UInt32 = 0
+  /// When the window was last seen to be validated, in microseconds; meaningful while `hasValidation`.
+  package var validatedAt: UInt32 = 0
+  package var hasPeriod = false
+  package var hasValidation = false
+
+  package init() {}
+
+  /// The non-validated period: five minutes (§4.3).
+  package static var limit: UInt32 { 300 }
+
+  /// §4.2: takes an acknowledgment into pipeACK; returns it.
+  @inline(__always)
+  package mutating func measured(_ octets: UInt32, startsRound: Bool, srtt: UInt32, now: UInt32) -> UInt32 {
+    roundOctets = roundOctets &+ octets
+    if startsRound { endRound(srtt: srtt, now: now) }
+    return max(max(pipeAck, previousPipeAck), roundOctets)
+  }
+
+  private mutating func endRound(srtt: UInt32, now: UInt32) {
+    pipeAck = max(pipeAck, roundOctets)
+    roundOctets = 0
+    // §4.2: the sampling period is "max(3*RTT, 1 second)"; two halves of it slide.
+    guard hasPeriod, now &- periodStart < max(3 &* min(srtt, 1 << 29), 1_000_000) else {
+      if hasPeriod { previousPipeAck = pipeAck }
+      hasPeriod = true
+      periodStart = now
+      pipeAck = 0
+      return
+    }
+  }
+}
+
+extension TCB {
+  /// §4.1: "pipeACK >= (1/2)*cwnd", or half of the window is in flight right now, which is as good.
+  @inline(__always)
+  mutating func isWindowValidated(_ ack: CongestionAck, _ cold: inout ColdBlock) -> Bool {
+    let pipeAck = cold.validation.measured(
+      ack.octets, startsRound: ack.startsRound, srtt: ack.srtt, now: ack.now)
+    let isValidated = max(pipeAck, ack.flightBefore) >= congestion.cwnd / 2
+    if ack.startsRound { noteValidation(isValidated, &cold, ack.now) }
+    return isValidated
+  }
+
+  /// §4.4.3, for an application that never pauses and never fills the window.
+  private mutating func noteValidation(_ isValidated: Bool, _ cold: inout ColdBlock, _ now: UInt32) {
+    let elapsed = now &- cold.validation.validatedAt
+    if isValidated || !cold.validation.hasValidation {
+      cold.validation.hasValidation = true
+      cold.validation.validatedAt = now
+    } else if elapsed >= WindowValidation.limit &* 1_000_000 {
+      cold.validation.validatedAt = now
+      shrinkUnusedWindow(least: 10 &* UInt32(effectiveSendMSS))
+    }
+  }
+
+  private mutating func shrinkUnusedWindow(least: UInt32) {
+    guard congestion.cwnd > least else { return }
+    congestion.window.ssthresh = max(congestion.ssthresh, congestion.cwnd / 4 &* 3)
+    congestion.cwnd = max(congestion.cwnd / 2, least)
+  }
+
+  /// Text is sent after a pause. RFC 7661 §4.3 keeps the window for five minutes of the non-validated phase;
+  /// §4.4.3 then halves it, once for each five minutes, down to the initial window.
+  mutating func resumeAfterIdle(_ cold: inout ColdBlock, _ around: borrowing Surroundings, _ now: Instant) {
+    guard snd.una == snd.max, recovery.phase == .open else { return }
+    let idle = Tick(now).milliseconds(since: timers.progress)
+    guard idle > rtt.timeout(around.configuration, synResent: mode.contains(.synResent)) else { return }
+    var periods = idle / (WindowValidation.limit &* 1_000)
+    let least = UInt32(max(around.configuration.initialWindowSegments, 2)) &* UInt32(effectiveSendMSS)
+    while periods > 0, congestion.cwnd > least {
+      shrinkUnusedWindow(least: least)
+      periods &-= 1
+    }
+    // §4.4.2: no burst of a window that was not used: it is spread over the first round trip.
+    if congestion.cwnd > least, rtt.isMeasured {
+      cold.spreadsWindow = true
+      cold.spreadEnd = snd.nxt.advanced(by: congestion.cwnd)
+    }
+  }
+
+  /// The send buffer holds two windows, so that a round trip's worth waits while one is in flight.
+  @inline(__always)
+  mutating func fitSendBuffer(_ around: borrowing Surroundings) {
+    guard congestion.cwnd &* 2 > snd.buffer.octets, mode.contains(.fitsSendBuffer) else { return }
+    growSendBuffer(around)
+  }
+
+  private mutating func growSendBuffer(_ around: borrowing Surroundings) {
+    // The budget is shared: nobody's buffer grows beyond a quarter of what is left of it.
+    let spare = UInt32(clamping: around.budget.available / 4)
+    let wanted = min(min(congestion.cwnd &* 2, around.configuration.maximumSendBuffer), spare)
+    if wanted > snd.buffer.octets { snd.buffer = BufferSize(wanted) }
+  }
+}
