@@ -174,6 +174,11 @@ struct EngineTests {
     _ = pair.a.pull()
     pair.a.advance(by: .hours(1))
     #expect(pair.a.pull().count == 1)
+    // The tail-loss probe; the time-out follows it.
+    #expect(pair.a.stack.counters.tcp.tcpLossProbes == 1)
+    #expect(try pair.a.stack.status(client, now: pair.a.now).tcp.retransmits == 0)
+    pair.a.advance(by: .hours(1))
+    #expect(pair.a.pull().count == 1)
     #expect(try pair.a.stack.status(client, now: pair.a.now).tcp.retransmits == 1)
     // And one that goes back is not believed.
     pair.a.now = Instant(nanoseconds: 5)
@@ -197,7 +202,7 @@ struct EngineTests {
     // Nagle holds the last piece back.
     #expect(report.tcp.unacked == 2_896 && report.tcp.notsent == 104)
     #expect(report.tcp.unread == 2)
-    #expect(report.tcp.timer == .retransmission && report.tcp.timerIn > 0)
+    #expect(report.tcp.timer == .tailProbe && report.tcp.timerIn > 0)
     #expect(try pair.a.stack.status(client, now: pair.a.now).tcp.urgentPending == 0)
     var block = Packet(repeating: 0, count: 10)
     var span = block.mutableSpan

@@ -44,8 +44,12 @@ struct LongLifeTests {
     var pair = EndpointPair()
     #expect(try pair.client.send([UInt8](repeating: 1, count: 5_000), pair.now) == 5_000)
     pair.client.pull(pair.now)
-    pair.now = pair.now.advanced(by: .seconds(2))
-    pair.client.fire(pair.now)
+    // The tail-loss probe, then the time-out.
+    for _ in 1...2 {
+      pair.now = pair.now.advanced(by: .seconds(2))
+      pair.client.fire(pair.now)
+      pair.client.pull(pair.now)
+    }
     let max = pair.client.tcb.snd.max
     #expect(pair.client.tcb.recovery.phase == .timeout && max != pair.client.tcb.snd.una)
     _ = pair.client.tcb.abort(cold: &pair.client.cold, &pair.client.around, now: pair.now)

@@ -31,7 +31,7 @@ struct TransitionTests {
     print(
       "TCB \(MemoryLayout<TCB>.size) ColdBlock \(MemoryLayout<ColdBlock>.size) EmbryonicTCB \(MemoryLayout<EmbryonicTCB>.size) TimeWaitTCB \(MemoryLayout<TimeWaitTCB>.size) Segment \(MemoryLayout<MartletTCP.Segment>.size) SegmentPlan \(MemoryLayout<SegmentPlan>.size)"
     )
-    #expect(MemoryLayout<TCB>.stride <= 128)
+    #expect(MemoryLayout<TCB>.stride <= 144)
     #expect(MemoryLayout<EmbryonicTCB>.stride <= 24)
     #expect(MemoryLayout<TimeWaitTCB>.stride <= 24)
   }

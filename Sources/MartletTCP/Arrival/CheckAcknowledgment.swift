@@ -38,7 +38,7 @@ extension TCB {
       selectiveAcknowledgment(seg, &delivery, &cold, &around, now)
     }
     if seg.ack == snd.una {
-      repeatedAcknowledgment(seg, windowBefore, &cold, &around, now)
+      repeatedAcknowledgment(seg, windowBefore, &delivery, &cold, &around, now)
     } else {
       advanceUna(to: seg.ack, seg, &delivery, &cold, &around, now, &reaction)
     }

@@ -100,7 +100,8 @@ extension TCB {
     rtt = RoundTripTime()
     let tick = Tick(now)
     timers = ConnectionTimers(
-      retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0, pacing: 0,
+      retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0,
+      pacing: 0,
       armed: [], backoff: 0, tries: 0)
     softError = .none
     congestion = CongestionController(

@@ -36,8 +36,8 @@ extension TCB {
   }
 
   /// RFC 6675 §4 (4), the rescue: recovery waits for acknowledgments, nothing is known to be lost and
-  /// nothing new may be sent, though the window has room: the last segment may have been lost, once a
-  /// recovery.
+  /// nothing new may be sent, though the window has room: the last segment may have been lost. Once a
+  /// recovery, and only when it is overdue: RFC 6675 does not know the time, and would send it at once.
   mutating func rescueSegment(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) -> SegmentPlan? {
@@ -49,11 +49,19 @@ extension TCB {
     let last = SequenceRange(start: snd.nxt.retreated(by: count), end: snd.nxt)
     guard count > 0, congestion.cwnd >= pipe(cold) &+ count,
       cold.scoreboard.sacked.bytes(in: last, around.pool) == 0,
-      last.start.followsOrEquals(cold.scoreboard.lostEdge), !cold.scoreboard.isResent(last, around.pool)
+      last.start.followsOrEquals(cold.scoreboard.lostEdge), !cold.scoreboard.isResent(last, around.pool),
+      isOverdue(cold, around, now)
     else { return nil }
     cold.hasRescued = true
     cold.rescued = recovery.recover
     return retransmission(of: last, &cold, &around, now)
+  }
+
+  /// Even the newest text has been out for longer than RACK would wait for it.
+  private func isOverdue(_ cold: ColdBlock, _ around: borrowing Surroundings, _ now: Instant) -> Bool {
+    guard cold.sent.count > 0 else { return false }
+    let newest = cold.sent.record(cold.sent.count &- 1, around.pool)
+    return now.microseconds &- newest.sentAt > cold.rack.roundTrip &+ reorderingWindow(cold)
   }
 
   /// Text that was sent before, and the FIN if `range` reaches it, as far as the peer's window allows now.

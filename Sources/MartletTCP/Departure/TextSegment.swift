@@ -157,7 +157,7 @@ extension TCB {
     if isPaced(cold) { notePacedDeparture(length, &cold, now) }
     timers.armed.remove(.persist)
     // RFC 6298 (5.1), RFC 8985 §7.2.
-    if timers.armed.isDisjoint(with: .lossTimers) || timers.armed.contains(.tailProbe) {
+    if timers.armed.isDisjoint(with: [.retransmission, .reordering]) {
       armLossTimer(cold, around.configuration, now)
     }
   }

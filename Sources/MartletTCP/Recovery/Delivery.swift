@@ -52,8 +52,9 @@ extension TCB {
       // One segment filled the hole; what else is acknowledged now is what the duplicates reported.
       let filled = min(range.count, UInt32(effectiveSendMSS))
       let known = range.count &- filled
-      let reported = cold.scoreboard.reported
-      cold.scoreboard.reported = reported > known ? reported &- known : 0
+      let counted = min(known, cold.scoreboard.reported)
+      cold.scoreboard.reported &-= counted
+      delivery.octets &-= counted
     }
     cold.scoreboard.sacked.removeAll(before: ack, &around.pool, &around.budget)
     cold.scoreboard.lost.removeAll(before: ack, &around.pool, &around.budget)

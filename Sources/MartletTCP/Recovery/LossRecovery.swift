@@ -29,6 +29,13 @@ extension TCB {
     // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
     recovery.recover = snd.una.retreated(by: 1)
     grow(delivery, delivery.octets, &cold, around, now)
+    forgetIfDone(&cold, &around)
+  }
+
+  /// All text has arrived; a FIN alone needs no scoreboard, and no cold block.
+  @inline(__always)
+  private func forgetIfDone(_ cold: inout ColdBlock, _ around: inout Surroundings) {
+    if cold.send.isEmpty { cold.forgetFlight(&around.pool, &around.budget) }
   }
 
   /// RFC 6298 (5.2), (5.3): SND.UNA moved.
@@ -41,8 +48,6 @@ extension TCB {
     } else {
       armLossTimer(cold, around.configuration, now)
     }
-    // All text has arrived; a FIN alone needs no scoreboard, and no cold block.
-    if cold.send.isEmpty { cold.forgetFlight(&around.pool, &around.budget) }
   }
 
   /// The window grows, by as much as the algorithm likes.
@@ -73,6 +78,7 @@ extension TCB {
   ) {
     if mode.contains(.sack) { updateRACK(delivery, &cold, now) }
     undoIfSpurious(seg, delivery, &cold, &around, now)
+    let phase = recovery.phase
     if recovery.phase != .open, snd.una.follows(recovery.recover) { leaveRecovery(&cold, &around, now) }
     if mode.contains(.sack) {
       let waits = timers.armed.contains(.reordering)
@@ -84,29 +90,35 @@ extension TCB {
     cold.rate.lost = cold.rate.lost &+ delivery.lost
     resolveTailProbe(seg, delivery, &cold, &around, now)
     if delivery.lost > 0, recovery.phase == .open { enterRecovery(&cold, &around, now) }
-    adjustWindow(delivery, &cold, &around, now)
+    // The acknowledgment that ends a recovery is still one of it.
+    adjustWindow(delivery, recovery.phase == .open ? phase : recovery.phase, &cold, &around, now)
     cold.scoreboard.endIfIdle()
+    forgetIfDone(&cold, &around)
     reaction.insert(.output)
   }
 
   private mutating func adjustWindow(
-    _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    _ delivery: Delivery, _ phase: RecoveryState.Phase, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant
   ) {
     if congestion.ownsWindow { return grow(delivery, delivery.octets, &cold, around, now) }
-    switch recovery.phase {
+    if recovery.phase == .open, delivery.acknowledged > 0 { recovery.recover = snd.una.retreated(by: 1) }
+    switch phase {
     case .open:
-      if delivery.acknowledged > 0 { recovery.recover = snd.una.retreated(by: 1) }
       // RFC 3042: limited transmit leaves cwnd alone; on a path that reorders, SACK alone is progress.
       if delivery.acknowledged > 0 || recovery.reorderingSeen {
         grow(delivery, delivery.octets, &cold, around, now)
       }
     case .fastRecovery:
+      // RFC 6937 §3: at the end "cwnd = ssthresh", and so it is already.
+      guard recovery.phase == .fastRecovery else { return }
       congestion.cwnd = cold.reduction.window(
         delivered: delivery.octets, pipe: pipe(cold), ssthresh: congestion.ssthresh, mss: effectiveSendMSS,
         makesProgress: delivery.acknowledged > 0 && delivery.lost == 0)
     case .timeout:
       // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
       // have been there before it was sent again.
+      guard delivery.acknowledged > 0 else { return }
       grow(delivery, min(delivery.octets, UInt32(effectiveSendMSS)), &cold, around, now)
     case .pathMTU:
       break
@@ -152,8 +164,8 @@ extension TCB {
 
   /// `SEG.ACK = SND.UNA`: counts it if it is a duplicate in the sense of RFC 5681 §2.
   mutating func repeatedAcknowledgment(
-    _ seg: Segment, _ windowBefore: WindowSize, _ cold: inout ColdBlock, _ around: inout Surroundings,
-    _ now: Instant
+    _ seg: Segment, _ windowBefore: WindowSize, _ delivery: inout Delivery, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant
   ) {
     // The peer answers: a shut window, an idle connection, a probe.
     if timers.tries != 0, snd.wnd == .zero || timers.armed.isDisjoint(with: .lossTimers) { timers.tries = 0 }
@@ -170,7 +182,9 @@ extension TCB {
     cold.scoreboard.begin(snd.una)
     let mss = UInt32(effectiveSendMSS)
     let most = snd.flight > mss ? snd.flight &- mss : 0
-    cold.scoreboard.reported = min(cold.scoreboard.reported &+ mss, most)
+    let before = cold.scoreboard.reported
+    cold.scoreboard.reported = min(before &+ mss, max(most, before))
+    delivery.octets = cold.scoreboard.reported &- before
   }
 
   /// The first segment is lost: after three duplicates (RFC 5681 §3.2), or, in recovery, because an

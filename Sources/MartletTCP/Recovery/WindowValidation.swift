@@ -10,6 +10,8 @@ package struct WindowValidation: BitwiseCopyable, Sendable {
   package var previousPipeAck: UInt32 = 0
   /// Octets acknowledged in this round trip.
   package var roundOctets: UInt32 = 0
+  /// The most that was in flight in this round trip.
+  package var peak: UInt32 = 0
   /// When the period began, in microseconds modulo 2^32.
   package var periodStart: UInt32 = 0
   /// When the window was last seen to be validated, in microseconds; meaningful while `hasValidation`.
@@ -24,9 +26,10 @@ package struct WindowValidation: BitwiseCopyable, Sendable {
 
   /// §4.2: takes an acknowledgment into pipeACK; returns it.
   @inline(__always)
-  package mutating func measured(_ octets: UInt32, startsRound: Bool, srtt: UInt32, now: UInt32) -> UInt32 {
-    roundOctets = roundOctets &+ octets
-    if startsRound { endRound(srtt: srtt, now: now) }
+  package mutating func measured(_ ack: CongestionAck) -> UInt32 {
+    roundOctets = roundOctets &+ ack.octets
+    peak = ack.startsRound ? ack.flightBefore : max(peak, ack.flightBefore)
+    if ack.startsRound { endRound(srtt: ack.srtt, now: ack.now) }
     return max(max(pipeAck, previousPipeAck), roundOctets)
   }
 
@@ -45,12 +48,12 @@ package struct WindowValidation: BitwiseCopyable, Sendable {
 }
 
 extension TCB {
-  /// §4.1: "pipeACK >= (1/2)*cwnd", or half of the window is in flight right now, which is as good.
+  /// §4.1: "pipeACK >= (1/2)*cwnd". pipeACK is known only when a round trip is over, and slow start doubles
+  /// the window within one; so what was in flight when this round trip began counts as well.
   @inline(__always)
   mutating func isWindowValidated(_ ack: CongestionAck, _ cold: inout ColdBlock) -> Bool {
-    let pipeAck = cold.validation.measured(
-      ack.octets, startsRound: ack.startsRound, srtt: ack.srtt, now: ack.now)
-    let isValidated = max(pipeAck, ack.flightBefore) >= congestion.cwnd / 2
+    let pipeAck = cold.validation.measured(ack)
+    let isValidated = max(pipeAck, cold.validation.peak) >= congestion.cwnd / 2
     if ack.startsRound { noteValidation(isValidated, &cold, ack.now) }
     return isValidated
   }

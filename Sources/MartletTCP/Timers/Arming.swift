@@ -11,16 +11,16 @@ extension TCB {
       if let other = earliest, other.precedes(tick) { return }
       earliest = tick
     }
-    if !timers.armed.isDisjoint(with: ConnectionTimers.Armed.lossTimers.union(.persist)) { consider(timers.retransmission) }
+    if !timers.armed.isDisjoint(with: ConnectionTimers.Armed.lossTimers.union(.persist)) {
+      consider(timers.retransmission)
+    }
     if timers.armed.contains(.delayedAck) { consider(delayedAckTick(near: Tick(now))) }
     if timers.armed.contains(.pacing) { consider(tick(ofLowHalf: timers.pacing, near: Tick(now))) }
     if !timers.armed.isDisjoint(with: [.keepAlive, .ending]) { consider(timers.life) }
     return earliest
   }
 
-  /// The whole tick of which `timers.delayedAck` is the low half: the nearest to now.
-  func delayedAckTick(near now: Tick) -> Tick { tick(ofLowHalf: timers.delayedAck, near: now) }
-
+  /// The whole tick of which `half` is the low half: the nearest to now.
   func tick(ofLowHalf half: UInt16, near now: Tick) -> Tick {
     let distance = Int16(bitPattern: half &- UInt16(truncatingIfNeeded: now.rawValue))
     return Tick(rawValue: now.rawValue &+ UInt32(bitPattern: Int32(distance)))
@@ -42,15 +42,14 @@ extension TCB {
     timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
   }
 
-  /// Something is in flight, and an acknowledgment or new text moved its clock: a tail-loss probe where one
-  /// would come before the retransmission time-out, else that (RFC 8985 §7.2, RFC 6298 (5.1), (5.3)).
+  /// Something is in flight, and an acknowledgment or new text moved its clock: a tail-loss probe where there
+  /// may be one, else the retransmission time-out (RFC 8985 §7.2, RFC 6298 (5.1), (5.3)).
   @inline(__always)
   mutating func armLossTimer(_ cold: ColdBlock, _ configuration: TCPConfiguration, _ now: Instant) {
     guard wantsTailProbe(cold) else { return armRetransmission(configuration, now) }
-    let wait = tailProbeTimeout(configuration)
-    guard wait < backedOffTimeout(configuration), limits.userTimeout == 0 else {
-      return armRetransmission(configuration, now)
-    }
+    // "If Now() + PTO > TCP_RTO_expiration(): PTO = TCP_RTO_expiration() - Now()".
+    let wait = boundedByUserTimeout(
+      min(tailProbeTimeout(configuration), backedOffTimeout(configuration)), now)
     timers.armed.subtract(ConnectionTimers.Armed.lossTimers.union(.persist))
     timers.armed.insert(.tailProbe)
     timers.retransmission = Tick(roundingUp: now).advanced(by: wait)

@@ -1,0 +1,136 @@
+import MartletStack
+import MartletTCP
+import MartletTesting
+import MartletWire
+import Testing
+
+// RFC 8985, segment by segment.
+
+@Suite("RFC 8985: RACK")
+struct RACKTests {
+  @Test("RFC 8985 §6.2 step 4: three segments reported beyond a hole make it lost at once; it leaves again")
+  func oneLoss() {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(100)
+    r.ack(1, 2..<3)
+    r.expect()
+    r.ack(1, 2..<4)
+    r.expect()
+    r.ack(1, 2..<5)
+    r.expect(1)
+    #expect(r.s.status?.recovery == .fastRecovery)
+    #expect(r.s.status?.ssthresh == 5_000)
+    r.ack(1, 2..<11)
+    r.expect()
+    r.advance(100)
+    r.ack(11)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.status?.cwnd == 5_000)
+    r.s.expectNothing()
+  }
+
+  @Test(
+    "RFC 8985 §6.2 step 5: one segment beyond a hole is enough once a quarter of the least round trip has passed"
+  )
+  func reorderingTimer() {
+    let r = RecoveryScript().measured()
+    r.send(3)
+    r.expect(1..<4)
+    r.advance(100)
+    r.ack(1, 2..<3)
+    r.expect()
+    #expect(r.s.status?.timer == .reordering)
+    r.advance(24)
+    r.expect()
+    r.advance(3)
+    r.expect(1)
+  }
+
+  @Test("RFC 8985 §6.2: several holes are repaired in one recovery, lowest first")
+  func severalLosses() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    r.advance(100)
+    r.ack(1, 2..<4, 5..<8, 9..<21)
+    // Segments 1, 4 and 8 are lost: 17 arrived, 3 are lost, so pipe is 0 and PRR lets all of them go.
+    r.expect(1, 4, 8)
+    r.advance(100)
+    r.ack(21)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.status?.ssthresh == 10_000)
+    #expect(r.s.counters.tcp.retransSegs == 3)
+    #expect(r.s.counters.tcp.tcpTimeouts == 0)
+  }
+
+  @Test(
+    "RFC 8985 §3.3.2: a retransmission that is lost is found by what was sent after it, without a time-out")
+  func lostRetransmission() {
+    let r = RecoveryScript().measured()
+    r.send(40)
+    r.expect(1..<21)
+    r.advance(100)
+    r.ack(1, 2..<12)
+    let first = r.s.takeSegments().map { ($0.seq - 1) / 1_000 }
+    #expect(first.first == 1 && first.filter { $0 == 1 }.count == 1, "\(first)")
+    r.advance(20)
+    // More arrives of the first flight, and lets new text out.
+    r.ack(1, 2..<21)
+    let fresh = r.s.takeSegments().map { ($0.seq - 1) / 1_000 }
+    #expect(!fresh.isEmpty && fresh.allSatisfy { $0 >= 21 }, "\(fresh)")
+    r.advance(100)
+    // The new text arrives; it left 20 ms after the retransmission of 1, which therefore is lost again.
+    let newest = fresh.max() ?? 21
+    r.ack(1, 2..<newest + 1)
+    r.advance(30)
+    let again = r.s.takeSegments().map { ($0.seq - 1) / 1_000 }
+    #expect(again.contains(1), "\(again)")
+    #expect(r.s.counters.tcp.tcpTimeouts == 0)
+    #expect(r.s.counters.tcp.tcpLostRetransmit == 1)
+  }
+
+  @Test("RFC 8985 §6.2 steps 3 and 4: reordering once seen, three segments beyond a hole are not enough")
+  func reorderingSeen() {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(100)
+    // Segment 1 arrives late, by its first transmission.
+    r.ack(1, 2..<4)
+    r.ack(4)
+    #expect(r.s.status?.reordering == true)
+    r.s.takeSegments()
+    r.ack(4, 5..<11)
+    r.expect()
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    r.advance(10)
+    r.ack(11)
+    r.expect()
+    #expect(r.s.counters.tcp.retransSegs == 0)
+  }
+
+  @Test("RFC 8985 §6.2 step 4: each round trip with a duplicate report widens the window, up to SRTT")
+  func duplicateReportsWiden() {
+    let r = RecoveryScript().measured()
+    var next = 1
+    for step in 1...3 {
+      r.send(10)
+      r.s.takeSegments()
+      r.advance(100)
+      r.ack(next, next + 1..<next + 10)
+      r.advance(99)
+      #expect(r.s.takeSegments().map { ($0.seq - 1) / 1_000 }.contains(next))
+      // It had only been late: the peer gets it twice, and says so.
+      r.s.inject(
+        .ack(
+          seq: 1, ack: (next + 10) * 1_000 + 1,
+          options: [.sack([next * 1_000 + 1..<(next + 1) * 1_000 + 1])]))
+      next += 10
+      #expect(r.s.status?.reorderingWindow ?? 0 >= UInt32(step) * 25_000, "\(step)")
+      r.s.takeSegments()
+    }
+    #expect(r.s.counters.tcp.tcpDSACKRecv == 3)
+  }
+}

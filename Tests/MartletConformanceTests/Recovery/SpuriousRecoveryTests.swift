@@ -1,0 +1,124 @@
+import MartletStack
+import MartletTCP
+import MartletTesting
+import MartletWire
+import Testing
+
+@Suite("RFC 5682, 4015, 2883: recoveries that were not needed")
+struct SpuriousRecoveryTests {
+  @Test(
+    "RFC 5682 §3.1: originals that go on arriving after a time-out take it back; nothing else is sent twice")
+  func forwardRTOWithSACK() {
+    let r = RecoveryScript().measured()
+    r.send(30)
+    r.expect(1..<21)
+    let before = r.s.status?.cwnd ?? 0
+    // The path stalls: a probe, then the time-out.
+    r.advance(202)
+    r.expect(21)
+    r.advance(400)
+    r.expect(1)
+    #expect(r.s.status?.recovery == .timeout)
+    #expect(r.s.status?.cwnd == 1_000)
+    // The first flight was only late.
+    r.ack(3)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
+    let sent = r.s.takeSegments().map { ($0.seq - 1) / 1_000 }
+    #expect(sent.allSatisfy { $0 >= 22 } && sent.count <= 4, "\(sent)")
+    r.ack(22)
+    #expect(r.s.counters.tcp.retransSegs == 1)
+  }
+
+  @Test("RFC 5682 §3.1 step 3 (a): a time-out for a real loss goes on as ever")
+  func realLoss() {
+    let r = RecoveryScript().measured()
+    r.send(6)
+    r.expect(1..<7)
+    r.advance(202)
+    r.expect(6)
+    r.advance(400)
+    r.expect(1)
+    r.advance(100)
+    r.ack(2)
+    r.expect(2, 3)
+    r.advance(100)
+    r.ack(4)
+    r.expect(4, 5, 6)
+    r.ack(7)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+  }
+
+  @Test("RFC 5682 §2.1: without SACK two acknowledgments that advance say the same")
+  func forwardRTOWithoutSACK() {
+    let r = RecoveryScript(sack: false).measured()
+    r.send(30)
+    r.expect(1..<21)
+    let before = r.s.status?.cwnd ?? 0
+    r.advance(301)
+    r.expect(1)
+    r.ack(2)
+    // Step 2 (b): new text, not old.
+    r.expect(21, 22)
+    r.ack(3)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.counters.tcp.retransSegs == 1)
+  }
+
+  @Test("RFC 5682 §2.1 step 3 (a): without SACK a duplicate after the new text makes recovery conventional")
+  func conventional() {
+    let r = RecoveryScript(sack: false).measured()
+    r.send(30)
+    r.expect(1..<21)
+    r.advance(301)
+    r.expect(1)
+    r.ack(2)
+    r.expect(21, 22)
+    r.ack(2)
+    #expect(r.s.status?.recovery == .timeout)
+    r.expect(2)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+  }
+
+  @Test("RFC 3522, RFC 4015 §3.2: an echo older than the retransmission takes a time-out back at once")
+  func eifel() {
+    let r = RecoveryScript(timestamps: true).measured()
+    r.send(20)
+    let sent = r.s.takeSegments()
+    #expect(sent.count == 20)
+    var stamp: UInt32 = 0
+    for case .timestamps(let value, _) in sent.last?.options ?? [] { stamp = value }
+    let before = r.s.status?.cwnd ?? 0
+    r.advance(202)
+    r.s.takeSegments()
+    r.advance(100)
+    #expect(r.s.takeSegments().map(\.seq) == [1_001])
+    r.s.inject(.ack(seq: 1, ack: 2_001, options: [.timestamps(2_000, stamp)]))
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
+  }
+
+  @Test("RFC 2883 §5, RFC 3708: a recovery all of whose retransmissions came twice is taken back")
+  func duplicateReports() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    let before = r.s.status?.cwnd ?? 0
+    r.advance(100)
+    r.ack(1, 2..<6)
+    #expect(r.s.takeSegments().map { ($0.seq - 1) / 1_000 } == [1])
+    #expect(r.s.status?.cwnd ?? 0 < before)
+    r.advance(5)
+    // The original of 1 was late; then its copy arrives.
+    r.ack(6)
+    r.s.inject(.ack(seq: 1, ack: 6_001, options: [.sack([1_001..<2_001])]))
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.counters.tcp.tcpDSACKUndo == 1)
+  }
+}

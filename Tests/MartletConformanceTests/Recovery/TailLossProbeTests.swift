@@ -1,0 +1,107 @@
+import MartletStack
+import MartletTCP
+import MartletTesting
+import MartletWire
+import Testing
+
+@Suite("RFC 8985 §7: tail-loss probe")
+struct TailLossProbeTests {
+  @Test("RFC 8985 §7.2, §7.3: after two round trips of silence the last segment leaves again")
+  func lastSegment() {
+    let r = RecoveryScript().measured()
+    r.send(4)
+    r.expect(1..<5)
+    #expect(r.s.status?.timer == .tailProbe)
+    r.advance(199)
+    r.expect()
+    r.advance(2)
+    r.expect(4)
+    #expect(r.s.status?.timer == .retransmission)
+    #expect(r.s.counters.tcp.tcpLossProbes == 1)
+    #expect(r.s.status?.cwnd == 20_000)
+  }
+
+  @Test("RFC 8985 §7.4.1: the probe's acknowledgment shows what else is missing, and no time-out was needed")
+  func tailOfThree() {
+    let r = RecoveryScript().measured()
+    r.send(4)
+    r.expect(1..<5)
+    r.advance(100)
+    // 2, 3 and 4 are lost.
+    r.ack(2)
+    r.advance(201)
+    r.expect(4)
+    r.advance(100)
+    r.ack(2, 4..<5)
+    // RACK: 2 and 3 left long before the probe. One was delivered, so one may leave (RFC 6937 §3, CRB).
+    r.expect(2)
+    r.advance(100)
+    r.ack(3, 4..<5)
+    r.expect(3)
+    r.advance(100)
+    r.ack(5)
+    #expect(r.s.counters.tcp.tcpTimeouts == 0)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+  }
+
+  @Test("RFC 8985 §7.3: new text is the better probe")
+  func newText() {
+    let r = RecoveryScript(initialWindow: 4).measured()
+    r.send(12)
+    r.expect(1..<5)
+    r.advance(202)
+    r.expect(5)
+    #expect(r.s.counters.tcp.retransSegs == 0)
+    // One probe at a time: the retransmission time-out is next.
+    #expect(r.s.status?.timer == .retransmission)
+  }
+
+  @Test("RFC 8985 §7.2: one segment alone may wait for a delayed acknowledgment")
+  func delayedAcknowledgment() {
+    let r = RecoveryScript().measured()
+    r.send(1)
+    r.expect(1)
+    r.advance(202)
+    r.expect()
+    r.advance(200)
+    #expect(r.s.counters.tcp.retransSegs == 1)
+  }
+
+  @Test("RFC 8985 §7.4.2: a single loss that the probe repaired counts as congestion, once")
+  func repaired() {
+    let r = RecoveryScript().measured()
+    r.send(4)
+    r.expect(1..<5)
+    r.advance(100)
+    r.ack(4)
+    r.advance(405)
+    r.expect(4)
+    r.send(3)
+    r.expect(5..<8)
+    r.advance(100)
+    let before = r.s.status?.cwnd ?? 0
+    r.ack(6)
+    #expect(r.s.status?.cwnd ?? 0 < before)
+    #expect(r.s.counters.tcp.tcpLossProbeRecovery == 1)
+    r.ack(8)
+    #expect(r.s.counters.tcp.tcpLossProbeRecovery == 1)
+  }
+
+  @Test("RFC 8985 §7.4.2: a probe that the peer reports as a duplicate was not needed: nothing shrinks")
+  func spurious() {
+    let r = RecoveryScript().measured()
+    r.send(4)
+    r.expect(1..<5)
+    r.advance(201)
+    r.expect(4)
+    r.send(1)
+    r.expect(5)
+    let before = r.s.status?.cwnd ?? 0
+    r.ack(5)
+    r.s.inject(.ack(seq: 1, ack: 5_001, options: [.sack([4_001..<5_001])]))
+    r.advance(10)
+    r.ack(6)
+    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.counters.tcp.tcpLossProbeRecovery == 0)
+  }
+}
