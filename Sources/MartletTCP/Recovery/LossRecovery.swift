@@ -92,7 +92,11 @@ extension TCB {
     if delivery.lost > 0, recovery.phase == .open { enterRecovery(&cold, &around, now) }
     // The acknowledgment that ends a recovery is still one of it.
     adjustWindow(delivery, recovery.phase == .open ? phase : recovery.phase, &cold, &around, now)
-    cold.scoreboard.endIfIdle()
+    if snd.flight == 0 {
+      cold.scoreboard.removeAll(&around.pool, &around.budget)
+    } else {
+      cold.scoreboard.endIfIdle()
+    }
     forgetIfDone(&cold, &around)
     reaction.insert(.output)
   }
