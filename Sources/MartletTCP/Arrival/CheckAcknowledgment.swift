@@ -44,7 +44,7 @@ extension TCB {
     }
     recoverOrGrow(seg, &delivery, &cold, &around, now, &reaction)
     if mode.contains(.ecn), seg.flags.contains(.ece) {
-      congestionEchoArrives(cwnd: cwndBefore, &cold, &around, now)
+      congestionEchoArrives(cwnd: cwndBefore, flight: delivery.flightBefore, &cold, &around, now)
     }
     return finishAcknowledged(&cold, &around, now, &reaction)
   }

@@ -9,17 +9,17 @@ extension TCB {
   ///
   /// - Parameter before: cwnd before the acknowledgment: "The sending TCP SHOULD NOT increase the congestion
   ///   window in response to the receipt of an ECN-Echo ACK packet."
+  /// - Parameter flight: octets in the network before it.
   mutating func congestionEchoArrives(
-    cwnd before: UInt32, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    cwnd before: UInt32, flight: UInt32, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     guard recovery.phase == .open else { return }
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, before) }
     // What was in flight at the last reduction is not all acknowledged: the same congestion.
     let sinceReduction = cold.reducedAt.distance(from: snd.una)
     if cold.isReduced, sinceReduction <= snd.max.distance(from: snd.una) { return }
-    let flight = snd.flight
     congestion.reduce(
-      CongestionEvent(.mark, flight: flight, mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
+      CongestionEvent(.mark, flight: min(flight, before), mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, congestion.ssthresh) }
     windowWasReduced(&cold)
     around.counters.tcpECNReductions &+= 1

@@ -138,6 +138,7 @@ extension TCB {
       CongestionEvent(
         .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
         mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
+    windowWasReduced(&cold)
     cold.reduction = ProportionalReduction(flight: snd.flight)
     cold.probe.isOut = false
     recovery.recover = snd.nxt.retreated(by: 1)

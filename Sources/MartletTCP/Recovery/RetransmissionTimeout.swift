@@ -29,6 +29,7 @@ extension TCB {
       .timeout, flight: min(snd.flight, max(congestion.cwnd, UInt32(effectiveSendMSS))),
       mss: effectiveSendMSS, now: now.microseconds)
     congestion.timedOut(event, repeated: !isFirst, &cold.congestion)
+    windowWasReduced(&cold)
     // RFC 5682 §2.1 step 1: not if the last time-out is still being repaired.
     cold.forwardRTO = isFirst && snd.una.follows(recovery.recover) ? .retransmitted : .off
     cold.duplicateAcks = 0
