@@ -30,7 +30,6 @@ extension TCB {
 
   /// RFC 7323 §5.5: after 24 days of silence TS.Recent says nothing any more.
   func isRecentStale(_ now: Instant) -> Bool {
-    let second = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
-    return second &- timestamps.recentSecond > 2_073_600
+    now.epoch &- timers.recentEpoch > 1_886
   }
 }

@@ -63,6 +63,7 @@ extension TCB {
     let tick = Tick(now)
     if tick.milliseconds(since: timers.lastArrival) >= TCB.idleSpell {
       acknowledgeQuickly(around.configuration)
+      restartReceiveRound(tick)
     }
     timers.lastArrival = tick
     // RFC 7323 §4.3 (2): only a segment that covers Last.ACK.sent (robustness rule O10).
@@ -71,7 +72,7 @@ extension TCB {
       !isOlder(seg.options.tsval, than: timestamps.recent) || isRecentStale(now)
     {
       timestamps.recent = seg.options.tsval
-      timestamps.recentSecond = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
+      timers.recentEpoch = now.epoch
     }
   }
 

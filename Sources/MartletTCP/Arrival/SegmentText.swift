@@ -74,6 +74,7 @@ extension TCB {
       reaction.insert(.readable)
     }
     rcv.nxt = rcv.nxt.advanced(by: seg.textCount)
+    measureReader(seg, cold, &around, now)
     around.recorder.note(.textInOrder, seg.seq.rawValue, seg.textCount, at: now)
     scheduleAcknowledgment(of: seg, &around, now, &reaction)
   }

@@ -56,6 +56,7 @@ extension TCB {
     let offered = min(rcv.buffer.octets, 65_535)
     rcv.advertisedEdge = rcv.nxt.advanced(by: offered)
     timers.lastArrival = Tick(now)
+    restartReceiveRound(Tick(now))
     let options = seg.options.present
     if mode.contains(.windowScaling), options.contains(.windowScale) {
       snd.wndShift = seg.options.windowScale
@@ -69,7 +70,7 @@ extension TCB {
     if !options.contains(.sackPermitted) { mode.remove(.sack) }
     if mode.contains(.timestamps), options.contains(.timestamps) {
       timestamps.recent = seg.options.tsval
-      timestamps.recentSecond = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
+      timers.recentEpoch = now.epoch
     } else {
       mode.remove(.timestamps)
     }

@@ -43,6 +43,7 @@ extension TCB {
     rcv.nxt = embryo.irs.advanced(by: 1)
     rcv.lastAckSent = rcv.nxt
     rcv.advertisedEdge = rcv.nxt.advanced(by: min(rcv.buffer.octets, 65_535))
+    restartReceiveRound(Tick(now))
     if embryo.options.contains(.windowScaling) {
       mode.insert(.windowScaling)
       snd.wndShift = embryo.peerShift
@@ -53,7 +54,7 @@ extension TCB {
     if embryo.options.contains(.timestamps) {
       mode.insert(.timestamps)
       timestamps.recent = embryo.tsRecent
-      timestamps.recentSecond = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
+      timers.recentEpoch = now.epoch
     }
     rcv.segmentSize = fullSegment(of: embryo.peerMSS)
     snd.mss = max(min(snd.mss, embryo.peerMSS), around.configuration.minimumSendMSS)
@@ -94,20 +95,22 @@ extension TCB {
       mss: sendMSS, buffer: BufferSize(max(send, 1)), wndShift: .none)
     rcv = ReceiveSequence(
       nxt: SequenceNumber(0), advertisedEdge: SequenceNumber(0), lastAckSent: SequenceNumber(0),
-      buffer: BufferSize(max(receive, 1)), mss: min(mss, cap), segmentSize: min(mss, cap), wndShift: .none,
+      buffer: BufferSize(max(receive, 1)), mss: min(mss, cap), segmentSize: min(mss, cap),
+      readAtStart: 0, roundStart: 0, wndShift: .none,
       quickAcks: configuration.quickAcks)
-    timestamps = TimestampState(recent: 0, recentSecond: 0, offset: timestampOffset)
+    timestamps = TimestampState(recent: 0, offset: timestampOffset)
     rtt = RoundTripTime()
     let tick = Tick(now)
     timers = ConnectionTimers(
       retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0,
-      pacing: 0,
+      pacing: 0, recentEpoch: 0,
       armed: [], backoff: 0, tries: 0)
     softError = .none
     congestion = CongestionController(
       mss: sendMSS, segments: configuration.initialWindowSegments, configuration.congestionControl)
     recovery = RecoveryState(recover: iss)
     mode = options.sendBuffer == 0 ? .fitsSendBuffer : []
+    if options.receiveBuffer == 0, configuration.fitsReceiveBuffer { mode.insert(.fitsReceiveBuffer) }
     if options.pacing { mode.insert(.paced) }
     limits = ConnectionLimits(userTimeout: 0, keepAliveIdle: 0, keepAliveInterval: 0, keepAliveCount: 0)
     pending = []

@@ -23,7 +23,9 @@ extension TCB {
     var reaction: Reaction = []
     adopt(options)
     let configuration = around.configuration
-    if options.receiveBuffer > 0 {
+    // As `options` gave it: the application wanted something else changed.
+    if options.receiveBuffer > 0, options.receiveBuffer != rcv.buffer.octets {
+      mode.remove(.fitsReceiveBuffer)
       rcv.buffer = BufferSize(min(options.receiveBuffer, configuration.maximumReceiveBuffer))
     }
     if options.sendBuffer > 0 {

@@ -71,6 +71,10 @@ package struct ReceiveSequence: BitwiseCopyable, Sendable {
   package var mss: UInt16
   /// The largest segment that came: what "full-size" means for the acknowledgment policy.
   package var segmentSize: UInt16
+  /// Where the reader was when the round trip that is being measured began, in units of 1,024 octets.
+  package var readAtStart: UInt16
+  /// The low half of the tick of that.
+  package var roundStart: UInt16
   package var wndShift: WindowScale
   /// Full segments yet to be acknowledged one by one.
   package var quickAcks: UInt8
@@ -100,8 +104,6 @@ package struct BufferSize: BitwiseCopyable, Sendable {
 package struct TimestampState: BitwiseCopyable, Sendable {
   /// TS.Recent.
   package var recent: UInt32
-  /// When TS.Recent was set, in seconds: it is stale after 24 days (RFC 7323 §5.5).
-  package var recentSecond: UInt32
   /// Added to the clock, so that TSval tells nobody the uptime.
   package var offset: UInt32
 }
@@ -145,11 +147,19 @@ package struct ConnectionTimers: BitwiseCopyable, Sendable {
   package var challengeSent: UInt16
   /// The low half of the tick at which pacing lets go on.
   package var pacing: UInt16
+  /// When TS.Recent was set, in units of 2^40 ns: it is stale after 24 days (RFC 7323 §5.5).
+  package var recentEpoch: UInt16
   package var armed: Armed
   /// Times the retransmission time-out has doubled.
   package var backoff: UInt8
   /// Retransmissions, probes or keep-alives since the peer last answered.
   package var tries: UInt8
+}
+
+extension Instant {
+  /// In units of 2^40 ns, 18 minutes, modulo 2^16 of them.
+  @inlinable @inline(__always)
+  package var epoch: UInt16 { UInt16(truncatingIfNeeded: nanoseconds >> 40) }
 }
 
 /// What the application may set per connection.
@@ -196,6 +206,8 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var challenged: Mode { Mode(rawValue: 16384) }
   /// The SYN was sent more than once (RFC 6298 (5.7)).
   @inlinable package static var synResent: Mode { Mode(rawValue: 32768) }
+  /// The receive buffer grows with what the reader takes in a round trip.
+  @inlinable package static var fitsReceiveBuffer: Mode { Mode(rawValue: 1 << 19) }
   /// Both ends understand congestion marks; in SYN-SENT: we have asked (RFC 3168 §6.1.1).
   @inlinable package static var ecn: Mode { Mode(rawValue: 1 << 20) }
   /// A mark came, and no CWR since: every acknowledgment has ECE (RFC 3168 §6.1.3).

@@ -132,6 +132,9 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case textRefused
   /// Text that came before, to be reported (RFC 2883 §4). a: seq, b: octets.
   case duplicateText
+  /// The receive buffer was smaller than twice what the reader takes in a round trip (RFC 7323 §1.1).
+  /// a: its new size, b: octets read.
+  case receiveBufferGrows
   /// A congestion mark came (RFC 3168 §6.1.3). a: seq, b: octets.
   case congestionMark
   /// The peer echoed one (RFC 3168 §6.1.2). a: SND.UNA, b: cwnd.

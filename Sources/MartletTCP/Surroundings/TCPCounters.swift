@@ -25,6 +25,8 @@ public struct TCPCounters: BitwiseCopyable, Sendable {
   public var inCEPkts: UInt64 = 0
   /// Windows reduced because the peer echoed a mark; Linux has no such counter.
   public var tcpECNReductions: UInt64 = 0
+  /// Receive buffers grown; Linux has no such counter.
+  public var tcpRcvBufferGrown: UInt64 = 0
   public var rcvQDrop: UInt64 = 0
   public var outOfWindow: UInt64 = 0
   public var tcpAbortOnData: UInt64 = 0

@@ -69,6 +69,7 @@ private struct OperandText {
     case .keepAliveProbe: "try " + String(a)
     case .textInOrder, .textOutOfOrder, .textRefused, .duplicateText, .congestionMark:
       "seq " + theirs(a) + ", " + octets(b)
+    case .receiveBufferGrows: grouped(UInt64(a)) + " octets, read " + grouped(UInt64(b))
     case .congestionEcho: "SND.UNA " + ours(a) + ", cwnd " + grouped(UInt64(b))
     case .finArrives: "seq " + theirs(a)
     case .givesUp: String(a) + " tries, " + grouped(UInt64(b)) + " ms"

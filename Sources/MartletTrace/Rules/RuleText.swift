@@ -173,6 +173,11 @@ public struct RuleText: Equatable, Sendable {
         "duplicateText", "RFC 2883", "4",
         "The text has come before: the first SACK block of the acknowledgment says so, and the sender learns that it was sent for nothing.",
         "这些数据先前已经收到：确认的第一个 SACK 块会说明这一点，发送方由此得知重传是多余的。")
+    case .receiveBufferGrows:
+      self.init(
+        "receiveBufferGrows", "RFC 7323", "1.1",
+        "The reader takes more in a round trip than half the buffer: a larger window keeps the path full.",
+        "应用程序在一个往返时间内读取的数据超过缓冲区的一半：增大窗口以保持路径满载。")
     case .congestionMark:
       self.init(
         "congestionMark", "RFC 3168", "6.1.3",

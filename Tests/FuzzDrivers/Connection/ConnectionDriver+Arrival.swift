@@ -125,8 +125,9 @@ extension TCB {
     if mode.contains(.timestamps), !isReset {
       guard seg.options.present.contains(.timestamps) else { return false }
       let age = Int64(Int32(bitPattern: seg.options.tsval &- timestamps.recent))
-      let idle = Int64(now.nanoseconds / 1_000_000_000) - Int64(timestamps.recentSecond)
-      if age < 0, idle <= 24 * 86_400 { return false }
+      // 24 days in units of 18 minutes.
+      let idle = now.epoch &- timers.recentEpoch
+      if age < 0, idle <= 1_886 { return false }
     }
     let window = Int64(rcv.advertisedEdge.rawValue &- rcv.nxt.rawValue)
     let first = Int64(Int32(bitPattern: seg.seq.rawValue &- rcv.nxt.rawValue))

@@ -1,0 +1,63 @@
+import MartletWire
+
+// The receive buffer follows the path: a window smaller than what the sender puts
+// into one round trip holds it back (RFC 7323 §1.1), a larger one only promises
+// memory. What the reader takes in one round trip is measured, and the buffer is
+// kept at twice that or more, so that a sender that doubles is never held back
+// ("dynamic right-sizing"). An application that does not read measures nothing,
+// and makes nothing grow.
+
+extension TCB {
+  /// In-order text has arrived, and the reader may have taken some.
+  @inline(__always)
+  mutating func measureReader(
+    _ seg: Segment, _ cold: ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    if mode.contains(.fitsReceiveBuffer), endsReceiveRound(seg, now) {
+      fitReceiveBuffer(cold.receive.count, &around, now)
+    }
+  }
+
+  /// The segment was sent after its sender had heard from us since the round began: it echoes a later
+  /// timestamp. Without timestamps a smoothed round trip has passed, that of the handshake where we have sent
+  /// no text.
+  @inline(__always)
+  private func endsReceiveRound(_ seg: Segment, _ now: Instant) -> Bool {
+    if mode.contains(.timestamps) {
+      let echoed = UInt16(truncatingIfNeeded: seg.options.tsecr &- timestamps.offset)
+      return Int16(bitPattern: echoed &- rcv.roundStart) > 0
+    }
+    let elapsed = UInt16(truncatingIfNeeded: Tick(now).rawValue) &- rcv.roundStart
+    // Eighths of a microsecond. Nothing measured: few round trips are longer than 100 ms.
+    return elapsed > 0 && UInt32(elapsed) &* 8_000 >= (rtt.isMeasured ? rtt.srtt8 : 800_000)
+  }
+
+  /// One round trip is over. Sequence numbers are kept in units of 1,024 octets.
+  private mutating func fitReceiveBuffer(
+    _ unread: UInt32, _ around: inout Surroundings, _ now: Instant
+  ) {
+    let read = UInt16(truncatingIfNeeded: rcv.nxt.retreated(by: unread).rawValue >> 10)
+    let units = Int16(bitPattern: read &- rcv.readAtStart)
+    rcv.readAtStart = read
+    rcv.roundStart = UInt16(truncatingIfNeeded: Tick(now).rawValue)
+    let taken = UInt32(max(units, 0)) << 10
+    let size = rcv.buffer.octets
+    guard 2 &* taken > size else { return }
+    // What the field can say, what the configuration allows, and what memory does: nothing once half of it is
+    // used, and never more than a quarter of what is free.
+    let most = min(around.configuration.maximumReceiveBuffer, 65_535 << UInt32(rcv.wndShift.shift))
+    let free = around.budget.held < around.budget.limit / 2 ? UInt32(clamping: around.budget.available) : 0
+    let grown = min(4 &* taken, most, size &+ min(free / 4, 1 << 30))
+    guard grown > size else { return }
+    rcv.buffer = BufferSize(grown)
+    around.counters.tcpRcvBufferGrown &+= 1
+    around.recorder.note(.receiveBufferGrows, grown, taken, at: now)
+  }
+
+  /// After an idle spell a round begins: half a tick does not tell the last one from the next.
+  @inline(__always)
+  mutating func restartReceiveRound(_ tick: Tick) {
+    rcv.roundStart = UInt16(truncatingIfNeeded: tick.rawValue)
+    rcv.readAtStart = UInt16(truncatingIfNeeded: rcv.nxt.rawValue >> 10)
+  }
+}
