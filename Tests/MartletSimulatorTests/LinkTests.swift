@@ -171,8 +171,8 @@ func transfer(
       #expect(world[client].stack.held.isQuiet && world[server].stack.held.isQuiet)
       held.append(world[client].stack.held.budget + world[server].stack.held.budget)
     }
-    // What is kept is spare pages for the next burst.
-    #expect(held[99] == held[49])
+    // What is kept is spare pages for the next burst; a later one may have been the largest, by a few replies.
+    #expect(held[99] - held[49] <= 50 * 16)
     #expect(held[99] < 1 << 20)
   }
 

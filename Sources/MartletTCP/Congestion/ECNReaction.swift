@@ -19,7 +19,8 @@ extension TCB {
     let sinceReduction = cold.reducedAt.distance(from: snd.una)
     if cold.isReduced, sinceReduction <= snd.max.distance(from: snd.una) { return }
     congestion.reduce(
-      CongestionEvent(.mark, flight: min(flight, before), mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
+      CongestionEvent(.mark, flight: min(flight, before), mss: effectiveSendMSS, now: now.microseconds),
+      &cold.congestion)
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, congestion.ssthresh) }
     windowWasReduced(&cold)
     around.counters.tcpECNReductions &+= 1

@@ -159,7 +159,7 @@ extension ConnectionDriver {
     let again = tcb.nextSegment(cold: &cold, &around, now: now)
     try expect(again == nil, "asking in vain stays in vain")
     try expect(tcb.pending.isDisjoint(with: [.ack, .ackNow, .syn]), "what was owed has left")
-    let sendTimer = !tcb.timers.armed.isDisjoint(with: [.retransmission, .persist])
+    let sendTimer = !tcb.timers.armed.isDisjoint(with: [.lossTimers, .persist])
     guard tcb.state.isSynchronized else {
       try expect(sendTimer, "a SYN that waits for its answer has a timer")
       return
