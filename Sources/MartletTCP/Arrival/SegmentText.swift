@@ -101,7 +101,7 @@ extension TCB {
       return
     }
     // The first hole is filled: RFC 5681 §4.2 wants the acknowledgment at once.
-    let filled = cold.outOfOrder.advance(rcv.nxt, &around.pool, &around.budget)
+    let filled = cold.outOfOrder.advance(range.end, &around.pool, &around.budget)
     let count = filled.distance(from: rcv.nxt)
     if !mode.contains(.discardsText) { cold.receive.commit(count) }
     rcv.nxt = filled
@@ -109,8 +109,9 @@ extension TCB {
     reaction.insert(.readable)
   }
 
-  /// Writes those parts of `range` that are missing and adds it to the set. False: a limit or the
-  /// budget refused it, and nothing counts as received that did not before.
+  /// Writes those parts of `range` that are missing and adds it to the set, but for the next octets, which no
+  /// set and no limit is for: without them nothing would ever go on. False: a limit or the budget refused it,
+  /// and nothing counts as received that did not before.
   private func storeHoles(
     _ text: RawSpan, _ range: SequenceRange, _ cold: inout ColdBlock, _ around: inout Surroundings
   ) -> Bool {
@@ -121,7 +122,8 @@ extension TCB {
       next = hole.end
     }
     guard missing > 0 else { return true }
-    guard hasRoomOutOfOrder(for: range, missing, cold, around) else { return false }
+    let isNext = range.start == rcv.nxt
+    guard isNext || hasRoomOutOfOrder(for: range, missing, cold, around) else { return false }
     next = range.start
     while let hole = cold.outOfOrder.firstHole(from: next, before: range.end, around.pool) {
       let from = Int(truncatingIfNeeded: hole.start.distance(from: range.start))
@@ -132,11 +134,9 @@ extension TCB {
       guard cold.receive.write(piece, at: place, &around.pool, &around.budget) else { return false }
       next = hole.end
     }
+    if isNext { return true }
     let limit = Int(around.configuration.outOfOrderRanges)
-    guard cold.outOfOrder.insert(range, limit: limit, &around.pool, &around.budget) != .refused else {
-      return false
-    }
-    return true
+    return cold.outOfOrder.insert(range, limit: limit, &around.pool, &around.budget) != .refused
   }
 
   /// Robustness rule E3: a bounded number of ranges, and memory for out-of-order octets of at most
@@ -144,7 +144,11 @@ extension TCB {
   private func hasRoomOutOfOrder(
     for range: SequenceRange, _ missing: UInt32, _ cold: ColdBlock, _ around: borrowing Surroundings
   ) -> Bool {
-    let memory = UInt64(UInt32(clamping: cold.receive.chunksHeld)) &* UInt64(ChunkPool.chunkSize)
+    // What is held and what this may take: its chunks, two that it begins and ends in, and a table.
+    let chunks =
+      UInt64(UInt32(clamping: cold.receive.chunksHeld &+ cold.outOfOrder.chunksHeld))
+      &+ UInt64(range.count >> 12) &+ 3
+    let memory = chunks &* UInt64(ChunkPool.chunkSize)
     let octets = UInt64(cold.outOfOrder.totalBytes &+ missing)
     guard memory <= UInt64(cold.receive.count) &+ 4 &* octets &+ 72 << 10 else { return false }
     if cold.outOfOrder.count < Int(around.configuration.outOfOrderRanges) { return true }
