@@ -33,7 +33,7 @@ struct PairTests {
     #expect(pair.client.marks.contains(.enterTimeWait))
     #expect(pair.server.tcb.state == .closed)
     #expect(pair.server.tcb.endReason == .closed)
-    #expect(pair.client.tcb.checkInvariants(cold: pair.client.cold) == nil)
+    #expect(pair.client.tcb.checkInvariants(cold: pair.client.cold, pair.client.around.pool) == nil)
     #expect(pair.client.cold.isIdle && pair.server.cold.isIdle)
   }
 
@@ -47,7 +47,7 @@ struct PairTests {
     #expect(try pair.server.receive(65_536, pair.now) == text)
     pair.run()
     #expect(pair.client.cold.send.isEmpty)
-    #expect(pair.client.tcb.checkInvariants(cold: pair.client.cold) == nil)
+    #expect(pair.client.tcb.checkInvariants(cold: pair.client.cold, pair.client.around.pool) == nil)
   }
 
   @Test("A reader that sleeps shuts the window, probes find it, reading opens it")

@@ -34,7 +34,7 @@ extension NetworkStack {
       } else if connection.marks.isDisjoint(with: [.owned, .inBacklog, .isDead]) {
         violated = "somebody holds every connection"
       }
-      if let wrong = connection.tcb.checkInvariants(cold: coldBlock(of: i)) { violated = wrong }
+      if let wrong = connection.tcb.checkInvariants(cold: coldBlock(of: i), around.pool) { violated = wrong }
     }
     if let violated { return violated }
     if cold.live != blocks &+ (scratch == IndexList.none ? 0 : 1) {

@@ -34,8 +34,18 @@ extension NetworkStack {
       lingerConnection(i)
       return
     }
+    if reaction.contains(.pathMTUFell) { rememberPathMTU(of: i) }
     if reaction.contains(.output) { becomeSender(i) }
     if reaction.contains(.rearmTimer) { rearmTimer(of: i) }
+  }
+
+  /// A black hole on the way: the destination's next connections begin below it.
+  private mutating func rememberPathMTU(of i: UInt32) {
+    let flow = connections.flow(of: i, keys6)
+    let headers: UInt16 = flow.local.isIPv4 ? 40 : 60
+    let mtu = connections[i].tcb.pathMSS &+ headers
+    guard let known = path(to: flow.remote), mtu < known.mtu else { return }
+    _ = destinations.lower(flow.remote, to: mtu, now: clock, &around.budget)
   }
 
   /// Puts the wheel right after the connection's deadlines have changed.

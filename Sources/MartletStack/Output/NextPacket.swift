@@ -21,10 +21,12 @@ extension NetworkStack {
     tell(now)
     guard isPresent(interface), buffer.byteCount >= Int(interfaces[interface.index].mtu) else { return nil }
     let i = interface.index
-    let packet =
-      nextReply(on: i, into: &buffer) ?? nextDatagram(on: i, into: &buffer)
-      ?? nextSegment(on: i, into: &buffer)
-    guard let packet else { return nil }
+    // Most of the time only connections have something.
+    var next: OutgoingPacket?
+    if !interfaces[i].replies.isEmpty { next = nextReply(on: i, into: &buffer) }
+    if next == nil, !interfaces[i].datagrams.isEmpty { next = nextDatagram(on: i, into: &buffer) }
+    if next == nil { next = nextSegment(on: i, into: &buffer) }
+    guard let packet = next else { return nil }
     counts.outPackets &+= 1
     counts.outOctets &+= UInt64(packet.count)
     return packet

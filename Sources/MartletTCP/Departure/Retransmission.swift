@@ -98,8 +98,9 @@ extension TCB {
     cold.scoreboard.begin(snd.una)
     let inNetwork = pipe(cold)
     if inNetwork == 0 { cold.rate.restart(now: clock) }
-    let record = SendRecord(range, cold.rate, flight: inNetwork &+ range.count, now: clock)
-    cold.scoreboard.resend(record, span: rtt.srtt8 >> 11, &around.pool, &around.budget)
+    cold.scoreboard.resend(
+      range, cold.rate, flight: inNetwork &+ range.count, now: clock, span: rtt.srtt8 >> 11, &around.pool,
+      &around.budget)
     cold.undo.retransmitted(range.count, stamp: timestampValue(now))
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ range.count }
     if isPaced(cold) { notePacedDeparture(range.count, &cold, now) }

@@ -37,6 +37,11 @@ extension TCB {
     var allowed = congestion.cwnd > inNetwork ? min(usable, congestion.cwnd &- inNetwork) : 0
     if allowed > 0, isPaced(cold) { allowed = min(allowed, pacedOctets(&cold, now)) }
     let mss = UInt32(effectiveSendMSS)
+    if cold.search.high != 0,
+      let probe = pathProbe(unsent: unsent, usable: usable, allowed: allowed, &cold, &around, now)
+    {
+      return probe
+    }
 
     let count = textCount(unsent, usable: usable, allowed: allowed, limit: max(textLimit(limit), mss), mss)
     let isLast = count == unsent
@@ -103,7 +108,7 @@ extension TCB {
     return pending.contains(.override) ? most : 0
   }
 
-  private mutating func departingText(
+  mutating func departingText(
     _ count: UInt32, _ offset: UInt32, _ isLast: Bool, _ carriesFin: Bool, _ cold: inout ColdBlock,
     _ around: inout Surroundings, _ now: Instant
   ) -> SegmentPlan {
@@ -130,7 +135,7 @@ extension TCB {
 
   /// SND.NXT moves, the clock starts.
   @inline(__always)
-  private mutating func noteDeparture(
+  mutating func noteDeparture(
     _ plan: SegmentPlan, _ carriesFin: Bool, _ cold: inout ColdBlock, _ around: inout Surroundings,
     _ now: Instant
   ) {
@@ -147,8 +152,7 @@ extension TCB {
     if carriesFin { mode.insert(.finSent) }
     if !cold.send.isEmpty {
       cold.sent.append(
-        SendRecord(
-          SequenceRange(start: plan.seq, end: snd.nxt), cold.rate, flight: before &+ length, now: clock),
+        SequenceRange(start: plan.seq, end: snd.nxt), cold.rate, flight: before &+ length, now: clock,
         span: rtt.srtt8 >> 11, &around.pool, &around.budget)
     }
     if plan.isRetransmission { around.counters.retransSegs &+= 1 }
@@ -156,8 +160,9 @@ extension TCB {
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ length }
     if isPaced(cold) { notePacedDeparture(length, &cold, now) }
     timers.armed.remove(.persist)
-    // RFC 6298 (5.1), RFC 8985 §7.2.
-    if timers.armed.isDisjoint(with: [.retransmission, .reordering]) {
+    // RFC 6298 (5.1), RFC 8985 §7.2. Acknowledgments move it on; text that leaves in between would move it by
+    // no more than the time since the last of them, and the second segment makes the probe's wait shorter.
+    if before <= UInt32(plan.segmentSize), timers.armed.isDisjoint(with: .reordering) {
       armLossTimer(cold, around.configuration, now)
     }
   }

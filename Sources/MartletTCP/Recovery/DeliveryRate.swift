@@ -49,7 +49,7 @@ package struct DeliveryRate: BitwiseCopyable, Sendable {
     sample.totalDelivered = delivered
     sample.flight = newest.flight
     sample.lost = (lost &- newest.lostAndLimit) & 0x7fff_ffff
-    sample.isApplicationLimited = newest.lostAndLimit >> 31 != 0
+    sample.isApplicationLimited = newest.isApplicationLimited
     let startsRound = Int32(bitPattern: newest.delivered &- roundEnd) >= 0
     if startsRound { roundEnd = delivered }
     return (sample, startsRound)

@@ -24,7 +24,8 @@ extension TCB {
       sampleRoundTrip(seg, delivery, &cold, &around, now)
     }
     if delivery.acknowledged > 0 { restartLossTimer(&cold, &around, now) }
-    guard recovery.phase == .open, !cold.scoreboard.isInUse, !cold.probe.isOut, delivery.duplicated == 0
+    guard recovery.phase == .open, !cold.scoreboard.isInUse, !cold.probe.isOut, delivery.duplicated == 0,
+      !cold.search.isOut
     else { return recover(seg, &delivery, &cold, &around, now, &reaction) }
     // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
     recovery.recover = snd.una.retreated(by: 1)
@@ -88,6 +89,7 @@ extension TCB {
       delivery.lost = losePartially(delivery, &cold, &around)
     }
     cold.rate.lost = cold.rate.lost &+ delivery.lost
+    delivery.lost &-= resolvePathProbe(lost: delivery.lost, &cold, &around, now)
     resolveTailProbe(seg, delivery, &cold, &around, now)
     if delivery.lost > 0, recovery.phase == .open { enterRecovery(&cold, &around, now) }
     // The acknowledgment that ends a recovery is still one of it.
@@ -226,6 +228,7 @@ extension TCB {
   ) {
     let roundTrip = delivery.roundTrip
     if roundTrip != 0 {
+      if delivery.acknowledged >= UInt32(effectiveSendMSS) { noteProvenSize(&cold) }
       let minimum = cold.rack.minimumRoundTrip
       if minimum == 0 || roundTrip < minimum { cold.rack.minimumRoundTrip = roundTrip }
       if delivery.startsRound || !rtt.isMeasured || timers.backoff != 0 {
@@ -234,6 +237,13 @@ extension TCB {
     } else if delivery.acknowledged > 0, recovery.phase != .open || timers.backoff != 0 || !rtt.isMeasured {
       sampleTimestamp(seg, &cold, &around, now)
     }
+  }
+
+  /// A full-size segment arrived, sent once: what ICMP claims against it is not true (RFC 5927 §7.2).
+  @inline(__always)
+  private func noteProvenSize(_ cold: inout ColdBlock) {
+    cold.search.isProven = true
+    cold.search.claimed = 0
   }
 
   private mutating func sampleTimestamp(

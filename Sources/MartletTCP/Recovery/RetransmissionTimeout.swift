@@ -21,7 +21,9 @@ extension TCB {
 
   /// The retransmission timer fired: everything is sent again as the window allows, from one segment on
   /// (RFC 5681 §3.1), but for what has arrived, and what left so lately that it may yet (RFC 8985 §6.3).
-  mutating func startOver(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+  mutating func startOver(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
+  ) {
     let isFirst = timers.tries == 1
     if isFirst, recovery.phase == .open { cold.undo = UndoState(congestion, una: snd.una) }
     if !isFirst { cold.undo.isPossible = false }
@@ -38,6 +40,7 @@ extension TCB {
     recovery.recover = snd.nxt.retreated(by: 1)
     recovery.phase = .timeout
     loseFlight(&cold, &around, now)
+    searchBlackHole(&cold, &around, now, &reaction)
     pending.remove(.tailProbe)
     pending.insert(.retransmit)
   }

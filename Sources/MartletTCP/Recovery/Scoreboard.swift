@@ -152,11 +152,12 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
 
   /// Takes what is sent again now off the front of what is lost.
   package mutating func resend(
-    _ record: SendRecord, span: UInt32, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+    _ range: SequenceRange, _ rate: DeliveryRate, flight: UInt32, now: UInt32, span: UInt32,
+    _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) {
     isInUse = true
-    lost.subtract(record.range, &pool, &budget)
-    resent.append(record, span: span, &pool, &budget)
+    lost.subtract(range, &pool, &budget)
+    resent.append(range, rate, flight: flight, now: now, span: span, &pool, &budget)
   }
 
   // MARK: Invariants

@@ -32,6 +32,9 @@ package struct SendRecord: BitwiseCopyable, Sendable {
     lostAndLimit = (rate.lost & 0x7fff_ffff) | (rate.isApplicationLimited ? 0x8000_0000 : 0)
   }
 
+  @inline(__always)
+  package var isApplicationLimited: Bool { lostAndLimit >> 31 != 0 }
+
   /// RFC 8985 §6.2: RACK_sent_after.
   @inline(__always)
   package func wasSent(after time: UInt32, _ end: SequenceNumber) -> Bool {
@@ -121,20 +124,20 @@ package struct SendRecords: BitwiseCopyable, Sendable {
   /// microseconds ago and ends where this begins.
   @inline(__always)
   package mutating func append(
-    _ record: SendRecord, span: UInt32, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+    _ range: SequenceRange, _ rate: DeliveryRate, flight: UInt32, now: UInt32, span: UInt32,
+    _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) {
     if records > 0 {
-      var newest = self.record(count &- 1, pool)
-      if newest.range.end == record.range.start, record.sentAt &- newest.sentAt <= span,
-        (newest.lostAndLimit ^ record.lostAndLimit) >> 31 == 0
+      var newest = record(count &- 1, pool)
+      if newest.range.end == range.start, now &- newest.sentAt <= span,
+        newest.isApplicationLimited == rate.isApplicationLimited
       {
-        newest.range.end = record.range.end
-        newest.flight = record.flight
-        set(count &- 1, newest, &pool)
-        return
+        newest.range.end = range.end
+        newest.flight = flight
+        return set(count &- 1, newest, &pool)
       }
     }
-    appendApart(record, &pool, &budget)
+    appendApart(SendRecord(range, rate, flight: flight, now: now), &pool, &budget)
   }
 
   private mutating func appendApart(

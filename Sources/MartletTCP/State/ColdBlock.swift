@@ -26,6 +26,7 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package var reduction = ProportionalReduction()
   package var undo = UndoState()
   package var validation = WindowValidation()
+  package var search = PathSearch()
   package var forwardRTO = ForwardRTO.off
   /// Acknowledgments in a row that moved nothing (RFC 5681 §2).
   package var duplicateAcks: UInt8 = 0

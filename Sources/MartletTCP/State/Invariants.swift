@@ -3,7 +3,7 @@ import MartletWire
 extension TCB {
   /// What must hold between events, checked after every one of them by tests, the simulator and the
   /// fuzzers. Nil, or the first that does not hold.
-  public func checkInvariants(cold: ColdBlock) -> StaticString? {
+  public func checkInvariants(cold: ColdBlock, _ pool: borrowing ChunkPool) -> StaticString? {
     guard state != .closed else {
       return timers.armed.isEmpty && pending.isEmpty && cold.send.isEmpty
         ? nil : "a closed connection owes nothing"
@@ -32,6 +32,7 @@ extension TCB {
     {
       return "what is in flight has a timer"
     }
+    if let wrong = cold.scoreboard.checkInvariants(snd.una, snd.nxt, pool) { return wrong }
     return cold.scoreboard.isInUse && snd.flight == 0 ? "a scoreboard is for what is in flight" : nil
   }
 }

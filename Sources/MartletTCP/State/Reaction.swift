@@ -36,6 +36,8 @@ public struct Reaction: OptionSet, BitwiseCopyable, Sendable {
   @inlinable public static var sendReset: Reaction { Reaction(rawValue: 4096) }
   /// R1 was passed: tell IP to look for another path (MUST-20) and the user (SHLD-9).
   @inlinable public static var adviseNegatively: Reaction { Reaction(rawValue: 8192) }
+  /// Full-size segments do not arrive: remember `TCB.pathMSS` for the destination (RFC 4821 §7.7).
+  @inlinable public static var pathMTUFell: Reaction { Reaction(rawValue: 32768) }
   /// The segment was dropped for want of memory or room; a counter says which.
   @inlinable public static var dropped: Reaction { Reaction(rawValue: 16384) }
 }

@@ -114,6 +114,12 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case tailProbe
   /// RFC 8985 §7.4.2. a: SND.UNA, b: cwnd.
   case tailRepaired
+  /// RFC 4821 §7.3. a: seq, b: the size that is tried.
+  case pathProbe
+  /// RFC 4821 §7.6.1. a: the size that arrived.
+  case pathSizeFound
+  /// RFC 4821 §7.7. a: the size that does not arrive, b: the size that is used now.
+  case blackHole
   /// RFC 6582 §3.2 step 3. a: ack.
   case partialAck
   /// RFC 6582 §3.2 step 3. a: ack, b: cwnd.

@@ -62,7 +62,7 @@ extension TCB {
       mode.insert(.synResent)
       pending.insert(.syn)
     } else {
-      startOver(&cold, &around, now)
+      startOver(&cold, &around, now, &reaction)
     }
     armRetransmission(around.configuration, now)
     around.recorder.note(

@@ -62,6 +62,9 @@ private struct OperandText {
     case .duplicateReported: "seq " + ours(a) + ", " + octets(b)
     case .recoveryUndone, .tailRepaired: "SND.UNA " + ours(a) + ", cwnd " + grouped(UInt64(b))
     case .tailProbe: "seq " + ours(a) + (b == 0 ? ", new text" : ", sent again")
+    case .pathProbe: "seq " + ours(a) + ", segments of " + octets(b)
+    case .pathSizeFound: "segments of " + octets(a)
+    case .blackHole: octets(a) + " → " + octets(b)
     case .partialAck: "ack " + ours(a)
     case .recoveryEnds: "ack " + ours(a) + ", cwnd " + grouped(UInt64(b))
     case .retransmissionTimeout: "SND.UNA " + ours(a) + ", RTO " + grouped(UInt64(b)) + " ms"

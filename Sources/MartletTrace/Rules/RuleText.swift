@@ -128,6 +128,21 @@ public struct RuleText: Equatable, Sendable {
         "tailRepaired", "RFC 8985", "7.4.2",
         "The probe itself repaired the loss, which counts as congestion like any other.",
         "探测报文段本身修复了丢失，这与其他丢失一样视为拥塞。")
+    case .pathProbe:
+      self.init(
+        "pathProbe", "RFC 4821", "7.3",
+        "A segment of the stream is made larger, to see whether the path carries it.",
+        "把数据流中的一个报文段加大，以检验路径能否承载。")
+    case .pathSizeFound:
+      self.init(
+        "pathSizeFound", "RFC 4821", "7.6.1",
+        "The larger segment arrived: from now on all may be as large.",
+        "较大的报文段已到达：今后的报文段都可以这么大。")
+    case .blackHole:
+      self.init(
+        "blackHole", "RFC 4821", "7.7",
+        "Full-size segments time out again and again: a path that takes only smaller ones and says nothing.",
+        "满长报文段一再超时：路径只承载更小的报文段，却不发出通知。")
     case .partialAck:
       self.init(
         "partialAck", "RFC 6582", "3.2",

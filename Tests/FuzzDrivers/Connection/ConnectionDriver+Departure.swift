@@ -26,7 +26,7 @@ extension ConnectionDriver {
   }
 
   func checkRecord() throws(Finding) {
-    if let violated = tcb.checkInvariants(cold: cold) { throw Finding("\(violated)") }
+    if let violated = tcb.checkInvariants(cold: cold, around.pool) { throw Finding("\(violated)") }
   }
 
   /// As the engine does after every event: an idle block is given up, and holds nothing.
