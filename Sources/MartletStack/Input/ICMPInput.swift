@@ -116,13 +116,15 @@ extension NetworkStack {
     let floor: UInt32 = arrival.isIPv4 ? 552 : 1_280
     let lower = UInt16(truncatingIfNeeded: min(max(mtu, floor), UInt32(UInt16.max)))
     guard lower < known.mtu else { return counts.drop(.icmpIgnored) }
-    _ = destinations.lower(flow.remote, to: lower, now: clock, &around.budget)
     guard let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i
     let path = Path(interface: known.interface, mtu: lower)
     let reaction = connections[i].tcb.pathMTUFell(
       toMSS: path.mss(isIPv4: arrival.isIPv4), cold: &cold[j], &around, now: clock)
+    // A claim that the connection does not believe yet is nothing that others should start from.
+    let isDoubted = cold[j].search.claimed != 0
     settleCold(i, j)
+    if !isDoubted { _ = destinations.lower(flow.remote, to: lower, now: clock, &around.budget) }
     apply(reaction, to: i)
   }
 }

@@ -36,12 +36,13 @@ extension TCB {
     guard state != .closed, max(mss, floor) < snd.mss else { return [] }
     // RFC 5927 §7.2: segments of the present size arrived, so the message may be forged. If it is true, what
     // is in flight will time out, and then it is believed.
-    if cold.search.isProven, timers.tries == 0, snd.una != snd.max {
+    if mode.contains(.provenSize), timers.tries == 0, snd.una != snd.max {
       cold.search.claimed = max(mss, floor)
       return []
     }
     let old = snd.mss
     snd.mss = max(mss, floor)
+    mode.remove(.provenSize)
     if snd.una != snd.max { cold.search.fail(old, now: Tick(now)) }
     guard snd.una != snd.max, state.isSynchronized else { return [] }
     loseForPathMTU(&cold, &around, now)

@@ -111,7 +111,6 @@ extension TCB {
     recovery = RecoveryState(recover: iss)
     mode = options.sendBuffer == 0 ? .fitsSendBuffer : []
     if options.receiveBuffer == 0, configuration.fitsReceiveBuffer { mode.insert(.fitsReceiveBuffer) }
-    if options.pacing { mode.insert(.paced) }
     limits = ConnectionLimits(userTimeout: 0, keepAliveIdle: 0, keepAliveInterval: 0, keepAliveCount: 0)
     pending = []
     state = .closed

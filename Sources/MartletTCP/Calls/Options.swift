@@ -4,6 +4,7 @@ extension TCB {
     var options = ConnectionOptions()
     options.noDelay = mode.contains(.noDelay)
     options.quickAck = mode.contains(.quickAck)
+    options.pacing = mode.contains(.paced)
     options.keepAlive = mode.contains(.keepAlive)
     options.keepAliveIdle = limits.keepAliveIdle
     options.keepAliveInterval = limits.keepAliveInterval
@@ -28,8 +29,10 @@ extension TCB {
       mode.remove(.fitsReceiveBuffer)
       rcv.buffer = BufferSize(min(options.receiveBuffer, configuration.maximumReceiveBuffer))
     }
-    if options.sendBuffer > 0 {
+    // What `options` told, given back, is no wish.
+    if options.sendBuffer > 0, options.sendBuffer != snd.buffer.octets {
       snd.buffer = BufferSize(min(options.sendBuffer, configuration.maximumSendBuffer))
+      mode.remove(.fitsSendBuffer)
     }
     if options.maximumSegmentSize > 0 {
       snd.mss = max(min(snd.mss, options.maximumSegmentSize), configuration.minimumSendMSS)
@@ -52,6 +55,7 @@ extension TCB {
   mutating func adopt(_ options: ConnectionOptions) {
     set(.noDelay, options.noDelay)
     set(.quickAck, options.quickAck)
+    set(.paced, options.pacing)
     set(.keepAlive, options.keepAlive)
     limits.keepAliveIdle = max(options.keepAliveIdle, 1)
     limits.keepAliveInterval = max(options.keepAliveInterval, 1)

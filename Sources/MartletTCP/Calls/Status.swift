@@ -145,7 +145,7 @@ extension TCB {
       sacked: cold.scoreboard.sacked.totalBytes, lost: cold.scoreboard.lost.totalBytes,
       resent: cold.scoreboard.resentOctets(around.pool), delivered: cold.rate.delivered,
       lostTotal: cold.rate.lost, reordering: recovery.reorderingSeen,
-      reorderingWindow: reorderingWindow(cold), pacingRate: isPaced(cold) ? pacingRate(cold) : 0,
+      reorderingWindow: reorderingWindow(cold), pacingRate: isPaced(cold.spreadsWindow) ? pacingRate(cold) : 0,
       congestionControl: congestion.algorithm.control, minRtt: cold.rack.minimumRoundTrip,
       rtt: rtt.srtt, rttvar: rtt.rttvar, rto: backedOffTimeout(around.configuration),
       backoff: timers.backoff, retransmits: timers.tries,

@@ -8,15 +8,15 @@ import MartletWire
 extension TCB {
   /// Whether segments are paced now.
   @inline(__always)
-  func isPaced(_ cold: ColdBlock) -> Bool {
-    mode.contains(.paced) || cold.spreadsWindow || congestion.isPaced
+  func isPaced(_ isSpread: Bool) -> Bool {
+    mode.contains(.paced) || isSpread || congestion.isPaced
   }
 
   /// Octets that pacing lets leave now; 0: the pacing timer says when to ask again.
   mutating func pacedOctets(_ cold: inout ColdBlock, _ now: Instant) -> UInt32 {
     if cold.spreadsWindow, snd.una.follows(cold.spreadEnd) || snd.nxt.followsOrEquals(cold.spreadEnd) {
       cold.spreadsWindow = false
-      if !isPaced(cold) { return .max }
+      if !isPaced(cold.spreadsWindow) { return .max }
     }
     let rate = pacingRate(cold)
     guard rate > 0 else { return .max }

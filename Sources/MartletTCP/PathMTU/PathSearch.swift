@@ -14,8 +14,6 @@ package struct PathSearch: BitwiseCopyable, Sendable {
   /// The size that is being tried; meaningful while `isOut`.
   package var size: UInt16 = 0
   package var isOut = false
-  /// Segments of the present size have arrived: an ICMP message that denies it must wait (RFC 5927 §7.2).
-  package var isProven = false
   package var range = SequenceRange(start: SequenceNumber(0), end: SequenceNumber(0))
   /// No probe before.
   package var notBefore = Tick(rawValue: 0)
@@ -34,7 +32,6 @@ package struct PathSearch: BitwiseCopyable, Sendable {
     if ceiling == 0 { ceiling = size }
     high = size
     isOut = false
-    isProven = false
     claimed = 0
     notBefore = now
   }
@@ -89,7 +86,7 @@ extension TCB {
       || cold.scoreboard.sacked.bytes(in: range, around.pool) == range.count
     if arrived {
       cold.search.isOut = false
-      cold.search.isProven = true
+      mode.insert(.provenSize)
       snd.mss = cold.search.size
       around.counters.tcpMTUPSuccess &+= 1
       around.recorder.note(.pathSizeFound, UInt32(snd.mss), at: now)
@@ -133,6 +130,7 @@ extension TCB {
     guard lower < snd.mss else { return }
     cold.search.fail(snd.mss, now: Tick(now))
     snd.mss = lower
+    mode.remove(.provenSize)
     around.recorder.note(.blackHole, UInt32(cold.search.high), UInt32(lower), at: now)
     reaction.insert(.pathMTUFell)
   }

@@ -47,7 +47,7 @@ extension TCB {
     if snd.max == snd.una {
       timers.armed.subtract(.lossTimers)
     } else {
-      armLossTimer(cold, around.configuration, now)
+      armLossTimer(cold.wantsNoProbe, around.configuration, now)
     }
   }
 
@@ -65,7 +65,7 @@ extension TCB {
     ack.srtt = rtt.srtt
     ack.startsRound = delivery.startsRound
     ack.rate = delivery.rate
-    ack.isPaced = isPaced(cold)
+    ack.isPaced = isPaced(cold.spreadsWindow)
     ack.entropy = timestamps.offset &+ snd.una.rawValue &* 0x9e37_79b1
     ack.isWindowLimited = isWindowValidated(ack, &cold)
     congestion.acknowledged(ack, &cold.congestion)
@@ -84,7 +84,7 @@ extension TCB {
     if mode.contains(.sack) {
       let waits = timers.armed.contains(.reordering)
       delivery.lost = detectLosses(&cold, &around, now, &reaction)
-      if waits, cold.scoreboard.isInUse == false { armLossTimer(cold, around.configuration, now) }
+      if waits, cold.scoreboard.isInUse == false { armLossTimer(cold.wantsNoProbe, around.configuration, now) }
     } else {
       delivery.lost = losePartially(delivery, &cold, &around)
     }
@@ -241,8 +241,8 @@ extension TCB {
 
   /// A full-size segment arrived, sent once: what ICMP claims against it is not true (RFC 5927 §7.2).
   @inline(__always)
-  private func noteProvenSize(_ cold: inout ColdBlock) {
-    cold.search.isProven = true
+  private mutating func noteProvenSize(_ cold: inout ColdBlock) {
+    mode.insert(.provenSize)
     cold.search.claimed = 0
   }
 

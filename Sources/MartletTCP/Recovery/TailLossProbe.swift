@@ -22,9 +22,8 @@ package struct TailProbe: BitwiseCopyable, Sendable {
 extension TCB {
   /// §7.2: whether the next timer is a probe's.
   @inline(__always)
-  func wantsTailProbe(_ cold: ColdBlock) -> Bool {
-    mode.contains(.sack) && recovery.phase == .open && !cold.scoreboard.isInUse && !cold.probe.isOut
-      && cold.probe.mayBeSent && timers.backoff == 0 && state.isSynchronized
+  var wantsTailProbe: Bool {
+    mode.contains(.sack) && recovery.phase == .open && timers.backoff == 0 && state.isSynchronized
   }
 
   /// TLP_calc_PTO, in milliseconds.

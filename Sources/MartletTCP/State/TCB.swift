@@ -216,6 +216,8 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var owesCWR: Mode { Mode(rawValue: 1 << 22) }
   /// Segments leave at the algorithm's rate, not as fast as the window allows.
   @inlinable package static var paced: Mode { Mode(rawValue: 65536) }
+  /// Full-size segments have arrived: an ICMP message that denies it must wait (RFC 5927 §7.2).
+  @inlinable package static var provenSize: Mode { Mode(rawValue: 1 << 18) }
   /// The send buffer follows the congestion window.
   @inlinable package static var fitsSendBuffer: Mode { Mode(rawValue: 131072) }
 }

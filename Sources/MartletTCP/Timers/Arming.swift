@@ -44,9 +44,11 @@ extension TCB {
 
   /// Something is in flight, and an acknowledgment or new text moved its clock: a tail-loss probe where there
   /// may be one, else the retransmission time-out (RFC 8985 §7.2, RFC 6298 (5.1), (5.3)).
+  ///
+  /// - Parameter isBusy: `ColdBlock.wantsNoProbe`.
   @inline(__always)
-  mutating func armLossTimer(_ cold: ColdBlock, _ configuration: TCPConfiguration, _ now: Instant) {
-    guard wantsTailProbe(cold) else { return armRetransmission(configuration, now) }
+  mutating func armLossTimer(_ isBusy: Bool, _ configuration: TCPConfiguration, _ now: Instant) {
+    guard !isBusy, wantsTailProbe else { return armRetransmission(configuration, now) }
     // "If Now() + PTO > TCP_RTO_expiration(): PTO = TCP_RTO_expiration() - Now()".
     let wait = boundedByUserTimeout(
       min(tailProbeTimeout(configuration), backedOffTimeout(configuration)), now)

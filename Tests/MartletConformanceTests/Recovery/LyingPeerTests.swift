@@ -1,0 +1,111 @@
+import MartletStack
+import MartletTCP
+import MartletTesting
+import MartletWire
+import Testing
+
+// Acknowledgments that lie: nothing grows, nothing bursts, nothing traps.
+
+@Suite("R1–R5, E2: acknowledgments that lie")
+struct LyingPeerTests {
+  @Test("R1 an acknowledgment of what was never sent changes nothing, and is answered once in 500 ms")
+  func optimistic() {
+    let r = RecoveryScript().measured()
+    r.send(30)
+    r.expect(1..<21)
+    let before = r.s.status
+    for _ in 1...50 { r.s.inject(.ack(seq: 1, ack: 40_001)) }
+    #expect(r.s.takeSegments().filter { $0.text.isEmpty }.count == 1)
+    #expect(r.s.status?.cwnd == before?.cwnd)
+    #expect(r.s.status?.sndUna == before?.sndUna)
+  }
+
+  @Test("R2 an acknowledgment split into a thousand gains no more than the octets that it acknowledges")
+  func splitting() {
+    let whole = RecoveryScript().measured()
+    whole.send(20)
+    whole.s.takeSegments()
+    for n in 2...21 { whole.ack(n) }
+    let split = RecoveryScript().measured()
+    split.send(20)
+    split.s.takeSegments()
+    for octet in stride(from: 1_101, through: 21_001, by: 100) {
+      split.s.inject(.ack(seq: 1, ack: octet))
+    }
+    #expect(split.s.status?.cwnd == whole.s.status?.cwnd)
+  }
+
+  @Test(
+    "R3 duplicates without SACK count for as many segments as are out; with SACK for nothing",
+    arguments: [true, false])
+  func duplicates(sack: Bool) {
+    let r = RecoveryScript(sack: sack).measured()
+    r.send(30)
+    r.s.takeSegments()
+    var text = 0
+    for _ in 1...1_000 {
+      r.ack(1)
+      text += r.s.takeSegments().filter { !$0.text.isEmpty }.count
+    }
+    if sack {
+      #expect(text == 0)
+      #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    } else {
+      #expect(text <= 20)
+    }
+  }
+
+  @Test("E2 blocks that lie, overlap, run backwards or lie outside are ignored, and counted")
+  func lyingBlocks() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    for blocks: [Range<Int>] in [
+      [30_001..<31_001], [21_001..<21_002], [1_001..<21_001], [999..<2_001], [1_000..<5_001],
+    ] {
+      r.s.inject(.ack(seq: 1, ack: 1_001, options: [.sack(blocks)]))
+    }
+    #expect(r.s.status?.sacked == 0)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.takeSegments().filter { !$0.text.isEmpty }.isEmpty)
+    // Overlapping ones of what is out count once.
+    r.s.inject(
+      .ack(seq: 1, ack: 1_001, options: [.sack([3_001..<5_001, 4_001..<6_001, 3_501..<4_501])]))
+    #expect(r.s.status?.sacked == 3_000)
+  }
+
+  @Test("E2 more ranges than the limit are not taken in, and the connection goes on")
+  func manyRanges() {
+    let r = RecoveryScript {
+      $0.tcp.initialWindowSegments = 255
+      $0.tcp.outOfOrderRanges = 16
+    }.measured()
+    r.send(200)
+    r.s.takeSegments()
+    for n in stride(from: 3, to: 199, by: 2) { r.ack(1, n..<n + 1) }
+    #expect((r.s.status?.sacked ?? 0) <= 16_000)
+    for _ in 1...100 {
+      r.advance(200)
+      r.s.takeSegments()
+      if let una = r.s.status?.unacked, una > 0 { r.ack(201) }
+    }
+    #expect(r.s.status?.unacked == 0)
+  }
+
+  @Test("R4 a window that shrinks under text in flight neither takes SND.NXT back nor sends beyond it")
+  func shrinking() {
+    let r = RecoveryScript().measured()
+    r.send(30)
+    r.expect(1..<21)
+    let nxt = r.s.status?.sndNxt
+    r.s.inject(.ack(seq: 1, ack: 2_001, window: 100))
+    #expect(r.s.status?.sndNxt == nxt)
+    r.advance(2_000)
+    for segment in r.s.takeSegments() where !segment.text.isEmpty {
+      #expect(segment.seq + segment.text.count <= 2_001 + 1_600, "\(segment)")
+    }
+    r.s.inject(.ack(seq: 1, ack: 2_001, window: 65_535))
+    r.advance(1_000)
+    #expect(!r.s.takeSegments().isEmpty)
+  }
+}

@@ -1,0 +1,121 @@
+import MartletStack
+import MartletTCP
+import MartletTesting
+import MartletWire
+import Testing
+
+@Suite("RFC 4821, 1191, 8201, 5927: the path's MTU")
+struct PathMTUTests {
+  private func sizes(_ s: Scenario) -> [Int] { s.takeSegments().map(\.text.count).filter { $0 > 0 } }
+
+  private func established(_ family: ScenarioFamily = .ipv4) -> Scenario {
+    let mss: UInt16 = family == .ipv4 ? 1_460 : 1_440
+    let s = Scenario(.established(), family: family, offering: [.mss(mss), .sackPermitted, .windowScale(4)]) {
+      $0.tcp.congestionControl = .newReno
+    }
+    s.send(100)
+    s.takeSegments()
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: 101))
+    return s
+  }
+
+  @Test(
+    "RFC 4821 §7.7: full-size segments that vanish are sent smaller after the second time-out",
+    arguments: ScenarioFamily.allCases)
+  func blackHole(family: ScenarioFamily) {
+    let s = established(family)
+    s.send(20_000)
+    let full = family == .ipv4 ? 1_460 : 1_440
+    #expect(sizes(s).first == full)
+    // Probe, first time-out: as large as before.
+    s.advance(by: .milliseconds(600))
+    #expect(sizes(s).allSatisfy { $0 == full })
+    s.advance(by: .milliseconds(700))
+    #expect(sizes(s).first == 1_220)
+    #expect(s.status?.sndMss == 1_220)
+    // It arrives. The rest follows in the same size.
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: 1_321))
+    let rest = sizes(s)
+    #expect(!rest.isEmpty && rest.allSatisfy { $0 <= 1_220 }, "\(rest)")
+    #expect(s.counters.tcp.tcpMTUPFail == 1)
+  }
+
+  @Test("RFC 4821 §7.3, §7.6: then sizes in between are tried with the stream's own text; what arrives stays")
+  func search() {
+    let s = established()
+    s.send(200_000)
+    s.takeSegments()
+    s.advance(by: .milliseconds(600))
+    s.advance(by: .milliseconds(700))
+    s.takeSegments()
+    var received: [Range<Int>] = []
+    var acked = 101
+    var tried: Set<Int> = []
+    // A path that takes 1,380 octets of text.
+    for _ in 0..<400 where acked <= 200_000 {
+      for segment in s.takeSegments() where !segment.text.isEmpty {
+        tried.insert(segment.text.count)
+        if segment.text.count <= 1_380 { received.append(segment.seq..<segment.seq + segment.text.count) }
+      }
+      received.sort { $0.lowerBound < $1.lowerBound }
+      while let first = received.first, first.lowerBound <= acked {
+        acked = max(acked, first.upperBound)
+        received.removeFirst()
+      }
+      s.advance(by: .milliseconds(100))
+      let block = received.map { $0.lowerBound }.min().map { $0..<(received.map(\.upperBound).max() ?? $0) }
+      s.inject(.ack(seq: 1, ack: acked, options: block.map { [.sack([$0])] } ?? []))
+    }
+    #expect(tried.contains(1_340), "\(tried.sorted())")
+    let found = Int(s.status?.sndMss ?? 0)
+    #expect((1_360...1_380).contains(found), "found \(found), tried \(tried.sorted())")
+    #expect(s.counters.tcp.tcpMTUPSuccess >= 2)
+  }
+
+  @Test(
+    "RFC 1191 §6.5: text in flight that is too large for the path leaves again at once, in smaller pieces")
+  func dropInFlight() {
+    let s = established()
+    s.send(7_300)
+    let sent = s.takeSegments()
+    #expect(sent.map(\.text.count) == [1_460, 1_460, 1_460, 1_460, 1_460])
+    let before = s.status?.cwnd ?? 0
+    s.inject(packet: tooBig(1_300, about: sent[0]))
+    #expect(sizes(s).prefix(5) == [1_260, 1_260, 1_260, 1_260, 1_260])
+    #expect(s.status?.cwnd == before)
+    s.inject(.ack(seq: 1, ack: 7_401))
+    #expect(s.status?.unacked == 0)
+  }
+
+  @Test("RFC 5927 §7.2: a claim against a size that has arrived waits until a time-out makes it credible")
+  func forged() {
+    let s = established()
+    s.send(1_460)
+    s.takeSegments()
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: 1_561))
+    s.send(4_380)
+    let sent = s.takeSegments()
+    #expect(sent.map(\.text.count) == [1_460, 1_460, 1_460])
+    s.inject(packet: tooBig(600, about: sent[0]))
+    #expect(sizes(s).isEmpty)
+    #expect(s.status?.sndMss == 1_460)
+    // It was a lie: they arrive.
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: 4_481))
+    s.send(2_920)
+    let more = s.takeSegments()
+    #expect(more.first?.text.count == 1_460)
+    // And one that is true: nothing arrives any more.
+    if let first = more.first { s.inject(packet: tooBig(1_300, about: first)) }
+    #expect(s.status?.sndMss == 1_460)
+    s.advance(by: .milliseconds(900))
+    #expect(s.status?.sndMss == 1_260)
+  }
+
+  private func tooBig(_ mtu: UInt32, about segment: SeenSegment) -> [UInt8] {
+    ICMPError(type: 3, code: 4, rest: mtu).packet(about: segment.packet)
+  }
+}
