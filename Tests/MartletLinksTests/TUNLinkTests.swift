@@ -72,6 +72,27 @@
       #expect(try namespace.perform { () throws(LinkError) in interfaceCount() } == 1)
     }
 
+    @Test("A second device with the same address or the same network is refused; another network is not")
+    func rivals() throws {
+      let namespace = try NetworkNamespace.anonymous()
+      let v6 = ipv6(0xfd00_0007_0000_0000, 1)
+      let first = try TUNLink(
+        TUNConfiguration(name: "first", kernelAddresses: [prefix(10, 7, 0, 1, 24), v6]), in: namespace)
+      for rival in [prefix(10, 7, 0, 1, 24), prefix(10, 7, 0, 9, 24), prefix(10, 7, 0, 1, 32), v6] {
+        do {
+          _ = try TUNLink(TUNConfiguration(name: "second", kernelAddresses: [rival]), in: namespace)
+          Issue.record("\(rival) was taken twice")
+        } catch {
+          #expect(error.code == .addressInUse)
+          #expect(error.message.contains("first"))
+        }
+      }
+      for other in [prefix(10, 8, 0, 1, 24), prefix(10, 7, 0, 9, 16), ipv6(0xfd00_0008_0000_0000, 1)] {
+        _ = try TUNLink(TUNConfiguration(name: "second", kernelAddresses: [other]), in: namespace)
+      }
+      _ = first.counters
+    }
+
     @Test("A receive without packets returns at once; a limit is kept")
     func limits() throws {
       let namespace = try NetworkNamespace.anonymous()

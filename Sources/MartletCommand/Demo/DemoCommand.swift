@@ -53,9 +53,9 @@ struct DemoCommand: ParsableCommand {
     try reportingFailures {
       let stage = DemoStage(style: style, isJSON: json)
       try playAgainstKernel(stage)
-      stage.show(.simultaneousClose, try MemoryScenes.simultaneousClose())
-      stage.show(.halfClose, try MemoryScenes.halfClose())
-      stage.end()
+      try stage.show(.simultaneousClose, try MemoryScenes.simultaneousClose())
+      try stage.show(.halfClose, try MemoryScenes.halfClose())
+      try stage.end()
     }
   }
 
@@ -77,14 +77,14 @@ struct DemoCommand: ParsableCommand {
             throw error
           }
           if error.code == .noPermission, !UserNamespace.isInside, UserNamespace.isPermitted {
-            stage.say("Not root: starting again as root of a user namespace of its own.")
+            try stage.say("Not root: starting again as root of a user namespace of its own.")
             throw ExitCode(try UserNamespace.runSelf())
           }
-          stage.say(
+          try stage.say(
             "The kernel cannot take part: \(error.message)\nBoth ends are Martlet, in memory, instead.")
         }
       }
     #endif
-    stage.show(.fetchInMemory, try MemoryScenes.fetch(page: DemoPage.text))
+    try stage.show(.fetchInMemory, try MemoryScenes.fetch(page: DemoPage.text))
   }
 }

@@ -45,38 +45,39 @@ struct DemoStage {
   }
 
   /// A remark between the scenes. Not for programs.
-  func say(_ text: String) {
-    if !isJSON { OutputStream.output.write(text + "\n") }
+  func say(_ text: String) throws {
+    if !isJSON { try OutputStream.output.deliver(text + "\n") }
   }
 
-  func show(_ scene: Scene, _ ladder: Ladder, checks: [StateCheck] = []) {
-    if isJSON { return showJSON(scene, ladder, checks) }
+  func show(_ scene: Scene, _ ladder: Ladder, checks: [StateCheck] = []) throws {
+    if isJSON { return try showJSON(scene, ladder, checks) }
     let rule = String(repeating: style.ascii ? "=" : "━", count: max(scene.title.count, 40))
-    OutputStream.output.write("\n\(scene.title)\n\(rule)\n\(scene.explanation)\n\n\(ladder.text(style))")
-    if !checks.isEmpty { show(checks) }
+    try OutputStream.output.deliver(
+      "\n\(scene.title)\n\(rule)\n\(scene.explanation)\n\n\(ladder.text(style))")
+    if !checks.isEmpty { try show(checks) }
     let mismatches = ladder.mismatches()
     if mismatches.isEmpty {
-      say("\nWhat Martlet says of its states agrees with what the segments show.")
+      try say("\nWhat Martlet says of its states agrees with what the segments show.")
     } else {
-      say(
+      try say(
         "\n\(mismatches.count) states differ from what the segments show. That is a fault: please report it.")
     }
   }
 
-  private func show(_ checks: [StateCheck]) {
-    say("\nThe kernel's states, as inferred and as ss says:")
-    for check in checks { say("  " + check.text) }
+  private func show(_ checks: [StateCheck]) throws {
+    try say("\nThe kernel's states, as inferred and as ss says:")
+    for check in checks { try say("  " + check.text) }
   }
 
-  private func showJSON(_ scene: Scene, _ ladder: Ladder, _ checks: [StateCheck]) {
+  private func showJSON(_ scene: Scene, _ ladder: Ladder, _ checks: [StateCheck]) throws {
     var object = JSONObject()
     object.add("type", "scene")
     object.add("scene", scene.rawValue)
     object.add("client", ladder.left.text)
     object.add("server", ladder.right.text)
     object.add("mismatches", UInt64(ladder.mismatches().count))
-    OutputStream.output.write(object.text + "\n")
-    for observation in ladder.observations { OutputStream.output.write(observation.json + "\n") }
+    try OutputStream.output.deliver(object.text + "\n")
+    for observation in ladder.observations { try OutputStream.output.deliver(observation.json + "\n") }
     for transition in ladder.transitions {
       var object = JSONObject()
       object.add("type", "transition")
@@ -84,12 +85,12 @@ struct DemoStage {
       object.add("end", transition.side == .left ? "client" : "server")
       object.add("from", transition.old.text(.rfc))
       object.add("to", transition.new.text(.rfc))
-      OutputStream.output.write(object.text + "\n")
+      try OutputStream.output.deliver(object.text + "\n")
     }
-    for check in checks { OutputStream.output.write(check.object.text + "\n") }
+    for check in checks { try OutputStream.output.deliver(check.object.text + "\n") }
   }
 
-  func end() {
-    say("\nTry it yourself: martlet serve --help, martlet connect --help.")
+  func end() throws {
+    try say("\nTry it yourself: martlet serve --help, martlet connect --help.")
   }
 }

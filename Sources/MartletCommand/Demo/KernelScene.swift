@@ -81,8 +81,8 @@
           time: check.time.since(start), inferred: ladder.inferredState(of: .left, at: check.time),
           told: check.told)
       }
-      stage.show(.fetchFromKernel, ladder, checks: results)
-      stage.say("\(fetch.name) received \(octets) octets of content.")
+      try stage.show(.fetchFromKernel, ladder, checks: results)
+      try stage.say("\(fetch.name) received \(octets) octets of content.")
     }
 
     /// What is waited for.
@@ -131,7 +131,7 @@
         told = StateCheck.state(of: local.text, in: String(decoding: ss.readOutput(), as: UTF8.self))
         _ = ss.wait()
       } else {
-        stage.say("There is no \"ss\" to check the kernel's states with; install iproute2.")
+        try? stage.say("There is no \"ss\" to check the kernel's states with; install iproute2.")
       }
       checks.append((now, told))
     }

@@ -32,7 +32,11 @@ package struct DevicePlan: Equatable, Sendable {
     }
     for own in addresses where !kernelAddresses.contains(where: { own.contains($0.address) }) {
       let taken = addresses.map(\.address) + kernelAddresses.map(\.address)
-      kernelAddresses.append(try own.nextFreeAddress(taken: taken))
+      do throws(LinkError) {
+        kernelAddresses.append(try own.nextFreeAddress(taken: taken))
+      } catch {
+        throw SpecificationError(error.message)
+      }
     }
   }
 
@@ -78,6 +82,9 @@ package struct KernelAddressArgument: Equatable, Sendable {
       (self.address, length) = (address, nil)
     } else {
       throw SpecificationError("no address. Write 10.7.0.2 or fd00:7::2/64.")
+    }
+    guard address.isUnicast, !address.isLoopback, !address.isUnspecified else {
+      throw SpecificationError("no host can have this address. Choose a unicast one, such as 10.7.0.2.")
     }
   }
 

@@ -42,7 +42,7 @@
       repeat {
         try turn(atMost: .milliseconds(20))
       } while loop.stack.held.connections > 0 && SystemClock.now < end
-      return wasInterrupted ? ExitStatus.interrupted : conclude()
+      return wasInterrupted ? ExitStatus.interrupted : try conclude()
     }
 
     private mutating func turn(atMost limit: TimeAmount) throws {
@@ -55,7 +55,7 @@
       }
     }
 
-    private func conclude() -> ExitCode {
+    private func conclude() throws -> ExitCode {
       switch loop.application.failure {
       case .refusal(let error): return fail(ExitStatus.failed, "The stack refuses to connect: \(error).")
       case .ended(.refused):
@@ -74,7 +74,7 @@
       switch control.outcome {
       case .measured(let theirs):
         let report = Iperf3Report(control.test.parameters, ours: control.test.results, theirs: theirs)
-        OutputStream.output.write(isJSON ? report.object.text + "\n" : report.text)
+        try OutputStream.output.deliver(isJSON ? report.object.text + "\n" : report.text)
         return .success
       case .busy: return fail(ExitStatus.failed, "\(remote.text) is busy with another test. Try again later.")
       case .refused(let number):

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MartletLinks
 import MartletTCP
 
 /// How the command ends, for scripts. Help lists these.
@@ -24,6 +25,15 @@ enum ExitStatus {
     case .reset: reset
     case .unreachable: unreachable
     case .aborted, .evicted: failed
+    }
+  }
+
+  /// For a device that cannot be had.
+  static func of(_ code: LinkError.Code) -> ExitCode {
+    switch code {
+    case .noPermission: noPermission
+    case .badName, .nameTooLong, .badMTU, .badAddress: usage
+    default: failed
     }
   }
 

@@ -7,7 +7,11 @@ func reportingFailures(_ body: () throws -> Void) throws {
     try body()
   } catch let error as LinkError {
     OutputStream.error.write("Error: \(error.message)\n")
-    throw error.code == .noPermission ? ExitStatus.noPermission : ExitStatus.failed
+    throw ExitStatus.of(error.code)
+  } catch let error as DeliveryError {
+    guard let reason = error.reason else { return }
+    OutputStream.error.write("Error: Standard output cannot be written: \(reason).\n")
+    throw ExitStatus.failed
   } catch let error as SpecificationError {
     OutputStream.error.write("Error: \(error)\n")
     throw ExitStatus.usage

@@ -15,22 +15,38 @@ struct OutputStream: Sendable {
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
-  /// Writes all of it, or gives up: there is nobody to tell.
-  func write(_ text: String) {
+  /// Writes what a command was called for: that it did not arrive is a failure.
+  func deliver(_ text: String) throws(DeliveryError) {
+    guard !write(text) else { return }
+    // Whoever has read enough, as "head" does, has not failed.
+    if errno == EPIPE { throw DeliveryError(reason: nil) }
+    throw DeliveryError(reason: String(cString: strerror(errno)))
+  }
+
+  /// Writes all of it, or gives up; false then. `errno` says why.
+  @discardableResult
+  func write(_ text: String) -> Bool {
     var text = text
-    text.withUTF8 { octets in
+    return text.withUTF8 { octets in
       var done = 0
       while done < octets.count {
-        guard let base = octets.baseAddress else { return }
+        guard let base = octets.baseAddress else { return false }
         #if canImport(Darwin)
           let count = Darwin.write(descriptor, base + done, octets.count - done)
         #else
           let count = Glibc.write(descriptor, base + done, octets.count - done)
         #endif
         if count < 0 && errno == EINTR { continue }
-        guard count > 0 else { return }
+        guard count > 0 else { return false }
         done += count
       }
+      return true
     }
   }
+}
+
+/// What a command has to say cannot be written.
+struct DeliveryError: Error {
+  /// Nil: nobody reads it any more.
+  let reason: String?
 }

@@ -24,6 +24,7 @@
       let fd = try Self.open()
       do throws(LinkError) {
         let name = try Self.attach(fd, configuration.name)
+        try Self.checkRivals(of: configuration.kernelAddresses, on: name)
         let interface = try KernelInterface(existing: name)
         if interface.mtu != configuration.mtu { try interface.setMTU(configuration.mtu) }
         var added: [IPPrefix] = []
@@ -97,6 +98,20 @@
           "\(name) is no TUN device, or was made with other settings. Choose another name.")
       default:
         throw LinkError(failed: "cannot create the TUN device \(name)", errno)
+      }
+    }
+
+    /// The kernel takes the same address on several interfaces, and then uses the first only.
+    private static func checkRivals(of addresses: [IPPrefix], on name: String) throws(LinkError) {
+      let assigned = AssignedAddress.all()
+      for address in addresses {
+        guard let rival = assigned.first(where: { $0.interface != name && $0.rivals(address) }) else {
+          continue
+        }
+        throw LinkError(
+          .addressInUse,
+          "The interface \(rival.interface) has \(rival.prefix) already, so \(address) would not be reached "
+            + "through \(name). Choose addresses of another network, or another network namespace.")
       }
     }
 
