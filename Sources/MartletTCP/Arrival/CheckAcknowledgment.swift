@@ -156,7 +156,10 @@ extension TCB {
     let text = min(octets, cold.send.count)  // the last one may be our FIN's
     cold.send.consume(text, anchored: false, &around.pool, &around.budget)
     snd.una = ack
-    if snd.nxt.precedes(ack) { snd.nxt = ack }
+    if snd.nxt.precedes(ack) {
+      snd.nxt = ack
+      snd.probesNxt = false
+    }
     if cold.sendsUrgent, cold.sendUrgentPointer.precedesOrEquals(ack) { cold.sendsUrgent = false }
     acknowledgedProgress(now)
     if hasUnsent(cold) { reaction.insert(.output) }

@@ -60,7 +60,6 @@ extension TCB {
     snd.mss = max(min(snd.mss, embryo.peerMSS), around.configuration.minimumSendMSS)
     snd.una = seg.ack
     snd.nxt = seg.ack
-    snd.max = seg.ack
     snd.wnd = seg.wnd.scaled(by: snd.wndShift)
     snd.maxWnd = seg.wnd
     snd.wl1 = seg.seq
@@ -91,7 +90,7 @@ extension TCB {
       options.sendBuffer == 0 ? configuration.sendBuffer : options.sendBuffer, configuration.maximumSendBuffer
     )
     snd = SendSequence(
-      una: iss, nxt: iss, max: iss, wnd: .zero, wl1: SequenceNumber(0), maxWnd: UnscaledWindow(0),
+      una: iss, nxt: iss, wnd: .zero, wl1: SequenceNumber(0), maxWnd: UnscaledWindow(0),
       mss: sendMSS, buffer: BufferSize(max(send, 1)), wndShift: .none)
     rcv = ReceiveSequence(
       nxt: SequenceNumber(0), advertisedEdge: SequenceNumber(0), lastAckSent: SequenceNumber(0),
@@ -108,7 +107,7 @@ extension TCB {
     softError = .none
     congestion = CongestionController(
       mss: sendMSS, segments: configuration.initialWindowSegments, configuration.congestionControl)
-    recovery = RecoveryState(recover: iss)
+    recovery = RecoveryState()
     mode = options.sendBuffer == 0 ? .fitsSendBuffer : []
     if options.receiveBuffer == 0, configuration.fitsReceiveBuffer { mode.insert(.fitsReceiveBuffer) }
     limits = ConnectionLimits(userTimeout: 0, keepAliveIdle: 0, keepAliveInterval: 0, keepAliveCount: 0)

@@ -114,7 +114,6 @@ extension TCB {
     pending.subtract([.syn, .ack, .ackNow])
     if answers { rcv.lastAckSent = rcv.nxt }
     snd.nxt = snd.una.advanced(by: 1)
-    snd.max = snd.nxt
     around.counters.outSegs &+= 1
     armRetransmission(around.configuration, now)
     return plan

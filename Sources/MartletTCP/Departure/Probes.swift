@@ -19,7 +19,7 @@ extension TCB {
       if cold.send.count == 1 { plan.flags.insert(.psh) }
     }
     plan.isRetransmission = snd.una.precedes(snd.max)
-    snd.max = SequenceNumber.latest(snd.max, snd.una.advanced(by: 1))
+    snd.probesNxt = true
     around.counters.tcpWinProbe &+= 1
     around.recorder.note(.windowProbe, snd.una.rawValue, UInt32(timers.tries), at: now)
     return plan

@@ -53,7 +53,7 @@ extension TCB {
       isOverdue(cold, around, now)
     else { return nil }
     cold.hasRescued = true
-    cold.rescued = recovery.recover
+    cold.rescued = cold.recover
     return retransmission(of: last, &cold, &around, now)
   }
 

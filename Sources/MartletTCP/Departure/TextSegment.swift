@@ -147,7 +147,10 @@ extension TCB {
     }
     let clock = now.microseconds
     let before = pipe(cold)
-    if before == 0 { cold.rate.restart(now: clock) }
+    if before == 0 {
+      cold.rate.restart(now: clock)
+      if recovery.phase == .open { cold.recover = snd.una.retreated(by: 1) }
+    }
     snd.nxt = snd.nxt.advanced(by: length)
     if carriesFin { mode.insert(.finSent) }
     if !cold.send.isEmpty {
@@ -156,14 +159,14 @@ extension TCB {
         span: rtt.srtt8 >> 11, &around.pool, &around.budget)
     }
     if plan.isRetransmission { around.counters.retransSegs &+= 1 }
-    snd.max = SequenceNumber.latest(snd.max, snd.nxt)
+    snd.probesNxt = false
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ length }
     if isPaced(cold.spreadsWindow) { notePacedDeparture(length, &cold, now) }
     timers.armed.remove(.persist)
     // RFC 6298 (5.1), RFC 8985 §7.2. Acknowledgments move it on; text that leaves in between would move it by
     // no more than the time since the last of them, and the second segment makes the probe's wait shorter.
     if before <= UInt32(plan.segmentSize), timers.armed.isDisjoint(with: .reordering) {
-      armLossTimer(cold.wantsNoProbe, around.configuration, now)
+      armLossTimer(cold.wantsNoProbe, around, now)
     }
   }
 

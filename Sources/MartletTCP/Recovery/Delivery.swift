@@ -82,7 +82,7 @@ extension TCB {
       guard again.octets < hole.count else { continue }
       // Some of it arrived by its first transmission: late, if later text came before it (RFC 8985 §6.2
       // step 3).
-      if hole.end.precedesOrEquals(recovery.recover.advanced(by: 1)) { delivery.originalArrived = true }
+      if hole.end.precedesOrEquals(cold.recover.advanced(by: 1)) { delivery.originalArrived = true }
       if cold.rack.hasForward, hole.end.precedes(cold.rack.forward) { noteReordering(&around, now) }
       guard hole.end.follows(onceFrom), again.octets == 0 else { continue }
       let i = cold.sent.index(endingAfter: hole.end.retreated(by: 1), around.pool)

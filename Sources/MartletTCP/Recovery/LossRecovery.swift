@@ -28,7 +28,7 @@ extension TCB {
       !cold.search.isOut
     else { return recover(seg, &delivery, &cold, &around, now, &reaction) }
     // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
-    recovery.recover = snd.una.retreated(by: 1)
+    cold.recover = snd.una.retreated(by: 1)
     grow(delivery, delivery.octets, &cold, around, now)
     forgetIfDone(&cold, &around)
   }
@@ -47,7 +47,7 @@ extension TCB {
     if snd.max == snd.una {
       timers.armed.subtract(.lossTimers)
     } else {
-      armLossTimer(cold.wantsNoProbe, around.configuration, now)
+      armLossTimer(cold.wantsNoProbe, around, now)
     }
   }
 
@@ -80,11 +80,13 @@ extension TCB {
     if mode.contains(.sack) { updateRACK(delivery, &cold, now) }
     undoIfSpurious(seg, delivery, &cold, &around, now)
     let phase = recovery.phase
-    if recovery.phase != .open, snd.una.follows(recovery.recover) { leaveRecovery(&cold, &around, now) }
+    if recovery.phase != .open, snd.una.follows(cold.recover) || snd.una == snd.nxt {
+      leaveRecovery(&cold, &around, now)
+    }
     if mode.contains(.sack) {
       let waits = timers.armed.contains(.reordering)
       delivery.lost = detectLosses(&cold, &around, now, &reaction)
-      if waits, cold.scoreboard.isInUse == false { armLossTimer(cold.wantsNoProbe, around.configuration, now) }
+      if waits, cold.scoreboard.isInUse == false { armLossTimer(cold.wantsNoProbe, around, now) }
     } else {
       delivery.lost = losePartially(delivery, &cold, &around)
     }
@@ -108,7 +110,7 @@ extension TCB {
     _ around: inout Surroundings, _ now: Instant
   ) {
     if congestion.ownsWindow { return grow(delivery, delivery.octets, &cold, around, now) }
-    if recovery.phase == .open, delivery.acknowledged > 0 { recovery.recover = snd.una.retreated(by: 1) }
+    if recovery.phase == .open, delivery.acknowledged > 0 { cold.recover = snd.una.retreated(by: 1) }
     switch phase {
     case .open:
       // RFC 3042: limited transmit leaves cwnd alone; on a path that reorders, SACK alone is progress.
@@ -143,11 +145,11 @@ extension TCB {
     windowWasReduced(&cold)
     cold.reduction = ProportionalReduction(flight: snd.flight)
     cold.probe.isOut = false
-    recovery.recover = snd.nxt.retreated(by: 1)
+    cold.recover = snd.nxt.retreated(by: 1)
     recovery.phase = .fastRecovery
     pending.insert(.retransmit)
     around.counters.tcpFastRetrans &+= 1
-    around.recorder.note(.fastRetransmit, snd.una.rawValue, recovery.recover.rawValue, at: now)
+    around.recorder.note(.fastRetransmit, snd.una.rawValue, cold.recover.rawValue, at: now)
   }
 
   /// Everything that was out when recovery began is acknowledged.
@@ -203,7 +205,7 @@ extension TCB {
     if recovery.phase == .open {
       // Step 2: "… covers more than recover": otherwise these are echoes of the last recovery's own
       // retransmissions.
-      guard cold.duplicateAcks == 3, delivery.acknowledged == 0, snd.una.follows(recovery.recover) else {
+      guard cold.duplicateAcks == 3, delivery.acknowledged == 0, snd.una.follows(cold.recover) else {
         if delivery.acknowledged > 0 { cold.duplicateAcks = 0 }
         return 0
       }

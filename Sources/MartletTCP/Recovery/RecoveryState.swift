@@ -1,5 +1,3 @@
-import MartletWire
-
 /// Where loss recovery stands, and what it has learned of the path's reordering.
 @frozen
 package struct RecoveryState: BitwiseCopyable, Sendable {
@@ -14,8 +12,6 @@ package struct RecoveryState: BitwiseCopyable, Sendable {
     case pathMTU
   }
 
-  /// "recover": the highest sequence number sent when the last recovery began.
-  package var recover: SequenceNumber
   package var phase: Phase = .open
   /// RACK.reordering_seen.
   package var reorderingSeen = false
@@ -24,7 +20,5 @@ package struct RecoveryState: BitwiseCopyable, Sendable {
   /// RACK.reo_wnd_persist.
   package var reorderingPersists: UInt8 = 0
 
-  package init(recover: SequenceNumber) {
-    self.recover = recover
-  }
+  package init() {}
 }

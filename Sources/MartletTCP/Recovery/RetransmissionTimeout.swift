@@ -33,11 +33,11 @@ extension TCB {
     congestion.timedOut(event, repeated: !isFirst, &cold.congestion)
     windowWasReduced(&cold)
     // RFC 5682 §2.1 step 1: not if the last time-out is still being repaired.
-    cold.forwardRTO = isFirst && snd.una.follows(recovery.recover) ? .retransmitted : .off
+    cold.forwardRTO = isFirst && snd.una.follows(cold.recover) ? .retransmitted : .off
     cold.duplicateAcks = 0
     cold.probe.isOut = false
     cold.hasRescued = false
-    recovery.recover = snd.nxt.retreated(by: 1)
+    cold.recover = snd.nxt.retreated(by: 1)
     recovery.phase = .timeout
     loseFlight(&cold, &around, now)
     searchBlackHole(&cold, &around, now, &reaction)
@@ -58,7 +58,7 @@ extension TCB {
     cold.rate.lost = cold.rate.lost &+ lost &+ more
     if recovery.phase == .open {
       recovery.phase = .pathMTU
-      recovery.recover = snd.nxt.retreated(by: 1)
+      cold.recover = snd.nxt.retreated(by: 1)
     }
     pending.insert(.retransmit)
   }

@@ -26,11 +26,11 @@ extension TCB {
     mode.contains(.sack) && recovery.phase == .open && timers.backoff == 0 && state.isSynchronized
   }
 
-  /// TLP_calc_PTO, in milliseconds.
+  /// TLP_calc_PTO, in milliseconds. TLP.max_ack_delay is the margin of the retransmission time-out.
   @inline(__always)
-  func tailProbeTimeout(_ configuration: TCPConfiguration) -> UInt32 {
+  func tailProbeTimeout(minimumRTO: UInt32) -> UInt32 {
     guard rtt.isMeasured else { return 1_000 }
-    let delay = snd.flight <= UInt32(effectiveSendMSS) ? configuration.minimumRTO.timerMilliseconds : 0
+    let delay = snd.flight <= UInt32(effectiveSendMSS) ? minimumRTO : 0
     return (rtt.srtt8 / 4 &+ 999) / 1_000 &+ delay
   }
 

@@ -21,6 +21,9 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package var sent = SendRecords()
   package var scoreboard = Scoreboard()
   package var rate = DeliveryRate()
+  /// "recover": the highest sequence number sent when the last recovery began; the one before SND.UNA while
+  /// there is none.
+  package var recover = SequenceNumber(0)
   package var rack = RACKState()
   package var probe = TailProbe()
   package var reduction = ProportionalReduction()

@@ -38,8 +38,6 @@ package struct SendSequence: BitwiseCopyable, Sendable {
   package var una: SequenceNumber
   /// SND.NXT: the next to send for the first time.
   package var nxt: SequenceNumber
-  /// One past the highest ever sent: SND.NXT, or after a window probe one octet more.
-  package var max: SequenceNumber
   /// SND.WND in octets.
   package var wnd: WindowSize
   /// SND.WL1: the sequence number of the last window update.
@@ -51,6 +49,12 @@ package struct SendSequence: BitwiseCopyable, Sendable {
   /// How much may wait in the send queue.
   package var buffer: BufferSize
   package var wndShift: WindowScale
+  /// The octet at SND.NXT has been sent, as a window probe.
+  package var probesNxt = false
+
+  /// One past the highest ever sent.
+  @inlinable @inline(__always)
+  package var max: SequenceNumber { nxt.advanced(by: probesNxt ? 1 : 0) }
 
   /// Octets between SND.UNA and SND.NXT.
   @inlinable @inline(__always)

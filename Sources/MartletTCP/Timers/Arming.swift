@@ -47,14 +47,20 @@ extension TCB {
   ///
   /// - Parameter isBusy: `ColdBlock.wantsNoProbe`.
   @inline(__always)
-  mutating func armLossTimer(_ isBusy: Bool, _ configuration: TCPConfiguration, _ now: Instant) {
-    guard !isBusy, wantsTailProbe else { return armRetransmission(configuration, now) }
-    // "If Now() + PTO > TCP_RTO_expiration(): PTO = TCP_RTO_expiration() - Now()".
-    let wait = boundedByUserTimeout(
-      min(tailProbeTimeout(configuration), backedOffTimeout(configuration)), now)
+  mutating func armLossTimer(_ isBusy: Bool, _ around: borrowing Surroundings, _ now: Instant) {
+    guard !isBusy, wantsTailProbe else { return armRetransmission(around.configuration, now) }
+    armTailProbe(around, now)
+  }
+
+  private mutating func armTailProbe(_ around: borrowing Surroundings, _ now: Instant) {
+    let margin = around.configuration.minimumRTO.timerMilliseconds
+    var wait = tailProbeTimeout(minimumRTO: margin)
+    // "If Now() + PTO > TCP_RTO_expiration(): PTO = TCP_RTO_expiration() - Now()"; that is never less than
+    // SRTT and the margin.
+    if wait > rtt.srtt / 1_000 &+ margin { wait = min(wait, backedOffTimeout(around.configuration)) }
     timers.armed.subtract(ConnectionTimers.Armed.lossTimers.union(.persist))
     timers.armed.insert(.tailProbe)
-    timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
+    timers.retransmission = Tick(roundingUp: now).advanced(by: boundedByUserTimeout(wait, now))
   }
 
   /// RFC 8985 §6.2: in so many microseconds what RACK waits for will be lost.
