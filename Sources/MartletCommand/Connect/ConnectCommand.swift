@@ -150,7 +150,9 @@ struct ConnectCommand: ParsableCommand {
     private func measure(
       _ remote: Endpoint, _ plan: DevicePlan, _ link: consuming CommandLink, _ capture: CaptureFile?
     ) throws {
-      let application = Iperf3Application(to: remote, options, measurement.parameters, now: SystemClock.now)
+      var parameters = measurement.parameters
+      parameters.congestion = transport.congestion?.linuxName
+      let application = Iperf3Application(to: remote, options, parameters, now: SystemClock.now)
       let loop = try StackLoop(
         stack: NetworkStack(configuration: transport.configuration, seed: .fromSystem()),
         links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application)

@@ -14,6 +14,9 @@ package struct Iperf3Parameters: Equatable, Sendable {
   /// Ends the test when so many octets have passed; 0: `time` does.
   package var octets: UInt64 = 0
 
+  /// What the server's senders are to use, by Linux's name; nil: what they like.
+  package var congestion: String?
+
   package static let parallelLimit = 128
 
   package init() {}
@@ -59,6 +62,7 @@ package struct Iperf3Parameters: Equatable, Sendable {
       JSONValue.Member("pacing_timer", .integer(1_000)),
       JSONValue.Member("client_version", .string("3.12")),
     ]
+    if let congestion { members.append(JSONValue.Member("congestion", .string(congestion))) }
     if isReverse { members.append(JSONValue.Member("reverse", .bool(true))) }
     if isBidirectional { members.append(JSONValue.Member("bidirectional", .bool(true))) }
     return .object(members)
