@@ -32,15 +32,16 @@ extension TCB {
     return elapsed > 0 && UInt32(elapsed) &* 8_000 >= (rtt.isMeasured ? rtt.srtt8 : 800_000)
   }
 
-  /// One round trip is over. Sequence numbers are kept in units of 1,024 octets.
+  /// One round trip is over.
   private mutating func fitReceiveBuffer(
     _ unread: UInt32, _ around: inout Surroundings, _ now: Instant
   ) {
-    let read = UInt16(truncatingIfNeeded: rcv.nxt.retreated(by: unread).rawValue >> 10)
-    let units = Int16(bitPattern: read &- rcv.readAtStart)
+    let read = readPlace(unread)
+    let places = read &- rcv.readAtStart
+    // Before the start: the round was begun anew while text was unread.
+    let taken = places < 192 ? UInt32(places) << readUnit : 0
     rcv.readAtStart = read
     rcv.roundStart = UInt16(truncatingIfNeeded: Tick(now).rawValue)
-    let taken = UInt32(max(units, 0)) << 10
     let size = rcv.buffer.octets
     guard 2 &* taken > size else { return }
     // What the field can say, what the configuration allows, and what memory does: nothing once half of it is
@@ -50,6 +51,7 @@ extension TCB {
     let grown = min(4 &* taken, most, size &+ min(free / 4, 1 << 30))
     guard grown > size else { return }
     rcv.buffer = BufferSize(grown)
+    rcv.readAtStart = readPlace(unread)  // in its new units
     around.counters.tcpRcvBufferGrown &+= 1
     around.recorder.note(.receiveBufferGrows, grown, taken, at: now)
   }
@@ -58,6 +60,17 @@ extension TCB {
   @inline(__always)
   mutating func restartReceiveRound(_ tick: Tick) {
     rcv.roundStart = UInt16(truncatingIfNeeded: tick.rawValue)
-    rcv.readAtStart = UInt16(truncatingIfNeeded: rcv.nxt.rawValue >> 10)
+    rcv.readAtStart = readPlace(0)
+  }
+
+  /// A place in sequence space on a wheel of 256, of which the buffer, and so what can be taken in a round
+  /// trip, covers 32 to 64.
+  private func readPlace(_ unread: UInt32) -> UInt8 {
+    UInt8(truncatingIfNeeded: rcv.nxt.retreated(by: unread).rawValue >> readUnit)
+  }
+
+  /// The binary logarithm of the unit.
+  private var readUnit: UInt32 {
+    UInt32(truncatingIfNeeded: 26 &- min(rcv.buffer.octets.leadingZeroBitCount, 26))
   }
 }

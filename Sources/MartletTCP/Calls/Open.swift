@@ -95,7 +95,7 @@ extension TCB {
     rcv = ReceiveSequence(
       nxt: SequenceNumber(0), advertisedEdge: SequenceNumber(0), lastAckSent: SequenceNumber(0),
       buffer: BufferSize(max(receive, 1)), mss: min(mss, cap), segmentSize: min(mss, cap),
-      readAtStart: 0, roundStart: 0, wndShift: .none,
+      roundStart: 0, readAtStart: 0, wndShift: .none,
       quickAcks: configuration.quickAcks)
     timestamps = TimestampState(recent: 0, offset: timestampOffset)
     rtt = RoundTripTime()
@@ -104,16 +104,14 @@ extension TCB {
       retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0,
       pacing: 0, recentEpoch: 0,
       armed: [], backoff: 0, tries: 0)
-    softError = .none
     congestion = CongestionController(
       mss: sendMSS, segments: configuration.initialWindowSegments, configuration.congestionControl)
     recovery = RecoveryState()
     mode = options.sendBuffer == 0 ? .fitsSendBuffer : []
     if options.receiveBuffer == 0, configuration.fitsReceiveBuffer { mode.insert(.fitsReceiveBuffer) }
-    limits = ConnectionLimits(userTimeout: 0, keepAliveIdle: 0, keepAliveInterval: 0, keepAliveCount: 0)
+    limits = ConnectionLimits()
     pending = []
     state = .closed
-    endReason = .none
     adopt(options)
   }
 

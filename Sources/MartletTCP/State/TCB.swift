@@ -12,19 +12,31 @@ import MartletWire
 public struct TCB: BitwiseCopyable, Sendable {
   // The order keeps the record free of padding: `Tests` prints its size.
   package var snd: SendSequence
+  package var pending: Pending
   package var rcv: ReceiveSequence
+  public package(set) var state: TCPState
   package var timestamps: TimestampState
   package var rtt: RoundTripTime
   package var timers: ConnectionTimers
-  /// An ICMP error that did not end the connection, until it is read (RFC 9293 MUST-56).
-  package var softError: SoftError
+  /// `endReason` in the low four bits, `softError` above.
+  private var troubles: UInt8 = 0
   package var congestion: CongestionController
   package var recovery: RecoveryState
   package var mode: Mode
   package var limits: ConnectionLimits
-  package var pending: Pending
-  public package(set) var state: TCPState
-  public package(set) var endReason: EndReason
+}
+
+extension TCB {
+  /// An ICMP error that did not end the connection, until it is read (RFC 9293 MUST-56).
+  package var softError: SoftError {
+    get { SoftError(rawValue: troubles >> 4) ?? .none }
+    set { troubles = troubles & 0x0f | newValue.rawValue << 4 }
+  }
+
+  public package(set) var endReason: EndReason {
+    get { EndReason(rawValue: troubles & 0x0f) ?? .none }
+    set { troubles = troubles & 0xf0 | newValue.rawValue }
+  }
 }
 
 /// The SND variables (RFC 9293 §3.3.1).
@@ -75,10 +87,10 @@ package struct ReceiveSequence: BitwiseCopyable, Sendable {
   package var mss: UInt16
   /// The largest segment that came: what "full-size" means for the acknowledgment policy.
   package var segmentSize: UInt16
-  /// Where the reader was when the round trip that is being measured began, in units of 1,024 octets.
-  package var readAtStart: UInt16
-  /// The low half of the tick of that.
+  /// The low half of the tick at which the round trip that is being measured began.
   package var roundStart: UInt16
+  /// Where the reader was then, in units that depend on `buffer`.
+  package var readAtStart: UInt8
   package var wndShift: WindowScale
   /// Full segments yet to be acknowledged one by one.
   package var quickAcks: UInt8
@@ -169,13 +181,20 @@ extension Instant {
 /// What the application may set per connection.
 @frozen
 package struct ConnectionLimits: BitwiseCopyable, Sendable {
-  /// Milliseconds; 0: none.
-  package var userTimeout: UInt32
+  private var shortUserTimeout = ShortDuration(milliseconds: 0)
   /// Seconds.
-  package var keepAliveIdle: UInt16
+  package var keepAliveIdle: UInt16 = 0
   /// Seconds.
-  package var keepAliveInterval: UInt16
-  package var keepAliveCount: UInt8
+  package var keepAliveInterval: UInt16 = 0
+  package var keepAliveCount: UInt8 = 0
+
+  package init() {}
+
+  /// Milliseconds, rounded as `ShortDuration` does; 0: none.
+  package var userTimeout: UInt32 {
+    get { shortUserTimeout.milliseconds }
+    set { shortUserTimeout = ShortDuration(milliseconds: newValue) }
+  }
 }
 
 /// Switches of a connection.

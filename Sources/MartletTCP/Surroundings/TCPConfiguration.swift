@@ -96,7 +96,8 @@ public struct ConnectionOptions: BitwiseCopyable, Sendable {
   public var keepAliveInterval: UInt16 = 75
   /// Probes without an answer that end the connection (MUST-29: more than one).
   public var keepAliveCount: UInt8 = 9
-  /// Ends the connection when sent data stays unacknowledged this long (MUST-21). Zero: R2 decides.
+  /// Ends the connection when sent data stays unacknowledged this long (MUST-21), at most 11 days; above
+  /// 16 s rounded up to tenths of a second, above 27 minutes to seconds, above 4 hours to minutes. Zero: R2 decides.
   public var userTimeout: TimeAmount = .zero
   /// Octets; 0: the configuration's.
   public var receiveBuffer: UInt32 = 0
