@@ -108,7 +108,7 @@ let package = Package(
     // The goodput table of Documentation/Figures, in the simulator.
     .executableTarget(
       name: "MartletGoodput",
-      dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"],
+      dependencies: ["MartletSimulator", "MartletTrace", "MartletWire", "MartletTCP", "MartletStack"],
       path: "Tests/MartletGoodput", swiftSettings: strict,
       // A debug build calls the square root by name.
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),

@@ -9,12 +9,15 @@ struct CellRun {
   let sender: HostID
   let receiver: HostID
 
-  init(_ cell: Cell) throws {
+  /// - Parameter records: what the sender's flight recorder can hold.
+  init(_ cell: Cell, records: UInt32 = 0) throws {
     self.cell = cell
     world = Simulation(seed: 3)
     world.checksInvariants = false
     world.hashesPackets = false
-    sender = world.addHost(Self.configuration(cell))
+    var configuration = Self.configuration(cell)
+    configuration.recorderCapacity = records
+    sender = world.addHost(configuration)
     receiver = world.addHost(Self.configuration(cell))
     try world.join(sender, receiver, Self.forth(cell), back: Self.back(cell))
     var plan = Self.plan

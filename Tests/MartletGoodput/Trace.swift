@@ -1,6 +1,7 @@
 import MartletSimulator
 import MartletStack
 import MartletTCP
+import MartletTrace
 
 extension CellRun {
   /// Prints what the first connection does in so many steps of the cell's time: for whoever wonders about
@@ -16,6 +17,27 @@ extension CellRun {
       printStatus(after, Result(before, after, seconds: Double(step.nanoseconds) / 1_000_000_000))
       before = after
     }
+  }
+
+  /// Prints what the sender's flight recorder wrote between two times of the cell, in milliseconds.
+  mutating func printRecords(from first: Int64, to last: Int64) throws {
+    try open()
+    world.run(until: Self.begin.advanced(by: .milliseconds(first)))
+    var next = world[sender].stack.recordsWritten
+    while world.violation == nil, let time = world.nextTime,
+      time <= Self.begin.advanced(by: .milliseconds(last))
+    {
+      world.step()
+      while next < world[sender].stack.recordsWritten {
+        if let record = world[sender].stack.record(next) { printRecord(record) }
+        next += 1
+      }
+    }
+  }
+
+  private func printRecord(_ record: FlightRecorder.Record) {
+    let microseconds = record.time.since(Self.begin).nanoseconds / 1_000
+    print("\(microseconds) us, flow \(record.flow): \(record.rule) \(describe(record))")
   }
 
   private func printStatus(_ tally: Tally, _ result: Result) {
