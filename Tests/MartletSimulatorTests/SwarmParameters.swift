@@ -103,6 +103,7 @@ struct SwarmParameters: CustomStringConvertible {
     configuration.tcp.congestionControl = algorithms[Int(random.below(UInt64(algorithms.count)))]
     let policies = ECNPolicy.allCases
     configuration.tcp.ecn = policies[Int(random.below(UInt64(policies.count)))]
+    configuration.tcp.connection.pacing = random.below(3) == 0
   }
 
   private static func vary(_ configuration: inout StackConfiguration, _ random: inout SimulatorRandom) {
@@ -176,6 +177,7 @@ struct SwarmParameters: CustomStringConvertible {
     "ts \(c.tcp.timestamps) sack \(c.tcp.sack) ws \(c.tcp.windowScaling) noDelay \(c.tcp.connection.noDelay) "
       + "quickAck \(c.tcp.connection.quickAck) rcv \(c.tcp.receiveBuffer) snd \(c.tcp.sendBuffer) "
       + "chunks \(c.chunksPerArena) \(c.tcp.congestionControl) ecn \(c.tcp.ecn)"
+      + (c.tcp.connection.pacing ? " paced" : "")
       + (c.tcp.connection.keepAlive ? " keepAlive \(c.tcp.connection.keepAliveIdle) s" : "")
   }
 }
