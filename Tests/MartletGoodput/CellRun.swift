@@ -72,8 +72,6 @@ struct CellRun {
     configuration.tcp.congestionControl = cell.algorithm
     configuration.tcp.maximumSendBuffer = 16 << 20
     configuration.tcp.maximumReceiveBuffer = 16 << 20
-    configuration.tcp.sendBuffer = 16 << 20
-    configuration.tcp.receiveBuffer = 16 << 20
     return configuration
   }
 

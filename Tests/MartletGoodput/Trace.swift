@@ -2,6 +2,7 @@ import MartletSimulator
 import MartletStack
 import MartletTCP
 import MartletTrace
+import MartletWire
 
 extension CellRun {
   /// Prints what the first connection does in so many steps of the cell's time: for whoever wonders about
@@ -33,6 +34,19 @@ extension CellRun {
         next += 1
       }
     }
+  }
+
+  /// Prints each packet sent between two times of the cell, in milliseconds, and what became of it.
+  mutating func printPackets(from first: Int64, to last: Int64) throws {
+    try open()
+    world.run(until: Self.begin.advanced(by: .milliseconds(first)))
+    world.tap = { observation in
+      let time = observation.packet.time.since(Self.begin).nanoseconds / 1_000
+      let text = packetText(observation.packet.octets.span.bytes)
+      let delay = observation.arrival.map { $0.since(observation.packet.time).nanoseconds / 1_000 }
+      print("\(time) us: \(text) \(delay.map { "arrives after \($0) us" } ?? "\(observation.fate)")")
+    }
+    world.run(until: Self.begin.advanced(by: .milliseconds(last)))
   }
 
   private func printRecord(_ record: FlightRecorder.Record) {

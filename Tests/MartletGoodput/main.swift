@@ -9,6 +9,7 @@ let usage = """
          MartletGoodput named [JOBS]            the lines of the named cells, each behind its name and a tab
          MartletGoodput cell NAME...            the same for these
          MartletGoodput trace NAME [STEPS]      what the first connection does, step by step
+         MartletGoodput packets NAME FROM TO    every packet between two milliseconds
          MartletGoodput records NAME FROM TO    the sender's flight recorder between two milliseconds
   """
 
@@ -36,6 +37,9 @@ case ("trace", 2...3):
 case ("records", 4):
   var run = try CellRun(cell(arguments[1]), records: 65_536)
   try run.printRecords(from: Int64(arguments[2]) ?? 0, to: Int64(arguments[3]) ?? 0)
+case ("packets", 4):
+  var run = try CellRun(cell(arguments[1]))
+  try run.printPackets(from: Int64(arguments[2]) ?? 0, to: Int64(arguments[3]) ?? 0)
 default:
   print(usage)
   throw UnknownName(arguments.joined(separator: " "))
