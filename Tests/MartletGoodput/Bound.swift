@@ -31,7 +31,13 @@ struct Bound {
   private var ofLoss: Double {
     guard cell.loss > 0 else { return .infinity }
     let perRoundTrip = Double(Cell.text) / roundTrip
-    return cell.algorithm == .newReno ? perRoundTrip * reno : .infinity
+    switch "\(cell.algorithm)" {
+    case "newReno": return perRoundTrip * reno
+    case "cubic": return perRoundTrip * cubic
+    // BBR takes no notice of loss below BBR.LossThresh, 2 % (draft-ietf-ccwg-bbr); nobody has published how
+    // it responds above.
+    default: return .infinity
+    }
   }
 
   /// Segments a round trip: sqrt(3 / 2p), the average of a sawtooth that ends with each loss

@@ -52,13 +52,13 @@ struct CellRun {
 
   /// 10 s and 100 round trips at least, 400 for ten flows, which have to come to terms; and so long that at
   /// the bound 20,000 packets go and random loss strikes two hundred times; but not longer than 600,000
-  /// packets take, or 10,000,000 of ten flows.
+  /// packets take, or 4,000,000 of ten flows.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
     let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
     let roundTrips = (cell.flows == 1 ? 100 : 400) * Double(cell.roundTrip) / 1_000
     let least = max(10, roundTrips, max(20_000, losses) / packetsPerSecond)
-    let most = (cell.flows == 1 ? 600_000 : 10_000_000) / packetsPerSecond
+    let most = (cell.flows == 1 ? 600_000 : 4_000_000) / packetsPerSecond
     return .milliseconds(Int64(1_000 * min(least, most)))
   }
 

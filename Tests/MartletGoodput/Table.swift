@@ -19,7 +19,7 @@ struct Table {
     # half a round trip. Acknowledgments are not lost and take at random up to the time of one packet more.
     #
     # A cell lasts 10 s and 100 round trips at least, 400 with ten flows, and so long that at the bound 20,000
-    # packets go and loss strikes 200 times, but not longer than 600,000 packets take, 10,000,000 of ten
+    # packets go and loss strikes 200 times, but not longer than 600,000 packets take, 4,000,000 of ten
     # flows. Its second half is measured.
     #
     # goodput and bound: text octets read by the application, as per cent of the rate; the bound is the
