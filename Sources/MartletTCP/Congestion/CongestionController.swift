@@ -34,7 +34,7 @@ package struct CongestionController: BitwiseCopyable, Sendable {
   @inline(__always)
   package var ownsWindow: Bool {
     switch algorithm {
-    case .newReno: false
+    case .newReno, .cubic: false
     }
   }
 
@@ -49,6 +49,9 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     case .newReno(var newReno):
       newReno.acknowledged(ack, &window, &epoch)
       algorithm = .newReno(newReno)
+    case .cubic(var cubic):
+      cubic.acknowledged(ack, &window, &epoch)
+      algorithm = .cubic(cubic)
     }
   }
 
@@ -58,6 +61,9 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     case .newReno(var newReno):
       newReno.reduce(event, &window, &epoch)
       algorithm = .newReno(newReno)
+    case .cubic(var cubic):
+      cubic.reduce(event, &window, &epoch)
+      algorithm = .cubic(cubic)
     }
   }
 
@@ -66,7 +72,11 @@ package struct CongestionController: BitwiseCopyable, Sendable {
   package mutating func timedOut(
     _ event: CongestionEvent, repeated: Bool, _ epoch: inout CongestionEpoch
   ) {
-    if !repeated { reduce(event, &epoch) }
+    if !repeated {
+      reduce(event, &epoch)
+    } else if !ownsWindow {
+      epoch = .fresh
+    }
     window.cwnd = UInt32(event.mss)
   }
 
@@ -88,7 +98,7 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     paced: Bool, srtt: UInt32, mss: UInt16, _ epoch: borrowing CongestionEpoch
   ) -> UInt64 {
     switch algorithm {
-    case .newReno: paced ? window.pacingRate(srtt: srtt) : 0
+    case .newReno, .cubic: paced ? window.pacingRate(srtt: srtt) : 0
     }
   }
 }
@@ -126,10 +136,19 @@ package struct CongestionWindow: BitwiseCopyable, Sendable {
 @frozen
 package enum CongestionAlgorithm: BitwiseCopyable, Sendable {
   case newReno(NewReno)
+  case cubic(Cubic)
 
   package init(_ control: CongestionControl) {
     switch control {
     case .newReno: self = .newReno(NewReno())
+    case .cubic: self = .cubic(Cubic())
+    }
+  }
+
+  package var control: CongestionControl {
+    switch self {
+    case .newReno: .newReno
+    case .cubic: .cubic
     }
   }
 
@@ -145,12 +164,17 @@ package enum CongestionAlgorithm: BitwiseCopyable, Sendable {
 package enum CongestionEpoch: BitwiseCopyable, Sendable {
   /// Nothing is known yet: a new connection, or one that was idle.
   case fresh
+  /// The first slow start (RFC 9406), of whichever algorithm.
+  case slowStart(HyStart)
+  case cubic(CubicEpoch)
 }
 
 /// Which algorithm decides about the congestion window.
 public enum CongestionControl: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   /// RFC 5681 with RFC 6582.
   case newReno
+  /// RFC 9438.
+  case cubic
 }
 
 /// What an algorithm learns from an acknowledgment.

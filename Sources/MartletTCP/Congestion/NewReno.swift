@@ -9,12 +9,13 @@ package struct NewReno: BitwiseCopyable, Sendable {
   package mutating func acknowledged(
     _ ack: CongestionAck, _ window: inout CongestionWindow, _ epoch: inout CongestionEpoch
   ) {
+    var octets = ack.octets
     if window.inSlowStart {
-      SlowStart.acknowledged(ack, &window, &epoch)
-      return
+      octets = SlowStart.acknowledged(ack, &window, &epoch)
+      if octets == 0 { return }
     }
     guard ack.isWindowLimited else { return }
-    acknowledgedOctets = acknowledgedOctets &+ min(ack.octets, window.cwnd)
+    acknowledgedOctets = acknowledgedOctets &+ min(octets, window.cwnd)
     guard acknowledgedOctets >= window.cwnd else { return }
     acknowledgedOctets = acknowledgedOctets &- window.cwnd
     window.grow(by: UInt32(ack.mss))
