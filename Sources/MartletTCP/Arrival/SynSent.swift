@@ -93,6 +93,6 @@ extension TCB {
     rcv.segmentSize = fullSegment(of: offered)
     congestion = CongestionController(
       mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments,
-      around.configuration.congestionControl)
+      congestion.algorithm.control)
   }
 }

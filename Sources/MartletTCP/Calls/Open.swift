@@ -67,7 +67,7 @@ extension TCB {
       mss: effectiveSendMSS,
       // RFC 5681 §3.1: one segment when the SYN-ACK was lost.
       segments: embryo.tries == 0 ? around.configuration.initialWindowSegments : 1,
-      around.configuration.congestionControl)
+      congestion.algorithm.control)
     // RFC 6298 (5.7), likewise.
     if embryo.tries > 0 { mode.insert(.synResent) }
     sampleHandshake(embryo, seg, now)
@@ -105,7 +105,8 @@ extension TCB {
       pacing: 0, recentEpoch: 0,
       armed: [], backoff: 0, tries: 0)
     congestion = CongestionController(
-      mss: sendMSS, segments: configuration.initialWindowSegments, configuration.congestionControl)
+      mss: sendMSS, segments: configuration.initialWindowSegments,
+      options.congestionControl ?? configuration.congestionControl)
     recovery = RecoveryState()
     mode = options.sendBuffer == 0 ? .fitsSendBuffer : []
     if options.receiveBuffer == 0, configuration.fitsReceiveBuffer { mode.insert(.fitsReceiveBuffer) }

@@ -12,6 +12,8 @@ extension TCB {
     options.userTimeout = .milliseconds(Int64(limits.userTimeout))
     options.receiveBuffer = rcv.buffer.octets
     options.sendBuffer = snd.buffer.octets
+    options.congestionControl = congestion.algorithm.control
+    options.pacing = mode.contains(.paced)
     options.maximumSegmentSize = snd.mss
     return options
   }
@@ -37,6 +39,9 @@ extension TCB {
     if options.maximumSegmentSize > 0 {
       snd.mss = max(min(snd.mss, options.maximumSegmentSize), configuration.minimumSendMSS)
     }
+    if let control = options.congestionControl {
+      congestion.change(to: control, isRecovering: recovery.phase != .open, mss: effectiveSendMSS)
+    }
     if mode.contains(.keepAlive), state.isSynchronized {
       armKeepAlive(now)
       reaction.insert(.rearmTimer)
@@ -57,6 +62,7 @@ extension TCB {
     set(.quickAck, options.quickAck)
     set(.paced, options.pacing)
     set(.keepAlive, options.keepAlive)
+    set(.paced, options.pacing)
     limits.keepAliveIdle = max(options.keepAliveIdle, 1)
     limits.keepAliveInterval = max(options.keepAliveInterval, 1)
     limits.keepAliveCount = max(options.keepAliveCount, 1)

@@ -28,13 +28,20 @@ package struct CongestionController: BitwiseCopyable, Sendable {
   @inline(__always)
   package var ssthresh: UInt32 { window.ssthresh }
 
-  package var inSlowStart: Bool { window.inSlowStart }
+  /// Looking for the size of the path by doubling.
+  package var inSlowStart: Bool {
+    switch algorithm {
+    case .newReno, .cubic: window.inSlowStart
+    case .bbr(let bbr): !bbr.fullBWReached
+    }
+  }
 
   /// True: the algorithm sets `cwnd` in recovery too, and PRR keeps its hands off.
   @inline(__always)
   package var ownsWindow: Bool {
     switch algorithm {
     case .newReno, .cubic: false
+    case .bbr: true
     }
   }
 
@@ -52,6 +59,9 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     case .cubic(var cubic):
       cubic.acknowledged(ack, &window, &epoch)
       algorithm = .cubic(cubic)
+    case .bbr(var bbr):
+      bbr.acknowledged(ack, &window, &epoch)
+      algorithm = .bbr(bbr)
     }
   }
 
@@ -64,6 +74,9 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     case .cubic(var cubic):
       cubic.reduce(event, &window, &epoch)
       algorithm = .cubic(cubic)
+    case .bbr(var bbr):
+      bbr.reduce(event, &window, &epoch)
+      algorithm = .bbr(bbr)
     }
   }
 
@@ -75,22 +88,53 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     if !repeated {
       reduce(event, &epoch)
     } else if !ownsWindow {
-      epoch = .fresh
+      epoch.end()
     }
     window.cwnd = UInt32(event.mss)
   }
 
   /// Everything that was outstanding when recovery began is acknowledged.
   package mutating func recovered(_ epoch: inout CongestionEpoch) {
-    if !ownsWindow { window.cwnd = min(window.cwnd, window.ssthresh) }
+    switch algorithm {
+    case .newReno, .cubic:
+      window.cwnd = min(window.cwnd, window.ssthresh)
+    case .bbr(var bbr):
+      bbr.recovered(&window, &epoch)
+      algorithm = .bbr(bbr)
+    }
   }
 
   /// Recovery turned out to be spurious: as before it, and not less than now (RFC 4015 §3.2).
   package mutating func undo(to prior: CongestionController, _ epoch: inout CongestionEpoch) {
+    if case .bbr(var bbr) = algorithm {
+      bbr.undo(&window, &epoch)
+      algorithm = .bbr(bbr)
+      return
+    }
     let cwnd = max(window.cwnd, prior.window.cwnd)
-    self = prior
+    if prior.algorithm.control == algorithm.control {
+      self = prior
+    } else {
+      // Another algorithm has taken over since.
+      window.ssthresh = prior.window.ssthresh
+    }
     window.cwnd = cwnd
-    epoch = .fresh
+    epoch.end()
+  }
+
+  /// Text is about to be sent while nothing is in flight.
+  package mutating func restartFromIdle(now: UInt32, _ epoch: inout CongestionEpoch) {
+    guard case .bbr(var bbr) = algorithm else { return }
+    bbr.restartFromIdle(now: now, &window, &epoch)
+    algorithm = .bbr(bbr)
+  }
+
+  /// Another algorithm takes over: the window stays, the rest begins anew.
+  package mutating func change(to control: CongestionControl, isRecovering: Bool, mss: UInt16) {
+    guard control != algorithm.control else { return }
+    // Who owned the window set no ssthresh for the reduction that goes on.
+    if ownsWindow, isRecovering { window.ssthresh = max(window.cwnd, 2 &* UInt32(mss)) }
+    algorithm = CongestionAlgorithm(control)
   }
 
   /// Octets a second; 0: as fast as the window allows.
@@ -99,7 +143,15 @@ package struct CongestionController: BitwiseCopyable, Sendable {
   ) -> UInt64 {
     switch algorithm {
     case .newReno, .cubic: paced ? window.pacingRate(srtt: srtt) : 0
+    // Without pacing it would not be BBR.
+    case .bbr(let bbr): bbr.pacingRate(window, srtt: srtt, epoch)
     }
+  }
+
+  /// What may leave at once where the rate is bounded: a millisecond of it, at least two segments, at most
+  /// 64 KiB (draft-ietf-ccwg-bbr §5.6.3).
+  package func sendQuantum(rate: UInt64, mss: UInt16) -> UInt32 {
+    max(UInt32(truncatingIfNeeded: min(rate / 1_000, 64 << 10)), 2 &* UInt32(mss))
   }
 }
 
@@ -137,11 +189,13 @@ package struct CongestionWindow: BitwiseCopyable, Sendable {
 package enum CongestionAlgorithm: BitwiseCopyable, Sendable {
   case newReno(NewReno)
   case cubic(Cubic)
+  case bbr(BBR)
 
   package init(_ control: CongestionControl) {
     switch control {
     case .newReno: self = .newReno(NewReno())
     case .cubic: self = .cubic(Cubic())
+    case .bbr: self = .bbr(BBR())
     }
   }
 
@@ -149,24 +203,37 @@ package enum CongestionAlgorithm: BitwiseCopyable, Sendable {
     switch self {
     case .newReno: .newReno
     case .cubic: .cubic
-    }
-  }
-
-  package var control: CongestionControl {
-    switch self {
-    case .newReno: .newReno
+    case .bbr: .bbr
     }
   }
 }
 
-/// What an algorithm keeps only while text is in flight.
+/// What an algorithm keeps only while text is in flight. The parts stand side by side, and not in the cases of
+/// an enumeration, so that one acknowledgment changes a few octets in place and moves none.
 @frozen
-package enum CongestionEpoch: BitwiseCopyable, Sendable {
-  /// Nothing is known yet: a new connection, or one that was idle.
-  case fresh
-  /// The first slow start (RFC 9406), of whichever algorithm.
-  case slowStart(HyStart)
-  case cubic(CubicEpoch)
+package struct CongestionEpoch: BitwiseCopyable, Sendable {
+  @frozen
+  package enum Kind: UInt8, BitwiseCopyable, Sendable {
+    /// Nothing is known yet: a new connection, or one that was idle.
+    case fresh
+    /// The first slow start (RFC 9406), of whichever algorithm.
+    case slowStart
+    case cubic
+    case bbr
+  }
+
+  /// Which of the parts means something.
+  package var kind = Kind.fresh
+  package var slowStart = HyStart()
+  package var cubic = CubicEpoch()
+  package var bbr = BBRModel()
+
+  package init() {}
+
+  package static var fresh: CongestionEpoch { CongestionEpoch() }
+
+  @inline(__always)
+  package mutating func end() { kind = .fresh }
 }
 
 /// Which algorithm decides about the congestion window.
@@ -175,6 +242,8 @@ public enum CongestionControl: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case newReno
   /// RFC 9438.
   case cubic
+  /// Version 3 (draft-ietf-ccwg-bbr): always paced.
+  case bbr
 }
 
 /// What an algorithm learns from an acknowledgment.
@@ -188,6 +257,10 @@ package struct CongestionAck: BitwiseCopyable, Sendable {
   package var flight: UInt32
   /// Octets found lost by this acknowledgment.
   package var lost: UInt32 = 0
+  /// In how many ranges; 0: not counted, so one.
+  package var lostRanges: UInt8 = 0
+  /// Of the newest segment found lost.
+  package var loss = LossSample()
   /// Octets of text in a full segment.
   package var mss: UInt16
   /// The clock in microseconds, modulo 2^32: compare by signed distance.
@@ -200,6 +273,8 @@ package struct CongestionAck: BitwiseCopyable, Sendable {
   package var startsRound = false
   /// The window, not the application or the peer, held text back in this round trip.
   package var isWindowLimited = true
+  /// Losses are reported one by one, by SACK, and not one in a round trip.
+  package var hasSelectiveAcks = true
   /// The connection is paced: no burst to be feared from a large acknowledgment.
   package var isPaced = false
   package var rate = RateSample()
@@ -239,6 +314,20 @@ package struct RateSample: BitwiseCopyable, Sendable {
   package var octetsPerSecond: UInt64 {
     interval == 0 ? 0 : UInt64(delivered) &* 1_000_000 / UInt64(interval)
   }
+}
+
+/// What the newest segment that an acknowledgment shows to be lost says about the path
+/// (draft-ietf-ccwg-bbr §5.5.10.2).
+@frozen
+package struct LossSample: BitwiseCopyable, Sendable {
+  /// Octets in flight when it was sent, itself included; 0: not known, then the rate sample stands in.
+  package var flight: UInt32 = 0
+  /// Octets found lost since it was sent, itself included.
+  package var lost: UInt32 = 0
+  /// The application, not the path, set the pace when it was sent.
+  package var isApplicationLimited = false
+
+  package init() {}
 }
 
 /// A sign of congestion.

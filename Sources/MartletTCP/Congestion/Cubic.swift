@@ -23,9 +23,8 @@ package struct Cubic: BitwiseCopyable, Sendable {
       octets = SlowStart.acknowledged(ack, &window, &epoch)
       if octets == 0 { return }
     }
-    guard case .cubic(var stage) = epoch else { return begin(ack, window, &epoch) }
-    stage.acknowledged(octets, ack, cwndPrior, &window)
-    epoch = .cubic(stage)
+    guard epoch.kind == .cubic else { return begin(ack, window, &epoch) }
+    epoch.cubic.acknowledged(octets, ack, cwndPrior, &window)
   }
 
   /// A stage of congestion avoidance begins.
@@ -37,7 +36,8 @@ package struct Cubic: BitwiseCopyable, Sendable {
     // stage".
     if wMax == 0 { wMax = window.cwnd }
     if cwndPrior == 0 { cwndPrior = window.cwnd }
-    epoch = .cubic(CubicEpoch(window.cwnd, wMax: wMax, mss: ack.mss, now: ack.now))
+    epoch.kind = .cubic
+    epoch.cubic = CubicEpoch(window.cwnd, wMax: wMax, mss: ack.mss, now: ack.now)
   }
 
   /// §4.6, multiplicative decrease.
@@ -58,7 +58,7 @@ package struct Cubic: BitwiseCopyable, Sendable {
     // "CUBIC MUST continue to reduce cwnd in response to congestion events due to ECN-Echo ACKs until it
     // reaches a value of 1 MSS."
     if event.kind == .mark, reduced < 2 &* mss { window.cwnd = min(window.cwnd, max(reduced, mss)) }
-    epoch = .fresh
+    epoch.end()
   }
 
   private func times(_ octets: UInt32, _ numerator: UInt64, over denominator: UInt64) -> UInt32 {
@@ -74,13 +74,13 @@ package struct CubicEpoch: BitwiseCopyable, Sendable {
   /// t in microseconds.
   package var elapsed: UInt32 = 0
   /// When the last acknowledgment came, in microseconds modulo 2^32.
-  package var lastAck: UInt32
+  package var lastAck: UInt32 = 0
   /// K in ticks.
-  package var k: UInt32
+  package var k: UInt32 = 0
   /// The window at which the curve is flat: W_max, or cwnd where that is larger.
-  package var plateau: UInt32
+  package var plateau: UInt32 = 0
   /// W_est.
-  package var wEst: UInt32
+  package var wEst: UInt32 = 0
   /// The tick for which the next two were computed: a curve of time need not be drawn finer than the clock.
   package var tick = UInt32.max
   /// W_cubic(t) and W_cubic(t + RTT).
@@ -90,6 +90,8 @@ package struct CubicEpoch: BitwiseCopyable, Sendable {
   package var credit: UInt64 = 0
   /// Octets acknowledged times 17 α: 17 `cwnd` of it are one segment of W_est.
   package var estimateCredit: UInt64 = 0
+
+  package init() {}
 
   package init(_ cwnd: UInt32, wMax: UInt32, mss: UInt16, now: UInt32) {
     lastAck = now

@@ -27,6 +27,6 @@ package struct NewReno: BitwiseCopyable, Sendable {
   ) {
     window.ssthresh = max(event.flight / 2, 2 &* UInt32(event.mss))
     acknowledgedOctets = 0
-    epoch = .fresh
+    epoch.end()
   }
 }

@@ -28,15 +28,14 @@ package enum SlowStart {
     _ ack: CongestionAck, _ octets: UInt32, _ window: inout CongestionWindow,
     _ epoch: inout CongestionEpoch
   ) {
-    var hyStart = HyStart()
-    if case .slowStart(let begun) = epoch { hyStart = begun }
-    if ack.isWindowLimited { window.grow(by: hyStart.growth(octets)) }
-    if hyStart.acknowledged(ack) {
-      // RFC 9406 §4.2: "enter congestion avoidance by setting the ssthresh to the current cwnd".
-      window.ssthresh = window.cwnd
-      epoch = .fresh
-    } else {
-      epoch = .slowStart(hyStart)
+    if epoch.kind != .slowStart {
+      epoch.kind = .slowStart
+      epoch.slowStart = HyStart()
     }
+    if ack.isWindowLimited { window.grow(by: epoch.slowStart.growth(octets)) }
+    guard epoch.slowStart.acknowledged(ack) else { return }
+    // RFC 9406 §4.2: "enter congestion avoidance by setting the ssthresh to the current cwnd".
+    window.ssthresh = window.cwnd
+    epoch.end()
   }
 }

@@ -150,6 +150,7 @@ extension TCB {
     if before == 0 {
       cold.rate.restart(now: clock)
       if recovery.phase == .open { cold.recover = snd.una.retreated(by: 1) }
+      if cold.rate.isApplicationLimited { congestion.restartFromIdle(now: clock, &cold.congestion) }
     }
     snd.nxt = snd.nxt.advanced(by: length)
     if carriesFin { mode.insert(.finSent) }

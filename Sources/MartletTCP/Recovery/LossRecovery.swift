@@ -68,8 +68,22 @@ extension TCB {
     ack.isPaced = isPaced(cold.spreadsWindow)
     ack.entropy = timestamps.offset &+ snd.una.rawValue &* 0x9e37_79b1
     ack.isWindowLimited = isWindowValidated(ack, &cold)
+    ack.hasSelectiveAcks = mode.contains(.sack)
+    if ack.lost > 0, congestion.ownsWindow { ack.loss = lossSample(cold, around) }
     congestion.acknowledged(ack, &cold.congestion)
     fitSendBuffer(around)
+  }
+
+  /// How things stood when the newest segment left that is judged lost.
+  private func lossSample(_ cold: ColdBlock, _ around: borrowing Surroundings) -> LossSample {
+    var sample = LossSample()
+    let i = cold.sent.index(endingAfter: cold.scoreboard.lostEdge.retreated(by: 1), around.pool)
+    guard i < cold.sent.count else { return sample }
+    let record = cold.sent.record(i, around.pool)
+    sample.flight = record.flight
+    sample.lost = (cold.rate.lost &- record.lostAndLimit) & 0x7fff_ffff
+    sample.isApplicationLimited = record.lostAndLimit >> 31 != 0
+    return sample
   }
 
   /// The long way: something is lost, out of order, or sent twice.

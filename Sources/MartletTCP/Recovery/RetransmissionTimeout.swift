@@ -10,7 +10,14 @@ extension TCB {
     let lost = detectLosses(&cold, &around, now, &reaction)
     guard lost > 0 else { return }
     cold.rate.lost = cold.rate.lost &+ lost
-    if recovery.phase == .open { enterRecovery(&cold, &around, now) }
+    if recovery.phase == .open {
+      enterRecovery(&cold, &around, now)
+    } else if congestion.ownsWindow {
+      // No acknowledgment tells of these.
+      congestion.reduce(
+        CongestionEvent(.loss, flight: snd.flight, lost: lost, mss: effectiveSendMSS, now: now.microseconds),
+        &cold.congestion)
+    }
     if recovery.phase == .fastRecovery, !congestion.ownsWindow {
       congestion.cwnd = cold.reduction.window(
         delivered: 0, pipe: pipe(cold), ssthresh: congestion.ssthresh, mss: effectiveSendMSS,

@@ -103,6 +103,8 @@ public struct ConnectionOptions: BitwiseCopyable, Sendable {
   public var receiveBuffer: UInt32 = 0
   /// Octets; 0: the configuration's, growing with the congestion window.
   public var sendBuffer: UInt32 = 0
+  /// Nil: the configuration's; on a living connection, the one it has.
+  public var congestionControl: CongestionControl?
   /// Spread segments over the round trip instead of sending them as fast as the window allows. Some
   /// congestion control asks for it by itself.
   public var pacing = false

@@ -26,7 +26,7 @@ struct CubicTests {
       if case .cubic(let cubic) = controller.algorithm { cubic } else { nil }
     }
     var stage: CubicEpoch? {
-      if case .cubic(let stage) = epoch { stage } else { nil }
+      epoch.kind == .cubic ? epoch.cubic : nil
     }
 
     mutating func ack(isWindowLimited: Bool = true) {

@@ -37,7 +37,7 @@ struct HyStartTests {
     }
 
     var hyStart: HyStart? {
-      if case .slowStart(let hyStart) = epoch { hyStart } else { nil }
+      epoch.kind == .slowStart ? epoch.slowStart : nil
     }
   }
 
