@@ -116,7 +116,7 @@ extension TCB {
       timers.backoff = 0
       pending.subtract([.probe, .override])
       // A probe, or what was in flight when the window shut, waits for its acknowledgment as ever.
-      if snd.una != snd.max { armRetransmission(around.configuration, now) }
+      if snd.una != snd.max { armRetransmission(around.configuration.rto, now) }
     }
     if hasUnsent(cold) || cold.scoreboard.isInUse { reaction.insert(.output) }
   }
@@ -130,7 +130,7 @@ extension TCB {
     cold.rate.lost = cold.rate.lost &+ lost
     timers.backoff = 0
     pending.insert(.retransmit)
-    armRetransmission(around.configuration, now)
+    armRetransmission(around.configuration.rto, now)
   }
 
   /// SND.UNA moves: takes the acknowledged octets from the queue and the scoreboard.

@@ -49,7 +49,7 @@ extension TCB {
       timers.armed.remove(.keepAlive)
     }
     if timers.armed.contains(.retransmission) {
-      armRetransmission(configuration, now)
+      armRetransmission(configuration.rto, now)
       reaction.insert(.rearmTimer)
     }
     // Nagle may have held text back that now may go.

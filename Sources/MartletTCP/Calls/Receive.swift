@@ -18,7 +18,7 @@ extension TCB {
     into out: inout MutableRawSpan, cold: inout ColdBlock, _ around: inout Surroundings, now: Instant,
     _ reaction: inout Reaction
   ) throws(ReceiveError) -> Int {
-    let count = try peek(at: 0, into: &out, cold: cold, around)
+    let count = try copy(from: cold.receive, at: 0, into: &out, around.pool)
     if count > 0 {
       consume(UInt32(truncatingIfNeeded: count), &cold, &around, now, &reaction)
     }
@@ -30,13 +30,20 @@ extension TCB {
     at offset: UInt32 = 0, into out: inout MutableRawSpan, cold: ColdBlock,
     _ around: borrowing Surroundings
   ) throws(ReceiveError) -> Int {
-    let available = cold.receive.count
+    try copy(from: cold.receive, at: offset, into: &out, around.pool)
+  }
+
+  @inline(__always)
+  private func copy(
+    from queue: ByteQueue, at offset: UInt32, into out: inout MutableRawSpan, _ pool: borrowing ChunkPool
+  ) throws(ReceiveError) -> Int {
+    let available = queue.count
     guard available > offset else {
       if available == 0 || offset > available { try endOfText() }
       return 0
     }
     let count = min(available &- offset, UInt32(clamping: out.byteCount))
-    cold.receive.copy(at: offset, count: count, into: &out, at: 0, around.pool)
+    queue.copy(at: offset, count: count, into: &out, at: 0, pool)
     return Int(truncatingIfNeeded: count)
   }
 

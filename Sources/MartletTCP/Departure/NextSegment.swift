@@ -115,7 +115,7 @@ extension TCB {
     if answers { rcv.lastAckSent = rcv.nxt }
     snd.nxt = snd.una.advanced(by: 1)
     around.counters.outSegs &+= 1
-    armRetransmission(around.configuration, now)
+    armRetransmission(around.configuration.rto, now)
     return plan
   }
 }

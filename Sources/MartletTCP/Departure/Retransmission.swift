@@ -106,6 +106,6 @@ extension TCB {
     if isPaced(cold.spreadsWindow) { notePacedDeparture(range.count, &cold, now) }
     around.counters.retransSegs &+= 1
     // RFC 6298 (5.1). The timer that has just fired runs already.
-    if timers.armed.isDisjoint(with: .lossTimers) { armRetransmission(around.configuration, now) }
+    if timers.armed.isDisjoint(with: .lossTimers) { armRetransmission(around.configuration.rto, now) }
   }
 }

@@ -30,7 +30,7 @@ extension TCB {
       noteApplicationLimit(inNetwork, &cold)
       return nil
     }
-    if offset == 0 { resumeAfterIdle(&cold, around, now) }
+    if offset == 0 { resumeAfterIdle(&cold, &around, now) }
     let unsent = cold.send.count &- offset
     // What the peer offers, and what the path is believed to take, from SND.NXT on.
     let usable = snd.wnd.octets > offset ? snd.wnd.octets &- offset : 0
@@ -48,7 +48,7 @@ extension TCB {
     // A FIN takes one octet of the peer's window like any other (RFC 9293 §3.4).
     let carriesFin = isLast && mode.contains(.finQueued) && allowed > count
     guard count > 0 || carriesFin else {
-      holdBack(usable: usable, cold, around, now)
+      holdBack(usable: usable, &around, now)
       return nil
     }
     pending.remove(.override)
@@ -167,14 +167,14 @@ extension TCB {
     // RFC 6298 (5.1), RFC 8985 §7.2. Acknowledgments move it on; text that leaves in between would move it by
     // no more than the time since the last of them, and the second segment makes the probe's wait shorter.
     if before <= UInt32(plan.segmentSize), timers.armed.isDisjoint(with: .reordering) {
-      armLossTimer(cold.wantsNoProbe, around, now)
+      armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
     }
   }
 
   /// Nothing may leave and nothing is in flight: no acknowledgment will ever come to go on with, so a
   /// timer must (RFC 9293 §3.8.6.1 for a shut window, §3.8.6.2.1 (4) for a small one).
   private mutating func holdBack(
-    usable: UInt32, _ cold: ColdBlock, _ around: borrowing Surroundings, _ now: Instant
+    usable: UInt32, _ around: inout Surroundings, _ now: Instant
   ) {
     guard snd.flight == 0, !timers.armed.contains(.persist) else { return }
     timers.armed.subtract(.lossTimers)
@@ -182,7 +182,7 @@ extension TCB {
     timers.progress = Tick(now)
     let wait =
       usable == 0
-      ? backedOffTimeout(around.configuration)
+      ? backedOffTimeout(around.configuration.rto)
       : around.configuration.sillyWindowOverride.timerMilliseconds
     timers.retransmission = Tick(roundingUp: now).advanced(by: boundedByUserTimeout(wait, now))
   }

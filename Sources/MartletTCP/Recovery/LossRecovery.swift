@@ -29,7 +29,7 @@ extension TCB {
     else { return recover(seg, &delivery, &cold, &around, now, &reaction) }
     // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
     cold.recover = snd.una.retreated(by: 1)
-    grow(delivery, delivery.octets, &cold, around, now)
+    grow(delivery, delivery.octets, &cold, &around, now)
     forgetIfDone(&cold, &around)
   }
 
@@ -47,14 +47,14 @@ extension TCB {
     if snd.max == snd.una {
       timers.armed.subtract(.lossTimers)
     } else {
-      armLossTimer(cold.wantsNoProbe, around, now)
+      armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
     }
   }
 
   /// The window grows, by as much as the algorithm likes.
   @inline(__always)
   private mutating func grow(
-    _ delivery: Delivery, _ octets: UInt32, _ cold: inout ColdBlock, _ around: borrowing Surroundings,
+    _ delivery: Delivery, _ octets: UInt32, _ cold: inout ColdBlock, _ around: inout Surroundings,
     _ now: Instant
   ) {
     var ack = CongestionAck(
@@ -71,7 +71,7 @@ extension TCB {
     ack.hasSelectiveAcks = mode.contains(.sack)
     if ack.lost > 0, congestion.ownsWindow { ack.loss = lossSample(cold, around) }
     congestion.acknowledged(ack, &cold.congestion)
-    fitSendBuffer(around)
+    fitSendBuffer(&around)
   }
 
   /// How things stood when the newest segment left that is judged lost.
@@ -100,7 +100,9 @@ extension TCB {
     if mode.contains(.sack) {
       let waits = timers.armed.contains(.reordering)
       delivery.lost = detectLosses(&cold, &around, now, &reaction)
-      if waits, cold.scoreboard.isInUse == false { armLossTimer(cold.wantsNoProbe, around, now) }
+      if waits, cold.scoreboard.isInUse == false {
+        armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
+      }
     } else {
       delivery.lost = losePartially(delivery, &cold, &around)
     }
@@ -123,13 +125,13 @@ extension TCB {
     _ delivery: Delivery, _ phase: RecoveryState.Phase, _ cold: inout ColdBlock,
     _ around: inout Surroundings, _ now: Instant
   ) {
-    if congestion.ownsWindow { return grow(delivery, delivery.octets, &cold, around, now) }
+    if congestion.ownsWindow { return grow(delivery, delivery.octets, &cold, &around, now) }
     if recovery.phase == .open, delivery.acknowledged > 0 { cold.recover = snd.una.retreated(by: 1) }
     switch phase {
     case .open:
       // RFC 3042: limited transmit leaves cwnd alone; on a path that reorders, SACK alone is progress.
       if delivery.acknowledged > 0 || recovery.reorderingSeen {
-        grow(delivery, delivery.octets, &cold, around, now)
+        grow(delivery, delivery.octets, &cold, &around, now)
       }
     case .fastRecovery:
       // RFC 6937 §3: at the end "cwnd = ssthresh", and so it is already.
@@ -141,7 +143,7 @@ extension TCB {
       // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
       // have been there before it was sent again.
       guard delivery.acknowledged > 0 else { return }
-      grow(delivery, min(delivery.octets, UInt32(effectiveSendMSS)), &cold, around, now)
+      grow(delivery, min(delivery.octets, UInt32(effectiveSendMSS)), &cold, &around, now)
     case .pathMTU:
       break
     }

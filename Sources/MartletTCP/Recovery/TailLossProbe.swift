@@ -43,7 +43,7 @@ extension TCB {
       reaction.insert(.output)
     }
     // "regardless of whether a loss probe was sent, the sender MUST re-arm the RTO timer".
-    armRetransmission(around.configuration, now)
+    armRetransmission(around.configuration.rto, now)
   }
 
   /// The probe: new text if the peer's window allows, else the last segment again.

@@ -78,10 +78,10 @@ extension TCB {
 
   /// Text is sent after a pause. RFC 7661 §4.3 keeps the window for five minutes of the non-validated phase;
   /// §4.4.3 then halves it, once for each five minutes, down to the initial window.
-  mutating func resumeAfterIdle(_ cold: inout ColdBlock, _ around: borrowing Surroundings, _ now: Instant) {
+  mutating func resumeAfterIdle(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     guard snd.una == snd.max, recovery.phase == .open else { return }
     let idle = Tick(now).milliseconds(since: timers.progress)
-    guard idle > rtt.timeout(around.configuration, synResent: mode.contains(.synResent)) else { return }
+    guard idle > rtt.timeout(around.configuration.rto, synResent: mode.contains(.synResent)) else { return }
     var periods = idle / (WindowValidation.limit &* 1_000)
     let least = UInt32(max(around.configuration.initialWindowSegments, 2)) &* UInt32(effectiveSendMSS)
     while periods > 0, congestion.cwnd > least {
@@ -97,12 +97,12 @@ extension TCB {
 
   /// The send buffer holds two windows, so that a round trip's worth waits while one is in flight.
   @inline(__always)
-  mutating func fitSendBuffer(_ around: borrowing Surroundings) {
+  mutating func fitSendBuffer(_ around: inout Surroundings) {
     guard congestion.cwnd &* 2 > snd.buffer.octets, mode.contains(.fitsSendBuffer) else { return }
-    growSendBuffer(around)
+    growSendBuffer(&around)
   }
 
-  private mutating func growSendBuffer(_ around: borrowing Surroundings) {
+  private mutating func growSendBuffer(_ around: inout Surroundings) {
     // The budget is shared: nobody's buffer grows beyond a quarter of what is left of it.
     let spare = UInt32(clamping: around.budget.available / 4)
     let wanted = min(min(congestion.cwnd &* 2, around.configuration.maximumSendBuffer), spare)

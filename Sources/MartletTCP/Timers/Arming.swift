@@ -27,18 +27,18 @@ extension TCB {
   }
 
   /// The retransmission time-out with its back-off, in milliseconds (RFC 6298 (5.5)).
-  func backedOffTimeout(_ configuration: TCPConfiguration) -> UInt32 {
+  func backedOffTimeout(_ limits: RTOLimits) -> UInt32 {
     // (5.7): only "when data transmission begins"; the SYN itself goes on from its own time-out.
-    let base = rtt.timeout(configuration, synResent: mode.contains(.synResent) && state.isSynchronized)
+    let base = rtt.timeout(limits, synResent: mode.contains(.synResent) && state.isSynchronized)
     let doubled = UInt64(base) << UInt64(min(timers.backoff, 16))
-    return UInt32(truncatingIfNeeded: min(doubled, UInt64(configuration.maximumRTO.timerMilliseconds)))
+    return UInt32(truncatingIfNeeded: min(doubled, UInt64(limits.maximum)))
   }
 
   /// (Re)starts the retransmission timer (RFC 6298 (5.1), (5.3), (5.6)).
-  mutating func armRetransmission(_ configuration: TCPConfiguration, _ now: Instant) {
+  mutating func armRetransmission(_ limits: RTOLimits, _ now: Instant) {
     timers.armed.subtract(ConnectionTimers.Armed.lossTimers.union(.persist))
     timers.armed.insert(.retransmission)
-    let wait = boundedByUserTimeout(backedOffTimeout(configuration), now)
+    let wait = boundedByUserTimeout(backedOffTimeout(limits), now)
     timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
   }
 
@@ -47,17 +47,17 @@ extension TCB {
   ///
   /// - Parameter isBusy: `ColdBlock.wantsNoProbe`.
   @inline(__always)
-  mutating func armLossTimer(_ isBusy: Bool, _ around: borrowing Surroundings, _ now: Instant) {
-    guard !isBusy, wantsTailProbe else { return armRetransmission(around.configuration, now) }
-    armTailProbe(around, now)
+  mutating func armLossTimer(_ isBusy: Bool, _ limits: RTOLimits, _ now: Instant) {
+    guard !isBusy, wantsTailProbe else { return armRetransmission(limits, now) }
+    armTailProbe(limits, now)
   }
 
-  private mutating func armTailProbe(_ around: borrowing Surroundings, _ now: Instant) {
-    let margin = around.configuration.minimumRTO.timerMilliseconds
+  private mutating func armTailProbe(_ limits: RTOLimits, _ now: Instant) {
+    let margin = limits.minimum
     var wait = tailProbeTimeout(minimumRTO: margin)
     // "If Now() + PTO > TCP_RTO_expiration(): PTO = TCP_RTO_expiration() - Now()"; that is never less than
     // SRTT and the margin.
-    if wait > rtt.srtt / 1_000 &+ margin { wait = min(wait, backedOffTimeout(around.configuration)) }
+    if wait > rtt.srtt / 1_000 &+ margin { wait = min(wait, backedOffTimeout(limits)) }
     timers.armed.subtract(ConnectionTimers.Armed.lossTimers.union(.persist))
     timers.armed.insert(.tailProbe)
     timers.retransmission = Tick(roundingUp: now).advanced(by: boundedByUserTimeout(wait, now))

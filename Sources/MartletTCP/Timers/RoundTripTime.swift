@@ -32,13 +32,30 @@ package struct RoundTripTime: BitwiseCopyable, Sendable {
   /// The retransmission time-out in milliseconds, without back-off: SRTT + max(G, 4·RTTVAR) of RFC
   /// 6298 (2.3), where the configured minimum stands in for G, so that a path whose round trip is
   /// steady and longer than the minimum still has room for a delayed acknowledgment.
-  package func timeout(_ configuration: TCPConfiguration, synResent: Bool) -> UInt32 {
+  package func timeout(_ limits: RTOLimits, synResent: Bool) -> UInt32 {
     guard isMeasured else {
       // (2.1); and (5.7): 3 s when the SYN itself was lost.
-      let initial = configuration.initialRTO.timerMilliseconds
-      return synResent ? max(initial, 3_000) : initial
+      return synResent ? max(limits.initial, 3_000) : limits.initial
     }
-    let margin = max(configuration.minimumRTO.timerMilliseconds, (rttvar4 &+ 999) / 1_000)
-    return min(srtt / 1_000 &+ margin, configuration.maximumRTO.timerMilliseconds)
+    let margin = max(limits.minimum, (rttvar4 &+ 999) / 1_000)
+    return min(srtt / 1_000 &+ margin, limits.maximum)
+  }
+}
+
+/// The configured bounds of the retransmission time-out in milliseconds: all of the configuration that an
+/// acknowledgment needs, by value.
+@frozen
+package struct RTOLimits: BitwiseCopyable, Sendable {
+  package var minimum: UInt32
+  package var initial: UInt32
+  package var maximum: UInt32
+}
+
+extension TCPConfiguration {
+  @inline(__always)
+  package var rto: RTOLimits {
+    RTOLimits(
+      minimum: minimumRTO.timerMilliseconds, initial: initialRTO.timerMilliseconds,
+      maximum: maximumRTO.timerMilliseconds)
   }
 }

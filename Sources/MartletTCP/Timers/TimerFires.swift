@@ -39,7 +39,7 @@ extension TCB {
     if timers.armed.contains(.tailProbe) {
       tailProbeTimerFires(&cold, &around, now, &reaction)
     } else if timers.armed.contains(.reordering) {
-      armRetransmission(around.configuration, now)
+      armRetransmission(around.configuration.rto, now)
       reorderingTimerFires(&cold, &around, now, &reaction)
     } else {
       retransmissionTimerFires(&cold, &around, now, &reaction)
@@ -64,9 +64,9 @@ extension TCB {
     } else {
       startOver(&cold, &around, now, &reaction)
     }
-    armRetransmission(around.configuration, now)
+    armRetransmission(around.configuration.rto, now)
     around.recorder.note(
-      .retransmissionTimeout, snd.una.rawValue, backedOffTimeout(around.configuration), at: now)
+      .retransmissionTimeout, snd.una.rawValue, backedOffTimeout(around.configuration.rto), at: now)
     reaction.insert(.output)
     if timers.tries >= around.configuration.retransmissionsBeforeAdvice, !mode.contains(.advised) {
       // MUST-20 (a), SHLD-9: R1 is passed.
@@ -116,13 +116,13 @@ extension TCB {
     if snd.wnd.octets > snd.flight {
       timers.armed.remove(.persist)
       pending.insert(.override)
-      if snd.una != snd.max { armRetransmission(around.configuration, now) }
+      if snd.una != snd.max { armRetransmission(around.configuration.rto, now) }
       return
     }
     if timers.tries < .max { timers.tries &+= 1 }
     if timers.backoff < 16 { timers.backoff &+= 1 }
     pending.insert(.probe)
-    let wait = boundedByUserTimeout(backedOffTimeout(around.configuration), now)
+    let wait = boundedByUserTimeout(backedOffTimeout(around.configuration.rto), now)
     timers.retransmission = Tick(roundingUp: now).advanced(by: wait)
   }
 
