@@ -36,6 +36,8 @@ public struct NetworkStack: ~Copyable {
   var cold = Slab<ColdBlock>()
   /// A cold block that is always idle: what a connection without one is given for the length of a call.
   var scratch = IndexList.none
+  /// One that nobody touches: copying it is cheaper than making one.
+  var pristine = IndexList.none
   /// One timer a connection.
   var wheel = TimerWheel()
 
@@ -71,6 +73,7 @@ public struct NetworkStack: ~Copyable {
     icmpErrorTokens = TokenBucket(perSecond: configuration.icmpErrorsPerSecond)
     echoTokens = TokenBucket(perSecond: configuration.echoRepliesPerSecond)
     scratch = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
+    pristine = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
   }
 
   /// A deep copy, for snapshots: the two never share anything. It names every field.
@@ -80,7 +83,8 @@ public struct NetworkStack: ~Copyable {
       interfaces: interfaces, routing: routing, destinations: destinations,
       listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), cold: cold.copy(),
-      scratch: scratch, wheel: wheel.copy(), sockets: sockets.copy(), socketPorts: socketPorts,
+      scratch: scratch, pristine: pristine, wheel: wheel.copy(), sockets: sockets.copy(),
+      socketPorts: socketPorts,
       replies: replies.copy(), resetTokens: resetTokens, icmpErrorTokens: icmpErrorTokens,
       echoTokens: echoTokens, connectionEvents: connectionEvents, listenerEvents: listenerEvents,
       socketEvents: socketEvents, refusalsReported: refusalsReported, counts: counts)
@@ -93,7 +97,7 @@ public struct NetworkStack: ~Copyable {
     destinations: DestinationTable, listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
     flows4: consuming FlowSpace<IPv4FlowKey>, flows6: consuming FlowSpace<IPv6FlowKey>,
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
-    cold: consuming Slab<ColdBlock>, scratch: UInt32, wheel: consuming TimerWheel,
+    cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
     sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming Slab<Reply>,
     resetTokens: TokenBucket, icmpErrorTokens: TokenBucket, echoTokens: TokenBucket,
     connectionEvents: IndexList, listenerEvents: IndexList, socketEvents: IndexList,
@@ -114,6 +118,7 @@ public struct NetworkStack: ~Copyable {
     self.keys6 = keys6
     self.cold = cold
     self.scratch = scratch
+    self.pristine = pristine
     self.wheel = wheel
     self.sockets = sockets
     self.socketPorts = socketPorts

@@ -15,7 +15,7 @@ extension NetworkStack {
     usage.halfOpen = flows4.embryos.live &+ flows6.embryos.live
     usage.connections = connections.live
     // One block is always there, and always idle.
-    usage.coldBlocks = cold.live &- (scratch == IndexList.none ? 0 : 1)
+    usage.coldBlocks = cold.live &- ownColdBlocks
     usage.timeWait = flows4.lingering.live &+ flows6.lingering.live
     usage.datagramSockets = sockets.live
     usage.replies = replies.live

@@ -37,7 +37,7 @@ extension NetworkStack {
       if let wrong = connection.tcb.checkInvariants(cold: coldBlock(of: i), around.pool) { violated = wrong }
     }
     if let violated { return violated }
-    if cold.live != blocks &+ (scratch == IndexList.none ? 0 : 1) {
+    if cold.live != blocks &+ ownColdBlocks {
       return "every cold block has one connection"
     }
     return keys6.live == keys ? nil : "every IPv6 key has one connection"

@@ -82,6 +82,11 @@ extension NetworkStack {
     return made.index
   }
 
+  /// Blocks that belong to the stack and not to a connection.
+  var ownColdBlocks: Int {
+    (scratch == IndexList.none ? 0 : 1) &+ (pristine == IndexList.none ? 0 : 1)
+  }
+
   /// After a call: an idle block goes, one that is no longer idle stays.
   mutating func settleCold(_ i: UInt32, _ j: UInt32) {
     let isIdle = cold[j].isIdle
@@ -100,7 +105,7 @@ extension NetworkStack {
         block.release(&around)
       }
     }
-    cold[j] = ColdBlock()
+    if pristine == IndexList.none { cold[j] = ColdBlock() } else { cold[j] = cold[pristine] }
   }
 
   // MARK: Senders

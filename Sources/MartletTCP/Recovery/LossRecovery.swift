@@ -27,6 +27,8 @@ extension TCB {
     guard recovery.phase == .open, !cold.scoreboard.isInUse, !cold.probe.isOut, delivery.duplicated == 0,
       !cold.search.isOut
     else { return recover(seg, &delivery, &cold, &around, now, &reaction) }
+    // A window update, or an acknowledgment of nothing new.
+    guard delivery.octets > 0 else { return }
     // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
     cold.recover = snd.una.retreated(by: 1)
     grow(delivery, delivery.octets, &cold, &around, now)

@@ -58,7 +58,7 @@ package struct SendRecords: BitwiseCopyable, Sendable {
   private static var perChunk: Int { ChunkPool.chunkSize / MemoryLayout<SendRecord>.stride }
   private static var chunkLimit: Int { 8 }
   /// The most records there can be.
-  package static var capacity: Int { chunkLimit * perChunk }
+  package static var capacity: Int { chunkLimit &* perChunk }
 
   private var inline: InlineArray<2, SendRecord>
   private var chunks: InlineArray<8, UInt32> = InlineArray(repeating: 0)
