@@ -71,7 +71,9 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
       let start = SequenceNumber.latest(record.range.start, range.start)
       let end = SequenceNumber.earliest(record.range.end, range.end)
       guard start.precedes(end) else { continue }
+      // Of a record that is longer, what lies behind may still come.
       newest = record
+      newest?.range = SequenceRange(start: start, end: end)
       octets &+= end.distance(from: start)
       if start == record.range.start {
         record.range.start = end

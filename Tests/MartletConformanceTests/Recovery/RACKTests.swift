@@ -91,6 +91,24 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpLostRetransmit == 1)
   }
 
+  @Test("RFC 8985 §6.2 step 2: of retransmissions that left together, the first to arrive makes no other lost")
+  func burstOfRetransmissions() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    r.advance(100)
+    r.ack(1, 5..<21)
+    r.expect(1, 2, 3, 4)
+    r.advance(100)
+    r.ack(2, 5..<21)
+    r.expect()
+    r.ack(3, 5..<21)
+    r.expect()
+    r.ack(21)
+    #expect(r.s.counters.tcp.retransSegs == 4)
+    #expect(r.s.counters.tcp.tcpLostRetransmit == 0)
+  }
+
   @Test("RFC 8985 §6.2 steps 3 and 4: reordering once seen, three segments beyond a hole are not enough")
   func reorderingSeen() {
     let r = RecoveryScript().measured()
