@@ -61,7 +61,7 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
   /// Initial congestion window in segments (RFC 6928).
   public var initialWindowSegments: UInt8 = 10
   /// The algorithm that new connections start with.
-  public var congestionControl = CongestionControl.newReno
+  public var congestionControl = CongestionControl.cubic
   /// A smaller send MSS is not honoured: one octet must not cost a header (robustness rule E2).
   public var minimumSendMSS: UInt16 = 88
   /// Ranges of out-of-order text that one connection may hold (robustness rule E3).

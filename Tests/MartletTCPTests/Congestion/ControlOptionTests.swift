@@ -15,7 +15,8 @@ struct ControlOptionTests {
   }
 
   @Test(
-    "Its options decide, on both sides; without them the configuration", arguments: CongestionControl.allCases
+    "MAY-18 Its options decide, on both sides; without them the configuration",
+    arguments: CongestionControl.allCases
   )
   func chosen(_ wanted: CongestionControl) {
     var configuration = TCPConfiguration()
