@@ -35,6 +35,7 @@ extension TCB {
     var delivery = Delivery()
     delivery.flightBefore = pipe(cold)
     if mode.contains(.sack), seg.options.present.contains(.sack) {
+      if cold.rack.hasForward { delivery.forward = cold.rack.forward }
       selectiveAcknowledgment(seg, &delivery, &cold, &around, now)
     }
     if seg.ack == snd.una {
@@ -144,6 +145,7 @@ extension TCB {
     around.recorder.note(.ackAdvances, ack.rawValue, octets, at: now)
     if seg.textCount == 0 { around.counters.tcpPureAcks &+= 1 }
     if cold.scoreboard.isInUse {
+      if cold.rack.hasForward, !seg.options.present.contains(.sack) { delivery.forward = cold.rack.forward }
       deliverPrefix(upTo: ack, seg, &delivery, &cold, &around, now)
     } else {
       delivery.octets = octets

@@ -56,7 +56,10 @@ extension TCB {
     around.recorder.note(.receiveBufferGrows, grown, taken, at: now)
   }
 
-  /// After an idle spell a round begins: half a tick does not tell the last one from the next.
+  /// Milliseconds; half of what `rcv.roundStart` can tell apart.
+  static var longestRound: UInt32 { 16_384 }
+
+  /// After a long idle spell a round begins: half a tick does not tell the last one from the next.
   @inline(__always)
   mutating func restartReceiveRound(_ tick: Tick) {
     rcv.roundStart = UInt16(truncatingIfNeeded: tick.rawValue)

@@ -61,10 +61,10 @@ extension TCB {
   /// An acceptable segment came: the peer lives, and its timestamp may become TS.Recent.
   mutating func noteArrival(_ seg: Segment, _ around: inout Surroundings, _ now: Instant) {
     let tick = Tick(now)
-    if tick.milliseconds(since: timers.lastArrival) >= TCB.idleSpell {
-      acknowledgeQuickly(around.configuration)
-      restartReceiveRound(tick)
-    }
+    let idle = tick.milliseconds(since: timers.lastArrival)
+    if idle >= TCB.idleSpell { acknowledgeQuickly(around.configuration) }
+    // Not after any spell: on a long path each round trip ends with one.
+    if idle >= TCB.longestRound { restartReceiveRound(tick) }
     timers.lastArrival = tick
     // RFC 7323 §4.3 (2): only a segment that covers Last.ACK.sent (robustness rule O10).
     if mode.contains(.timestamps), seg.options.present.contains(.timestamps),

@@ -45,7 +45,8 @@ extension TCB {
       }
     } else {
       takeOutOfOrder(
-        piece, SequenceRange(start: start, end: start.advanced(by: count)), &cold, &around, now, &reaction)
+        piece, seg, SequenceRange(start: start, end: start.advanced(by: count)), &cold, &around, now,
+        &reaction)
     }
     if skipped > 0 { acknowledgeAtOnce(&reaction) }
     return .next
@@ -82,8 +83,8 @@ extension TCB {
   /// Text past a hole, or text that fills one: written into place, and only where nothing is yet, so
   /// that the first arrival of an octet wins (robustness rule R5).
   private mutating func takeOutOfOrder(
-    _ text: RawSpan, _ range: SequenceRange, _ cold: inout ColdBlock, _ around: inout Surroundings,
-    _ now: Instant, _ reaction: inout Reaction
+    _ text: RawSpan, _ seg: Segment, _ range: SequenceRange, _ cold: inout ColdBlock,
+    _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
     acknowledgeAtOnce(&reaction)
     acknowledgeQuickly(around.configuration)
@@ -105,6 +106,7 @@ extension TCB {
     let count = filled.distance(from: rcv.nxt)
     if !mode.contains(.discardsText) { cold.receive.commit(count) }
     rcv.nxt = filled
+    measureReader(seg, cold, &around, now)
     around.recorder.note(.textInOrder, range.start.rawValue, count, at: now)
     reaction.insert(.readable)
   }

@@ -21,6 +21,8 @@ struct Delivery {
   /// Something arrived that was sent only once, and below SND.NXT as it was when recovery began: the
   /// evidence that F-RTO looks for.
   var originalArrived = false
+  /// RACK.fack before this acknowledgment: what one acknowledgment reports arrived in no order that it shows.
+  var forward: SequenceNumber?
   /// SACK reported something new.
   var isSelective = false
   var startsRound = false
@@ -58,6 +60,7 @@ extension TCB {
     }
     cold.scoreboard.sacked.removeAll(before: ack, &around.pool, &around.budget)
     cold.scoreboard.lost.removeAll(before: ack, &around.pool, &around.budget)
+    cold.scoreboard.forgetResent(before: ack, &around.pool, &around.budget)
     if cold.scoreboard.lostEdge.precedes(ack) { cold.scoreboard.lostEdge = ack }
     let last = cold.sent.removeAll(before: ack, &around.pool, &around.budget)
     if !mode.contains(.sack), let last, delivery.newest == nil, recovery.phase == .open {
@@ -83,7 +86,7 @@ extension TCB {
       // Some of it arrived by its first transmission: late, if later text came before it (RFC 8985 §6.2
       // step 3).
       if hole.end.precedesOrEquals(cold.recover.advanced(by: 1)) { delivery.originalArrived = true }
-      if cold.rack.hasForward, hole.end.precedes(cold.rack.forward) { noteReordering(&around, now) }
+      if let forward = delivery.forward, hole.end.precedes(forward) { noteReordering(&around, now) }
       guard hole.end.follows(onceFrom), again.octets == 0 else { continue }
       let i = cold.sent.index(endingAfter: hole.end.retreated(by: 1), around.pool)
       guard i < cold.sent.count else { continue }

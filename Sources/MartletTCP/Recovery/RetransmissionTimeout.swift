@@ -88,6 +88,13 @@ extension TCB {
     }
     if !mode.contains(.sack) { edge = snd.nxt }
     octets &+= cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
+    if cold.scoreboard.lostEdge.precedes(edge) {
+      // More holes than can be kept, and what is beyond them would count as on its way for ever: SACK will
+      // report again what has arrived (RFC 2018 §8).
+      cold.scoreboard.removeAll(&around.pool, &around.budget)
+      cold.scoreboard.begin(snd.una)
+      octets &+= cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
+    }
     cold.rate.lost = cold.rate.lost &+ octets
   }
 }

@@ -77,14 +77,27 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
       octets &+= end.distance(from: start)
       if start == record.range.start {
         record.range.start = end
-      } else {
-        // What lies behind a piece out of its middle goes unrecorded.
+      } else if end == record.range.end {
         record.range.end = start
       }
+      // A piece out of the middle stays; `loseResent` leaves out what has arrived.
       resent.set(i, record, &pool)
     }
     dropEmptyResent(&pool, &budget)
     return (newest, octets)
+  }
+
+  /// SND.UNA moves to `ack`.
+  package mutating func forgetResent(
+    before ack: SequenceNumber, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    for i in 0..<resent.count {
+      var record = resent.record(i, pool)
+      guard record.range.start.precedes(ack) else { continue }
+      record.range.start = SequenceNumber.earliest(ack, record.range.end)
+      resent.set(i, record, &pool)
+    }
+    dropEmptyResent(&pool, &budget)
   }
 
   private mutating func dropEmptyResent(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
@@ -144,12 +157,26 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
       let record = resent.record(0, pool)
       if !record.range.isEmpty {
         guard isLost(record) else { break }
-        guard lost.insert(record.range, limit: IntervalSet.maximum, &pool, &budget) != .refused else { break }
-        octets &+= record.range.count
+        let before = lost.totalBytes
+        let isTaken = lose(record.range, &pool, &budget)
+        octets &+= lost.totalBytes &- before
+        guard isTaken else { break }
       }
       resent.removeFirst(&pool, &budget)
     }
     return octets
+  }
+
+  /// What of `range` has not arrived is lost. False: there is no room to say so.
+  private mutating func lose(
+    _ range: SequenceRange, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> Bool {
+    var from = range.start
+    while let hole = sacked.firstHole(from: from, before: range.end, pool) {
+      if lost.insert(hole, limit: IntervalSet.maximum, &pool, &budget) == .refused { return false }
+      from = hole.end
+    }
+    return true
   }
 
   /// Takes what is sent again now off the front of what is lost.

@@ -91,7 +91,8 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpLostRetransmit == 1)
   }
 
-  @Test("RFC 8985 §6.2 step 2: of retransmissions that left together, the first to arrive makes no other lost")
+  @Test(
+    "RFC 8985 §6.2 step 2: of retransmissions that left together, the first to arrive makes no other lost")
   func burstOfRetransmissions() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -107,6 +108,39 @@ struct RACKTests {
     r.ack(21)
     #expect(r.s.counters.tcp.retransSegs == 4)
     #expect(r.s.counters.tcp.tcpLostRetransmit == 0)
+  }
+
+  @Test("RFC 8985 §6.2 step 3: what one acknowledgment reports together shows no reordering")
+  func reportedTogether() {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(100)
+    r.ack(4, 5..<6)
+    #expect(r.s.status?.reordering == false)
+    r.ack(4, 5..<8)
+    r.expect(4)
+  }
+
+  @Test("RFC 8985 §6.2: a retransmission that arrives from its middle leaves the rest to be judged")
+  func middleArrives() {
+    let r = RecoveryScript().measured()
+    r.send(40)
+    r.expect(1..<21)
+    r.advance(100)
+    r.ack(1, 5..<21)
+    let first = r.s.takeSegments().map { ($0.seq - 1) / 1_000 }
+    #expect(Array(first.prefix(4)) == [1, 2, 3, 4], "\(first)")
+    let newest = first.max() ?? 21
+    r.advance(100)
+    // Of the four only the second arrives, then new text that left later.
+    r.ack(1, 2..<3, 5..<21)
+    r.advance(30)
+    r.ack(1, 2..<3, 5..<newest + 1)
+    r.advance(60)
+    let again = Set(r.s.takeSegments().map { ($0.seq - 1) / 1_000 })
+    #expect(again.isSuperset(of: [1, 3, 4]), "\(again.sorted())")
+    #expect(r.s.counters.tcp.tcpTimeouts == 0)
   }
 
   @Test("RFC 8985 §6.2 steps 3 and 4: reordering once seen, three segments beyond a hole are not enough")
