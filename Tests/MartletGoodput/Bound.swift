@@ -31,12 +31,12 @@ struct Bound {
   private var ofLoss: Double {
     guard cell.loss > 0 else { return .infinity }
     let perRoundTrip = Double(Cell.text) / roundTrip
-    switch "\(cell.algorithm)" {
-    case "newReno": return perRoundTrip * reno
-    case "cubic": return perRoundTrip * cubic
+    switch cell.algorithm {
+    case .newReno: return perRoundTrip * reno
+    case .cubic: return perRoundTrip * cubic
     // BBR takes no notice of loss below BBR.LossThresh, 2 % (draft-ietf-ccwg-bbr); nobody has published how
     // it responds above.
-    default: return .infinity
+    case .bbr: return .infinity
     }
   }
 

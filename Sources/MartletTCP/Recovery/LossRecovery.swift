@@ -62,6 +62,7 @@ extension TCB {
     var ack = CongestionAck(
       octets: octets, flightBefore: delivery.flightBefore, flight: pipe(cold), mss: effectiveSendMSS)
     ack.lost = delivery.lost
+    if delivery.lost > 0 { ack.lostRanges = UInt8(clamping: cold.scoreboard.lost.count) }
     ack.now = now.microseconds
     ack.roundTrip = delivery.roundTrip
     ack.srtt = rtt.srtt

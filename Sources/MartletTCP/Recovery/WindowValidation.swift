@@ -71,7 +71,8 @@ extension TCB {
   }
 
   private mutating func shrinkUnusedWindow(least: UInt32) {
-    guard congestion.cwnd > least else { return }
+    // An algorithm with a model of its own knows better.
+    guard congestion.cwnd > least, !congestion.ownsWindow else { return }
     congestion.window.ssthresh = max(congestion.ssthresh, congestion.cwnd / 4 &* 3)
     congestion.cwnd = max(congestion.cwnd / 2, least)
   }
@@ -84,7 +85,7 @@ extension TCB {
     guard idle > rtt.timeout(around.configuration.rto, synResent: mode.contains(.synResent)) else { return }
     var periods = idle / (WindowValidation.limit &* 1_000)
     let least = UInt32(max(around.configuration.initialWindowSegments, 2)) &* UInt32(effectiveSendMSS)
-    while periods > 0, congestion.cwnd > least {
+    while periods > 0, congestion.cwnd > least, !congestion.ownsWindow {
       shrinkUnusedWindow(least: least)
       periods &-= 1
     }
