@@ -20,9 +20,8 @@ extension TCB {
     if skipped > 0 { noteOldText(seg, &cold, &around, now) }
     if skipped == seg.textCount {
       // All of it was here before.
-      if seg.flags.contains(.fin) { return .next }
       acknowledgeAtOnce(&reaction)
-      return .done
+      return seg.flags.contains(.fin) ? .next : .done
     }
     guard count > 0 else {
       acknowledgeAtOnce(&reaction)
