@@ -143,6 +143,8 @@
   }
 
   /// Carries a loop to the thread that runs it.
+  ///
+  /// Invariant: filled before that thread is started, and emptied by it alone.
   private final class LoopBox<L: Link & Sendable & ~Copyable>: @unchecked Sendable {
     private var loop: StackLoop<L, HostService>?
 

@@ -10,6 +10,8 @@
 
   /// A thread of the operating system: for what is a thread's own (its network namespace),
   /// and for loops that wait in the kernel, which must not occupy Swift's cooperative pool.
+  ///
+  /// Invariant: a `pthread_t` is a number that never changes here; what runs is handed over before the start.
   package struct SystemThread: @unchecked Sendable {
     private let thread: pthread_t
 

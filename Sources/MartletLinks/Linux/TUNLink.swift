@@ -16,6 +16,8 @@
   /// One packet is one `read` or `write`; the device is non-blocking, so a batch is as many of
   /// them as there are packets. Both buffers are made once. The device and everything that was
   /// set up on it disappear with this value.
+  ///
+  /// Invariant: it cannot be copied, so one thread at a time has it, with its descriptor and buffers.
   public struct TUNLink: Link, ~Copyable, @unchecked Sendable {
     private let device: TUNDevice
     private let arrival = PacketBuffer(capacity: largePacketCapacity)
@@ -123,6 +125,8 @@
   }
 
   /// Carries a device from the thread that made it to the one that waits for it.
+  ///
+  /// Invariant: filled by the thread that ends, emptied after its end.
   private final class TUNDeviceBox: @unchecked Sendable {
     private var device: TUNDevice?
 

@@ -13,7 +13,7 @@ extension TCB {
       return .done
     }
     // "If the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the segment,
-    // and return." SND.NXT may have been set back; what counts is what was sent.
+    // and return." The octet of a window probe beyond SND.NXT was sent too.
     if seg.ack.follows(snd.max) {
       around.recorder.note(.ackOfUnsent, seg.ack.rawValue, snd.max.rawValue, at: now)
       challenge(&around, now, &reaction)

@@ -53,9 +53,8 @@ extension TCB {
     return plan
   }
 
-  /// The sequence number of a segment without text. After a time-out SND.NXT is back at SND.UNA, which may
-  /// lie before the peer's window; SND.MAX never does, but may lie beyond a window that shrank or a probe
-  /// that was not taken. In SYN-RECEIVED no window is known yet.
+  /// The sequence number of a segment without text: SND.MAX, which may lie beyond a window that shrank or a
+  /// probe that was not taken. In SYN-RECEIVED no window is known yet.
   var sequenceWithoutText: SequenceNumber {
     let edge = snd.una.advanced(by: snd.wnd.octets)
     guard state != .synReceived, snd.max.follows(edge) else { return snd.max }

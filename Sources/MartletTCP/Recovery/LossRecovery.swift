@@ -103,7 +103,7 @@ extension TCB {
     if mode.contains(.sack) {
       let waits = timers.armed.contains(.reordering)
       delivery.lost = detectLosses(&cold, &around, now, &reaction)
-      if waits, cold.scoreboard.isInUse == false {
+      if waits, !cold.scoreboard.isInUse {
         armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
       }
     } else {
