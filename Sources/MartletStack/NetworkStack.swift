@@ -47,9 +47,7 @@ public struct NetworkStack: ~Copyable {
 
   // Output/
   var replies = Slab<Reply>()
-  var resetTokens: TokenBucket
-  var icmpErrorTokens: TokenBucket
-  var echoTokens: TokenBucket
+  var answerLimits: AnswerLimits
 
   // Events/
   var connectionEvents = IndexList()
@@ -69,9 +67,7 @@ public struct NetworkStack: ~Copyable {
       recorder: FlightRecorder(capacity: configuration.recorderCapacity))
     secrets = Secrets(seed)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
-    resetTokens = TokenBucket(perSecond: configuration.resetsPerSecond)
-    icmpErrorTokens = TokenBucket(perSecond: configuration.icmpErrorsPerSecond)
-    echoTokens = TokenBucket(perSecond: configuration.echoRepliesPerSecond)
+    answerLimits = AnswerLimits(configuration, secrets)
     scratch = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
     pristine = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
   }
@@ -85,8 +81,8 @@ public struct NetworkStack: ~Copyable {
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), cold: cold.copy(),
       scratch: scratch, pristine: pristine, wheel: wheel.copy(), sockets: sockets.copy(),
       socketPorts: socketPorts,
-      replies: replies.copy(), resetTokens: resetTokens, icmpErrorTokens: icmpErrorTokens,
-      echoTokens: echoTokens, connectionEvents: connectionEvents, listenerEvents: listenerEvents,
+      replies: replies.copy(), answerLimits: answerLimits, connectionEvents: connectionEvents,
+      listenerEvents: listenerEvents,
       socketEvents: socketEvents, refusalsReported: refusalsReported, counts: counts)
   }
 
@@ -99,8 +95,8 @@ public struct NetworkStack: ~Copyable {
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
     cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
     sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming Slab<Reply>,
-    resetTokens: TokenBucket, icmpErrorTokens: TokenBucket, echoTokens: TokenBucket,
-    connectionEvents: IndexList, listenerEvents: IndexList, socketEvents: IndexList,
+    answerLimits: AnswerLimits, connectionEvents: IndexList, listenerEvents: IndexList,
+    socketEvents: IndexList,
     refusalsReported: UInt64, counts: StackCounters
   ) {
     self.configuration = configuration
@@ -123,9 +119,7 @@ public struct NetworkStack: ~Copyable {
     self.sockets = sockets
     self.socketPorts = socketPorts
     self.replies = replies
-    self.resetTokens = resetTokens
-    self.icmpErrorTokens = icmpErrorTokens
-    self.echoTokens = echoTokens
+    self.answerLimits = answerLimits
     self.connectionEvents = connectionEvents
     self.listenerEvents = listenerEvents
     self.socketEvents = socketEvents

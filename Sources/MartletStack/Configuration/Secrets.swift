@@ -10,8 +10,12 @@ struct Secrets: BitwiseCopyable {
   private let sequence: SipKey
   private let port: SipKey
   private let timestamp: SipKey
+  let answers: SipKey
+  private let jitter: SipKey
   /// Ports drawn so far; makes the draws for one remote end differ.
   private var portDraws: UInt64 = 0
+  /// Likewise for `drawJitter`.
+  private var jitterDraws: UInt64 = 0
 
   init(_ seed: StackSeed) {
     let root = SipKey(seed.words[0] ^ seed.words[2], seed.words[1] ^ seed.words[3])
@@ -24,6 +28,8 @@ struct Secrets: BitwiseCopyable {
     sequence = key(2)
     port = key(3)
     timestamp = key(4)
+    answers = key(5)
+    jitter = key(6)
   }
 
   /// RFC 9293 §3.4.1: a clock of 4 microseconds a tick, and a keyed hash of the four-tuple
@@ -40,6 +46,12 @@ struct Secrets: BitwiseCopyable {
     pair.localPort = 0
     pair.remotePort = 0
     return UInt32(truncatingIfNeeded: pair.hash24(timestamp))
+  }
+
+  /// A random number for a limit that nobody is to predict (robustness rule O8); the next call gives another.
+  mutating func drawJitter() -> UInt64 {
+    jitterDraws &+= 1
+    return SipHash.hash13(jitter, jitterDraws)
   }
 
   /// A random port of the range (RFC 6056 §3.3.2); the next call gives another.

@@ -35,7 +35,8 @@ public struct StackConfiguration: Sendable {
   /// Destinations of which something is remembered.
   public var destinationLimit: UInt32 = 1_024
 
-  /// Resets a second in answer to segments that belong to no connection (S5.1); 0: none are sent.
+  /// Resets a second in answer to segments that fit no connection (S5.1); 0: none are sent. Of this and the
+  /// next two limits one destination may have an eighth, in bursts of a quarter second's worth, six at least.
   public var resetsPerSecond: UInt32 = 1_000
   /// ICMP errors a second (RFC 1812 §4.3.2.8; RFC 4443 §2.4 (f)).
   public var icmpErrorsPerSecond: UInt32 = 100

@@ -102,7 +102,7 @@ extension NetworkStack {
       &+ listeners.heldBytes &+ sockets.heldBytes
     let held =
       records &+ flows4.heldBytes &+ flows6.heldBytes &+ wheel.heldBytes &+ destinations.heldBytes
-      &+ around.pool.heldBytes
+      &+ answerLimits.heldBytes &+ around.pool.heldBytes
     return held == around.budget.held ? nil : "the budget is charged what is held"
   }
 }

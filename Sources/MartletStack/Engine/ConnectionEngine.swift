@@ -18,7 +18,7 @@ extension NetworkStack {
     let reaction = connections[i].tcb.segmentArrives(seg, text: text, cold: &cold[j], &around, now: clock)
     settleCold(i, j)
     if reaction.contains(.dropped) { counts.drop(.unacceptable) }
-    if reaction.contains(.answerReset), let plan = TCB.resetAnswering(seg) { queueReply(plan, of: i) }
+    if reaction.contains(.answerReset), let plan = TCB.resetAnswering(seg) { queueReset(plan, of: i) }
     apply(reaction, to: i)
   }
 

@@ -55,7 +55,11 @@ extension NetworkStack {
     case .answer(let plan):
       note(view.tcb, r)
       let options = listeners[view.listener].options.connection
-      queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
+      if plan.flags.contains(.rst) {
+        queueReset(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
+      } else {
+        queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
+      }
     case .remove: discardEmbryo(r)
     case .establish: establish(r, flow, seg, text: text)
     }

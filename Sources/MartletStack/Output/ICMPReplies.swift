@@ -7,13 +7,13 @@ extension NetworkStack {
     _ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival
   ) {
     counts.icmpInEchos &+= 1
-    guard echoTokens.take(at: clock) else { return counts.drop(.icmpLimited) }
+    guard mayAnswer(.echoReply, to: arrival.source) else { return counts.drop(.icmpLimited) }
     if queueICMP(header, body, proto, arrival) { counts.icmpOutEchoReps &+= 1 }
   }
 
   /// Tells a sender that nobody has the port. Callers have made sure that the packet was for us alone.
   mutating func queuePortUnreachable(_ packet: RawSpan, _ arrival: Arrival) {
-    guard icmpErrorTokens.take(at: clock) else { return counts.drop(.icmpLimited) }
+    guard mayAnswer(.icmpError, to: arrival.source) else { return counts.drop(.icmpLimited) }
     var header = ScratchBytes<8>()
     // RFC 1812 §4.3.2.3: as much as fits 576 octets; RFC 4443 §2.4 (c): as much as fits 1,280.
     let room = arrival.isIPv4 ? 576 &- 28 : 1_280 &- 48
@@ -31,7 +31,7 @@ extension NetworkStack {
   /// RFC 4443 §3.1, RFC 1122 §3.2.2.1: what `answer(_:.unreachable)` sends; the SYN itself is gone, so its
   /// headers are written anew.
   mutating func queueHostUnreachable(_ flow: Flow, irs: SequenceNumber) {
-    guard icmpErrorTokens.take(at: clock) else { return counts.drop(.icmpLimited) }
+    guard mayAnswer(.icmpError, to: flow.remote) else { return counts.drop(.icmpLimited) }
     var header = ScratchBytes<8>()
     var quote = ScratchBytes<60>()
     let tcp = TCPHeader(sourcePort: flow.remotePort, destinationPort: flow.localPort, seq: irs, flags: .syn)

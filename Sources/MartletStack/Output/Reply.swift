@@ -33,10 +33,24 @@ extension NetworkStack {
       on: Int(connection.interface))
   }
 
-  /// Queues a reset in answer to a segment without a connection, within the limit (S5.1).
-  mutating func queueReset(_ plan: SegmentPlan, _ flow: Flow) {
-    guard resetTokens.take(at: clock) else { return counts.drop(.resetLimited) }
-    queueReply(plan, flow, hopLimit: 0, dscp: 0)
+  /// Queues a reset in answer to a segment that fits no connection, within the limits (S5.1).
+  mutating func queueReset(_ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8 = 0, dscp: UInt8 = 0) {
+    guard mayAnswer(.reset, to: flow.remote) else { return counts.drop(.resetLimited) }
+    queueReply(plan, flow, hopLimit: hopLimit, dscp: dscp)
+  }
+
+  /// The same to a segment that does not fit the connection it is for.
+  mutating func queueReset(_ plan: SegmentPlan, of i: UInt32) {
+    guard mayAnswer(.reset, to: connections.flow(of: i, keys6).remote) else {
+      return counts.drop(.resetLimited)
+    }
+    queueReply(plan, of: i)
+  }
+
+  /// Whether one more answer of a kind may leave for a destination (robustness rule O8).
+  mutating func mayAnswer(_ answer: Answer, to destination: IPAddress) -> Bool {
+    answerLimits.take(
+      answer, to: destination, draw: secrets.drawJitter(), at: clock, &around.budget)
   }
 
   private mutating func append(_ reply: Reply, on interface: Int) {

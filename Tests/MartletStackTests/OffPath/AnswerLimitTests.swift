@@ -1,0 +1,131 @@
+import MartletStack
+import MartletTCP
+import MartletWire
+import Testing
+
+// What anybody can provoke is limited, and what is left of a limit tells nobody what others have had.
+
+@Suite("Limits on answers")
+struct AnswerLimitTests {
+  /// How many of `count` SYNs to a closed port are answered.
+  private func resets(_ host: Host, _ count: Int, from source: IPAddress) throws -> Int {
+    let local = Endpoint(address: source.isFour ? host.address : host.address6, port: 9)
+    for seq in 0..<count {
+      host.inject(tcp(from: Endpoint(address: source, port: 4_000), to: local, seq: UInt32(seq), .syn))
+    }
+    return try host.pullSeen().filter { $0.destination == source && $0.flags.contains(.rst) }.count
+  }
+
+  /// How many of `count` datagrams to a closed port are answered.
+  private func errors(_ host: Host, _ count: Int, from source: IPAddress) throws -> Int {
+    let local = Endpoint(address: source.isFour ? host.address : host.address6, port: 53)
+    for _ in 0..<count { host.inject(udp(from: Endpoint(address: source, port: 4_000), to: local, [1])) }
+    return try host.pullSeen().filter { $0.destination == source && !$0.isTCP }.count
+  }
+
+  @Test("O8 S5.1 each destination has a share of the limit, and it fills with time", arguments: [4, 6])
+  func shares(version: Int) throws {
+    let host = try Host(2)
+    let first = version == 4 ? v4(10, 0, 0, 9) : v6(9)
+    #expect(try resets(host, 100, from: first) == 31)
+    #expect(host.drops(.resetLimited) == 69)
+    host.advance(by: .milliseconds(80))
+    #expect(try resets(host, 100, from: first) == 10)
+    #expect(try errors(host, 100, from: first) == 6)
+    host.advance(by: .milliseconds(500))
+    #expect(try errors(host, 100, from: first) == 6)
+    host.advance(by: .seconds(10))
+    #expect(try resets(host, 100, from: first) == 31)
+    #expect(try errors(host, 100, from: first) == 6)
+  }
+
+  @Test("O8 what one destination has used up is not missing for another")
+  func apart() throws {
+    let host = try Host(2)
+    #expect(try resets(host, 1_000, from: v4(10, 0, 0, 9)) == 31)
+    #expect(try resets(host, 1_000, from: v4(10, 0, 0, 10)) == 31)
+    #expect(try errors(host, 1_000, from: v4(10, 0, 0, 9)) == 6)
+    #expect(try errors(host, 1_000, from: v4(10, 0, 0, 10)) == 6)
+    // One host has all the addresses of its network, as far as anybody knows.
+    #expect(try resets(host, 20, from: v6(9)) + resets(host, 20, from: v6(10)) == 31)
+  }
+
+  @Test("O8 nobody gets a fresh share by having himself pushed out of the table")
+  func pushedOut() throws {
+    // One set of four.
+    let host = try Host(2) { $0.destinationLimit = 4 }
+    for n in 10..<14 { #expect(try resets(host, 40, from: v4(10, 0, 0, UInt8(n))) == 31) }
+    for n in 14..<250 { #expect(try resets(host, 1, from: v4(10, 0, 0, UInt8(n))) == 0) }
+    for n in 10..<14 { #expect(try resets(host, 1, from: v4(10, 0, 0, UInt8(n))) == 0) }
+    host.advance(by: .milliseconds(8))
+    #expect(try resets(host, 5, from: v4(10, 0, 0, 77)) == 1)
+  }
+
+  @Test("O8 the whole has a limit too, which nobody can predict", arguments: [true, false])
+  func whole(ofResets: Bool) throws {
+    var counts: [Int] = []
+    for seed in UInt64(1)...24 {
+      let host = try Host(2, seed: seed)
+      var count = 0
+      for n in 10..<240 {
+        let source = v4(10, 0, 0, UInt8(n))
+        count += try ofResets ? resets(host, 31, from: source) : errors(host, 6, from: source)
+      }
+      counts.append(count)
+    }
+    let burst = ofResets ? 250 : 25
+    #expect(counts.allSatisfy { burst / 3 < $0 && $0 < burst * 3 / 2 }, "\(counts)")
+    // More than the share of one destination lies between them: whether somebody else was answered is lost
+    // in it.
+    let spread = (counts.max() ?? 0) - (counts.min() ?? 0)
+    #expect(spread > (ofResets ? 31 : 6), "\(counts)")
+    #expect(Set(counts).count > 6, "\(counts)")
+  }
+
+  @Test("S5.1 in the long run the whole gives what the configuration says")
+  func rate() throws {
+    let host = try Host(2)
+    _ = try resets(host, 1, from: v4(10, 0, 0, 9))
+    var count = 0
+    for _ in 0..<2_000 {
+      host.advance(by: .milliseconds(5))
+      for n in 10..<20 { count += try resets(host, 1, from: v4(10, 0, 0, UInt8(n))) }
+    }
+    // 10 s, 1,000 a second; ten destinations ask for 2,000 and may have 125 each.
+    #expect((9_300...10_700).contains(count), "\(count)")
+  }
+
+  @Test(
+    "S5.1 a wrong acknowledgment of a handshake earns a reset, but not at any rate", arguments: [true, false])
+  func handshakes(isPassive: Bool) throws {
+    let host = try Host(2)
+    let peer = Endpoint(address: v4(10, 0, 0, 9), port: 4_000)
+    var local = host.endpoint(80)
+    if isPassive {
+      _ = try host.stack.listen(on: LocalEndpoint(port: 80))
+      host.inject(tcp(from: peer, to: local, seq: 100, .syn))
+    } else {
+      let c = try host.stack.connect(to: peer, now: host.now)
+      local = try host.stack.status(c, now: host.now).local
+    }
+    _ = host.pull()
+    for n in 0..<500 {
+      host.inject(tcp(from: peer, to: local, seq: 101, ack: UInt32(n) &* 8_000_000 &+ 3, .ack))
+    }
+    #expect(try host.pullSeen().filter { $0.flags.contains(.rst) }.count == 31)
+    #expect(host.drops(.resetLimited) == 469)
+  }
+
+  @Test("O8 where the budget has no room for shares, the whole is limited all the same")
+  func noRoom() throws {
+    let host = try Host(2) {
+      $0.memoryBudget = 12_000
+      $0.chunksPerArena = 1
+      $0.replyLimit = 16
+    }
+    var count = 0
+    for _ in 0..<100 { count += try resets(host, 10, from: v4(10, 0, 0, 9)) }
+    #expect((1...400).contains(count))
+    #expect(host.drops(.resetLimited) > 500)
+  }
+}
