@@ -74,8 +74,8 @@ struct ISNTests {
       ports.append(s.localPort)
     }
     #expect(Set(ports).count == 128)
-    #expect(ports.allSatisfy { $0 >= 49_152 })
-    #expect(Set(ports.map { $0 >> 10 & 15 }).count == 16)
+    #expect(ports.allSatisfy { $0 >= 32_768 })
+    #expect(Set(ports.map { $0 >> 11 & 15 }).count == 16)
     let steps = zip(ports, ports.dropFirst()).map { $1 &- $0 }
     #expect(Set(steps).count > 120)
   }

@@ -143,6 +143,34 @@ struct MalformedTests {
     try expectDropped(host, tcp(from: own, to: own, seq: 1, .syn), .ownSource)
   }
 
+  @Test("O9: a packet for one host in a frame for many")
+  func groupFrame() throws {
+    let (host, syn) = try listening()
+    let syn6 = tcp(from: Self.peer6, to: Endpoint(address: v6(2), port: 80), seq: 1, .syn)
+    let echo = icmp(from: Self.peer.address, to: host.address, type: 8)
+    for packet in [syn, syn6, echo, udp(from: Self.peer, to: host.endpoint(53), [1])] {
+      host.inject(packet, PacketMetadata(isGroupFrame: true))
+      #expect(host.pull().isEmpty)
+    }
+    #expect(host.drops(.groupFrame) == 4)
+    #expect(host.stack.held.isQuiet)
+    #expect(try host.answers(to: syn).count == 1)
+  }
+
+  @Test("O11: a redirect changes no route")
+  func redirects() throws {
+    let (host, _) = try listening()
+    let router = v4(10, 0, 0, 254)
+    let quoted = Packet(tcp(from: host.endpoint(80), to: Self.peer, seq: 1, .ack).prefix(28))
+    for code in UInt8(0)...3 {
+      let redirect = icmp(from: router, to: host.address, type: 5, code: code, rest: 0x0a00_00fe, quoted)
+      try expectDropped(host, redirect, .icmpIgnored)
+    }
+    // Target, destination (RFC 4861 §4.5).
+    let body = Packet(repeating: 0xfd, count: 32)
+    try expectDropped(host, icmp(from: v6(254), to: v6(2), type: 137, body), .icmpIgnored)
+  }
+
   @Test("MUST-57: a segment to a broadcast or multicast address is dropped in silence")
   func notUnicast() throws {
     let (host, _) = try listening()

@@ -43,8 +43,9 @@ public struct StackConfiguration: Sendable {
   /// Echo replies a second.
   public var echoRepliesPerSecond: UInt32 = 1_000
 
-  /// The first of the ports an active open chooses from (RFC 6335 §6).
-  public var firstEphemeralPort: UInt16 = 49_152
+  /// The first of the ports an active open chooses from. RFC 6335 §6 has 49,152; the more there are, the
+  /// longer takes guessing (RFC 6056 §3.2).
+  public var firstEphemeralPort: UInt16 = 32_768
   /// The last of them.
   public var lastEphemeralPort: UInt16 = 65_535
   /// Time to live and hop limit of what is sent, where a connection does not say otherwise (RFC 9293 MUST-49).

@@ -21,6 +21,8 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case martianDestination
   /// It claims to come from us (LAND).
   case ownSource
+  /// A packet for one host in a frame for many (RFC 1122 §3.3.6).
+  case groupFrame
   /// For somebody else, and this stack does not forward.
   case notOurs
   /// A multicast group that nobody here has joined.

@@ -3,7 +3,7 @@ public import MartletTCP
 /// What a stack has counted since it was made.
 public struct StackCounters: BitwiseCopyable, Sendable {
   /// By `DropReason.rawValue`.
-  private var byReason: InlineArray<40, UInt64> = InlineArray(repeating: 0)
+  private var byReason: InlineArray<48, UInt64> = InlineArray(repeating: 0)
 
   /// Packets received, and pulled.
   public var inPackets: UInt64 = 0
@@ -42,7 +42,7 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   /// All of them.
   public var drops: UInt64 {
     var sum: UInt64 = 0
-    for i in 0..<40 { sum &+= byReason[i] }
+    for i in 0..<48 { sum &+= byReason[i] }
     return sum
   }
 

@@ -15,6 +15,8 @@ extension NetworkStack {
     guard !destination.isThisNetwork, !destination.isLoopback else { return counts.drop(.martianDestination) }
     let isUnicast = routing.isOurs(destination)
     if !isUnicast, let reason = refusal(of: destination) { return counts.drop(reason) }
+    // RFC 1122 §3.3.6: whoever asks everybody on a link for something of one host wants many answers.
+    if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
     if routing.isOurs(source) { return counts.drop(.ownSource) }
     if packet.isFragment { return counts.drop(.fragment) }
     let arrival = Arrival(

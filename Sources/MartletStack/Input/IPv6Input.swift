@@ -14,6 +14,8 @@ extension NetworkStack {
     guard routing.isOurs(.v6(destination)) else {
       return counts.drop(destination.isMulticast ? .multicast : .notOurs)
     }
+    // RFC 1122 §3.3.6, as for IPv4.
+    if metadata.isGroupFrame { return counts.drop(.groupFrame) }
     if routing.isOurs(.v6(source)) { return counts.drop(.ownSource) }
     switch IPv6ExtensionHeaders.walk(packet) {
     case .drop, .parameterProblem:

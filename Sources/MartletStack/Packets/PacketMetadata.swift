@@ -19,12 +19,18 @@ public struct PacketMetadata: Equatable, BitwiseCopyable, Sendable {
   public var segmentSize: UInt16
   /// Octets of IP and transport header before the text; meaningful while `segmentSize` is not 0.
   public var headerCount: UInt16
+  /// The frame that it came in was for everybody on the link, or for a group.
+  public var isGroupFrame: Bool
 
   @inlinable @inline(__always)
-  public init(checksum: Checksum = .unverified, segmentSize: UInt16 = 0, headerCount: UInt16 = 0) {
+  public init(
+    checksum: Checksum = .unverified, segmentSize: UInt16 = 0, headerCount: UInt16 = 0,
+    isGroupFrame: Bool = false
+  ) {
     self.checksum = checksum
     self.segmentSize = segmentSize
     self.headerCount = headerCount
+    self.isGroupFrame = isGroupFrame
   }
 }
 
