@@ -53,13 +53,18 @@ public struct NetworkStack: ~Copyable {
   var connectionEvents = IndexList()
   var listenerEvents = IndexList()
   var socketEvents = IndexList()
-  var refusalsReported: UInt64 = 0
+
+  // Memory/
+  /// What the stack itself and its recorder are charged.
+  let baseCharge: Int
+  var shortage = Shortage()
 
   // Counters/
   var counts = StackCounters()
 
   /// A stack without interfaces. Its limits come from `configuration`, its secrets from `seed`.
   public init(configuration: StackConfiguration = StackConfiguration(), seed: StackSeed) {
+    let configuration = configuration.fitted
     self.configuration = configuration
     around = Surroundings(
       configuration: configuration.tcp, pool: ChunkPool(chunksPerArena: configuration.chunksPerArena),
@@ -68,6 +73,8 @@ public struct NetworkStack: ~Copyable {
     secrets = Secrets(seed)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
     answerLimits = AnswerLimits(configuration, secrets)
+    let base = Footprint.stack &+ around.recorder.heldBytes
+    baseCharge = around.budget.take(base) ? base : 0
     scratch = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
     pristine = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
   }
@@ -83,7 +90,7 @@ public struct NetworkStack: ~Copyable {
       socketPorts: socketPorts,
       replies: replies.copy(), answerLimits: answerLimits, connectionEvents: connectionEvents,
       listenerEvents: listenerEvents,
-      socketEvents: socketEvents, refusalsReported: refusalsReported, counts: counts)
+      socketEvents: socketEvents, baseCharge: baseCharge, shortage: shortage, counts: counts)
   }
 
   /// Every field, so that a new one cannot be forgotten in `copy`.
@@ -97,7 +104,7 @@ public struct NetworkStack: ~Copyable {
     sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming Slab<Reply>,
     answerLimits: AnswerLimits, connectionEvents: IndexList, listenerEvents: IndexList,
     socketEvents: IndexList,
-    refusalsReported: UInt64, counts: StackCounters
+    baseCharge: Int, shortage: Shortage, counts: StackCounters
   ) {
     self.configuration = configuration
     self.around = around
@@ -123,7 +130,8 @@ public struct NetworkStack: ~Copyable {
     self.connectionEvents = connectionEvents
     self.listenerEvents = listenerEvents
     self.socketEvents = socketEvents
-    self.refusalsReported = refusalsReported
+    self.baseCharge = baseCharge
+    self.shortage = shortage
     self.counts = counts
   }
 }

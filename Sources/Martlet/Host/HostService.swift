@@ -49,10 +49,12 @@ struct HostService: Application, ~Copyable {
       write(id, &stack, now)
     case .listener(let id):
       accept(id, &stack, now)
-    case .memoryPressure(let held, let limit):
+    case .memoryPressure(let level, let held, let limit):
+      // Buffers that do not grow any more are nobody's trouble.
+      guard level != .growth, level != .none else { break }
       logger.warning(
-        "The stack is at its memory budget and refuses work. Raise StackConfiguration.memoryBudget.",
-        metadata: ["held": "\(held)", "limit": "\(limit)"])
+        "The stack is short of memory and gives things up. Raise StackConfiguration.memoryBudget.",
+        metadata: ["pressure": "\(level)", "held": "\(held)", "limit": "\(limit)"])
     case .attempt, .datagram:
       break
     }

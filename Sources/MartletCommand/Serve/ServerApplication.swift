@@ -66,8 +66,11 @@ struct ServerApplication: Application, ~Copyable {
     case .listener(let listener): accept(listener, &stack, now)
     case .connection(let id, let readiness): move(id, readiness, &stack, now)
     case .datagram(let socket, _): answer(socket, &stack, now)
-    case .memoryPressure(let held, let limit):
-      journal.tell(.warning, "memory_pressure", "The memory budget is used up: \(held) of \(limit) octets.") {
+    case .memoryPressure(let level, let held, let limit):
+      // Buffers that do not grow any more are nobody's trouble.
+      guard level != .growth, level != .none else { break }
+      journal.tell(.warning, "memory_pressure", "Memory is short: \(held) of \(limit) octets are held.") {
+        $0.add("pressure", "\(level)")
         $0.add("held", UInt64(clamping: held))
       }
     case .attempt: break

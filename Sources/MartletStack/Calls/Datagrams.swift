@@ -53,7 +53,8 @@ extension NetworkStack {
     {
       throw .portInUse
     }
-    guard let handle = sockets.allocate(DatagramSocket(local: local, peer: peer), &around.budget)
+    guard socketPorts.reserve(&around.budget),
+      let handle = sockets.allocate(DatagramSocket(local: local, peer: peer), &around.budget)
     else { throw .budget }
     socketPorts.insert(local.port, handle.index)
     return UDPSocketID(handle: handle)

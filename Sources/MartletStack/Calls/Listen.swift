@@ -60,7 +60,9 @@ extension NetworkStack {
     {
       throw .portInUse
     }
-    guard let handle = listeners.allocate(Listener(local: local, options: options), &around.budget)
+    guard listenerPorts.reserve(&around.budget),
+      let handle = listeners.allocate(
+        Listener(local: local, options: configuration.fitted(options)), &around.budget)
     else { throw .budget }
     listenerPorts.insert(local.port, handle.index)
     return ListenerID(handle: handle)

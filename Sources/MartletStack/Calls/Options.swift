@@ -36,11 +36,12 @@ extension NetworkStack {
     apply(reaction, to: i)
   }
 
-  /// The pending error (`SO_ERROR`): why the connection ended, or else a soft one, which is told once.
+  /// The pending error (`SO_ERROR`): why the connection ended, or else a soft one. Each is told once;
+  /// `status` keeps the reason.
   public mutating func takeError(_ id: ConnectionID) throws(HandleError) -> ConnectionError? {
     guard let i = connections.index(of: id) else { throw .stale }
-    let reason = connections[i].tcb.endReason
-    if connections[i].tcb.state == .closed, reason != .none, reason != .closed { return .ended(reason) }
+    let reason = connections[i].tcb.takeEndReason()
+    if reason != .none { return .ended(reason) }
     let soft = connections[i].tcb.takeError()
     return soft == .none ? nil : .soft(soft)
   }

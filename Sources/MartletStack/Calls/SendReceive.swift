@@ -21,6 +21,8 @@ extension NetworkStack {
     guard let i = connections.index(of: id) else { throw .noConnection }
     guard let j = coldIndex(of: i, needed: bytes.byteCount > 0) else {
       connections[i].tcb.mode.insert(.writerWaits)
+      writerWaits(i)
+      relieveIfShort()
       throw .wouldBlock
     }
     around.recorder.flow = i
@@ -28,9 +30,13 @@ extension NetworkStack {
       let count = try connections[i].tcb.send(bytes, urgent: urgent, cold: &cold[j], &around, now: clock)
       settleCold(i, j)
       if count > 0 { becomeSender(i) }
+      relieveIfShort()
       return count
     } catch {
       settleCold(i, j)
+      // With text in flight, its acknowledgment wakes the writer.
+      if error == .wouldBlock, connections[i].cold == IndexList.none { writerWaits(i) }
+      relieveIfShort()
       throw error
     }
   }

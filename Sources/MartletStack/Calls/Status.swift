@@ -13,6 +13,8 @@ public struct ConnectionReport: BitwiseCopyable, Sendable {
   public var linger: Linger
   /// It waits to be accepted.
   public var isInBacklog: Bool
+  /// What it is charged for.
+  public var memory: ConnectionMemory
   /// Its `state` is TIME-WAIT as long as the record lingers, and CLOSED after that.
   public var tcp: ConnectionStatus
 }
@@ -29,6 +31,8 @@ public struct FlowReport: BitwiseCopyable, Sendable {
   public var connection: ConnectionID?
   /// Retransmissions without an answer.
   public var tries: UInt8
+  /// Octets that it is charged for.
+  public var memory: Int
   /// Milliseconds until the record's own timer: SYN-ACK, 2·MSL; 0: none or elsewhere.
   public var timerIn: UInt32
 }
@@ -46,7 +50,7 @@ extension NetworkStack {
       interface: InterfaceID(rawValue: connection.interface), dscp: connection.dscp,
       hopLimit: connection.hopLimit == 0 ? configuration.hopLimit : connection.hopLimit,
       linger: Linger(deciseconds: connection.linger), isInBacklog: connection.marks.contains(.inBacklog),
-      tcp: tcp)
+      memory: memory(of: i), tcp: tcp)
   }
 
   /// TIME-WAIT ends when its record goes, whatever the handle's TCB says.
@@ -99,7 +103,7 @@ extension NetworkStack {
       local: flow.localEndpoint, remote: flow.remoteEndpoint, state: state, receiveQueue: block.receive.count,
       sendQueue: block.send.count,
       connection: owned ? connections.handle(at: i).map { ConnectionID(handle: $0) } : nil,
-      tries: connection.tcb.timers.tries, timerIn: 0)
+      tries: connection.tcb.timers.tries, memory: memory(of: i).total, timerIn: 0)
   }
 
   private static func line<Key: FlowKey>(_ embryo: Embryo<Key>, _ now: Tick) -> FlowReport {
@@ -107,6 +111,7 @@ extension NetworkStack {
     return FlowReport(
       local: flow.localEndpoint, remote: flow.remoteEndpoint, state: .synReceived, receiveQueue: 0,
       sendQueue: 0, connection: nil, tries: embryo.tcb.tries,
+      memory: (flow.local.isIPv4 ? Footprint.embryo4 : Footprint.embryo6) &+ Footprint.tableEntry,
       timerIn: embryo.tcb.deadline.milliseconds(since: now))
   }
 
@@ -114,6 +119,8 @@ extension NetworkStack {
     let flow = lingering.key.flow
     return FlowReport(
       local: flow.localEndpoint, remote: flow.remoteEndpoint, state: .timeWait, receiveQueue: 0,
-      sendQueue: 0, connection: nil, tries: 0, timerIn: lingering.tcb.deadline.milliseconds(since: now))
+      sendQueue: 0, connection: nil, tries: 0,
+      memory: (flow.local.isIPv4 ? Footprint.timeWait4 : Footprint.timeWait6) &+ Footprint.tableEntry,
+      timerIn: lingering.tcb.deadline.milliseconds(since: now))
   }
 }

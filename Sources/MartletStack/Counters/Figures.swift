@@ -24,9 +24,6 @@ extension NetworkStack {
     return usage
   }
 
-  /// The memory budget: limit, octets held, high-water mark, refusals.
-  public var memory: MemoryBudget { around.budget }
-
   /// The `n`-th record that the flight recorder ever wrote; nil when it is overwritten or not yet there.
   public func record(_ n: UInt64) -> FlightRecorder.Record? { around.recorder.record(n) }
 

@@ -23,6 +23,9 @@ public struct Footprint: Equatable, BitwiseCopyable, Sendable {
   public static var datagramSocket: Int { MemoryLayout<Slot<DatagramSocket>>.stride }
   public static var reply: Int { MemoryLayout<Slot<Reply>>.stride }
 
+  /// The stack itself.
+  public static var stack: Int { MemoryLayout<NetworkStack>.size }
+
   /// The TCB alone.
   public static var tcb: Int { MemoryLayout<TCB>.size }
   /// What the engine adds to it.

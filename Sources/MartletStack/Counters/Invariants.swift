@@ -97,13 +97,12 @@ extension NetworkStack {
 
   /// What everybody says to hold is what was charged.
   private func checkBudget() -> StaticString? {
-    let records =
-      connections.heldBytes &+ cold.heldBytes &+ keys6.heldBytes &+ replies.heldBytes
-      &+ listeners.heldBytes &+ sockets.heldBytes
-    let held =
-      records &+ flows4.heldBytes &+ flows6.heldBytes &+ wheel.heldBytes &+ destinations.heldBytes
-      &+ answerLimits.heldBytes &+ around.pool.heldBytes
-    return held == around.budget.held ? nil : "the budget is charged what is held"
+    let use = memoryUse()
+    if use.total != around.budget.held { return "the budget is charged what is held" }
+    if use.spareChunks &+ around.pool.inUse &* ChunkPool.chunkSize &+ use.arenaList != around.pool.heldBytes {
+      return "every chunk has an owner"
+    }
+    return around.budget.held <= around.budget.limit ? nil : "the budget is never exceeded"
   }
 }
 

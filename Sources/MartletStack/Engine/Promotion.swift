@@ -28,7 +28,7 @@ extension NetworkStack {
       return
     }
     if UInt32(flows4.embryos.live &+ flows6.embryos.live) >= configuration.halfOpenLimit {
-      evictEmbryo(sparing: flow)
+      evictEmbryo(isIPv4: flow.local.isIPv4)
     }
     var iss = secrets.initialSequence(flow, now: clock)
     if let minimumISS, !iss.follows(minimumISS) { iss = minimumISS }
@@ -53,7 +53,7 @@ extension NetworkStack {
   private mutating func retryEmbryo(
     _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
   ) -> FlowReference? {
-    guard evictEmbryo(sparing: flow) else { return nil }
+    guard evictEmbryo(isIPv4: flow.local.isIPv4) else { return nil }
     return addEmbryo(tcb, flow, listener: l, marks)
   }
 
@@ -89,11 +89,20 @@ extension NetworkStack {
 
   /// Makes room by ending the record that has waited longest. False: there is none.
   @discardableResult
-  mutating func evictEmbryo(sparing flow: Flow) -> Bool {
-    let first = flow.local.isIPv4
+  mutating func evictEmbryo(isIPv4 first: Bool = true) -> Bool {
     guard let reference = oldestEmbryo(isIPv4: first) ?? oldestEmbryo(isIPv4: !first) else { return false }
     counts.embryosEvicted &+= 1
     discardEmbryo(reference)
+    return true
+  }
+
+  /// The same, but only one that has been sent its SYN-ACK again. False: there is none.
+  mutating func evictUnansweredEmbryo() -> Bool {
+    let four = oldestEmbryo(isIPv4: true)
+    let oldest = four.map { embryo($0).tcb.tries > 0 } == true ? four : oldestEmbryo(isIPv4: false)
+    guard let oldest, embryo(oldest).tcb.tries > 0 else { return false }
+    counts.embryosEvicted &+= 1
+    discardEmbryo(oldest)
     return true
   }
 
@@ -127,8 +136,8 @@ extension NetworkStack {
       options: options,
       around, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
-      counts.drop(.noMemory)
-      return
+      discardEmbryo(r)
+      return refuse(seg, flow, .noMemory)
     }
     connections[i].marks.insert([.onWire, .inBacklog, .passive])
     promote(r, to: i)
@@ -235,7 +244,9 @@ extension NetworkStack {
     counts.timeWaitsRecycled &+= 1
   }
 
-  private mutating func evictLingering(isIPv4: Bool) {
+  /// Ends the oldest record. False: there is none.
+  @discardableResult
+  mutating func evictLingering(isIPv4: Bool) -> Bool {
     let own = isIPv4 ? flows4.timeWait.first : flows6.timeWait.first
     let other = isIPv4 ? flows6.timeWait.first : flows4.timeWait.first
     if own != Links.none {
@@ -243,9 +254,10 @@ extension NetworkStack {
     } else if other != Links.none {
       discardLingering(FlowReference(entry: FlowEntry(.lingering, other), isIPv4: !isIPv4))
     } else {
-      return
+      return false
     }
     counts.timeWaitsEvicted &+= 1
+    return true
   }
 
   // MARK: Connection → ended → gone

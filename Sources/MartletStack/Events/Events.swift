@@ -5,7 +5,8 @@ extension NetworkStack {
   /// The next thing that happened; nil: the application knows everything. Drain it after every `receive`,
   /// `advance` and call.
   public mutating func nextEvent() -> StackEvent? {
-    nextConnectionEvent() ?? nextListenerEvent() ?? nextSocketEvent() ?? nextAttempt() ?? pressure()
+    if !shortage.waitingWriters.isEmpty { wakeWriter() }
+    return nextConnectionEvent() ?? nextListenerEvent() ?? nextSocketEvent() ?? nextAttempt() ?? pressure()
   }
 
   // MARK: Raising
@@ -131,8 +132,17 @@ extension NetworkStack {
   }
 
   private mutating func pressure() -> StackEvent? {
-    guard around.budget.refusals != refusalsReported else { return nil }
-    refusalsReported = around.budget.refusals
-    return .memoryPressure(held: around.budget.held, limit: around.budget.limit)
+    let level = around.budget.pressure
+    let hasRisen = level.rawValue > shortage.pressureReported.rawValue
+    // A level is told again when there was plenty in between.
+    if hasRisen || around.budget.held < around.budget.growthEnd / 4 &* 3 { shortage.pressureReported = level }
+    // Refusals come by the thousand: once a second is enough.
+    guard
+      hasRisen
+        || (around.budget.refusals != shortage.refusalsReported && clock >= shortage.nextPressureReport)
+    else { return nil }
+    shortage.refusalsReported = around.budget.refusals
+    shortage.nextPressureReport = clock.advanced(by: .seconds(1))
+    return .memoryPressure(level, held: around.budget.held, limit: around.budget.limit)
   }
 }

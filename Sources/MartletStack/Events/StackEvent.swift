@@ -1,3 +1,5 @@
+public import MartletTCP
+
 /// What an application can do with a connection or socket now, and what has happened to it.
 @frozen
 public struct Readiness: OptionSet, Equatable, BitwiseCopyable, Sendable {
@@ -73,6 +75,7 @@ public enum StackEvent: Equatable, BitwiseCopyable, Sendable {
   /// Somebody wants to connect; `answer(_:_:now:)`.
   case attempt(AttemptID)
   case datagram(UDPSocketID, Readiness)
-  /// An allocation was refused since the last event of this kind: octets held, and the limit.
-  case memoryPressure(held: Int, limit: Int)
+  /// Memory has become scarcer, or an allocation was refused since the last event of this kind: how scarce it
+  /// is, octets held, and the limit.
+  case memoryPressure(MemoryPressure, held: Int, limit: Int)
 }

@@ -36,6 +36,7 @@ extension NetworkStack {
     case 6: ipv6Arrives(packet, metadata, on: interface)
     default: counts.drop(.notIP)
     }
+    relieveIfShort()
   }
 
   /// Time never goes back: an earlier instant counts as the latest seen.

@@ -91,6 +91,7 @@ extension NetworkStack {
       counts.drop(.listenRefused)
       queueReset(plan, flow)
     case .open:
+      if let reason = refusal(of: flow, listener) { return refuse(seg, flow, reason) }
       conceive(flow, seg, listener: listener, above: minimumISS)
     }
   }

@@ -1,7 +1,10 @@
+import MartletTCP
+
 /// Who is bound to a port: listeners of TCP, or sockets of UDP. Sorted by port, so that the
 /// few at one port are neighbours; it changes only when the application binds and unbinds.
 struct BindingTable {
   private var entries: [Binding] = []
+  private var capacity = 0
 
   struct Binding: BitwiseCopyable {
     var port: UInt16
@@ -11,6 +14,20 @@ struct BindingTable {
 
   var count: Int { entries.count }
 
+  /// Octets that it is charged for.
+  var heldBytes: Int { capacity &* MemoryLayout<Binding>.stride }
+
+  /// Makes sure that there is room for one more. False: the budget refused.
+  mutating func reserve(_ budget: inout MemoryBudget) -> Bool {
+    guard entries.count == capacity else { return true }
+    let larger = max(4, capacity &* 2)
+    guard budget.take((larger &- capacity) &* MemoryLayout<Binding>.stride) else { return false }
+    capacity = larger
+    entries.reserveCapacity(larger)
+    return true
+  }
+
+  /// Adds one, for which there is room.
   mutating func insert(_ port: UInt16, _ index: UInt32) {
     entries.insert(Binding(port: port, index: index), at: lowerBound(port))
   }

@@ -48,5 +48,6 @@ extension NetworkStack {
       noteTransition(.timeWait, .closed)
       discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
     }
+    relieveIfShort()
   }
 }

@@ -47,8 +47,7 @@ extension TCB {
     // What the field can say, what the configuration allows, and what memory does: nothing once half of it is
     // used, and never more than a quarter of what is free.
     let most = min(around.configuration.maximumReceiveBuffer, 65_535 << UInt32(rcv.wndShift.shift))
-    let free = around.budget.held < around.budget.limit / 2 ? UInt32(clamping: around.budget.available) : 0
-    let grown = min(4 &* taken, most, size &+ min(free / 4, 1 << 30))
+    let grown = min(4 &* taken, most, size &+ around.budget.roomToGrow)
     guard grown > size else { return }
     rcv.buffer = BufferSize(grown)
     rcv.readAtStart = readPlace(unread)  // in its new units

@@ -64,13 +64,16 @@ extension TCB {
     _ reaction: inout Reaction
   ) {
     if !mode.contains(.discardsText) {
-      guard cold.receive.append(text, &around.pool, &around.budget) else {
+      guard around.budget.lets(grow: cold.receive.chunksHeld),
+        cold.receive.append(text, &around.pool, &around.budget)
+      else {
         // No memory: not acknowledged, so it will come again.
         around.counters.rcvQDrop &+= 1
         around.recorder.note(.textRefused, seg.seq.rawValue, seg.textCount, at: now)
         reaction.insert(.dropped)
         return
       }
+      if cold.receive.count == seg.textCount { cold.readerMoved = timers.lastArrival }
       reaction.insert(.readable)
     }
     rcv.nxt = rcv.nxt.advanced(by: seg.textCount)
@@ -96,6 +99,7 @@ extension TCB {
     }
     guard range.start == rcv.nxt else {
       around.counters.tcpOFOQueue &+= 1
+      if cold.receive.isEmpty, cold.outOfOrder.count == 1 { cold.readerMoved = timers.lastArrival }
       around.recorder.note(.textOutOfOrder, range.start.rawValue, range.count, at: now)
       noteRecentRange(range.start, &cold, around)
       return
@@ -152,6 +156,9 @@ extension TCB {
     let memory = chunks &* UInt64(ChunkPool.chunkSize)
     let octets = UInt64(cold.outOfOrder.totalBytes &+ missing)
     guard memory <= UInt64(cold.receive.count) &+ 4 &* octets &+ 72 << 10 else { return false }
+    guard around.budget.takesOutOfOrder, around.budget.lets(grow: cold.receive.chunksHeld) else {
+      return false
+    }
     if cold.outOfOrder.count < Int(around.configuration.outOfOrderRanges) { return true }
     // Full, unless it grows a range that is there.
     return cold.outOfOrder.range(containing: range.start.retreated(by: 1), around.pool) != nil

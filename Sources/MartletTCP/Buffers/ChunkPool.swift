@@ -70,9 +70,10 @@ public struct ChunkPool: ~Copyable {
   private var allFree: UInt16 { UInt16(truncatingIfNeeded: (UInt32(1) << (1 << arenaShift)) &- 1) }
 
   /// The bytes charged to the budget: arenas and the directory that lists them.
-  public var heldBytes: Int {
-    arenaCount * arenaBytes + directoryCapacity * ChunkPool.entryBytes
-  }
+  public var heldBytes: Int { arenaCount * arenaBytes + directoryBytes }
+
+  /// The directory's part of it.
+  package var directoryBytes: Int { directoryCapacity * ChunkPool.entryBytes }
 
   // MARK: Taking and giving chunks
 

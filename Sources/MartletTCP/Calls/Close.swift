@@ -15,7 +15,11 @@ extension TCB {
     cold: ColdBlock, _ around: inout Surroundings, now: Instant
   ) throws(ShutdownError) -> Reaction {
     guard state != .closed, state != .listen, state != .timeWait else { throw .notConnected }
-    return queueFinish(&around, now)
+    // A writer that waits for room waits in vain from now on.
+    let isAwaited = mode.contains(.writerWaits)
+    mode.remove(.writerWaits)
+    let reaction = queueFinish(&around, now)
+    return isAwaited ? reaction.union(.writable) : reaction
   }
 
   private mutating func queueFinish(_ around: inout Surroundings, _ now: Instant) -> Reaction {

@@ -49,6 +49,13 @@ extension TCB {
     return .output
   }
 
+  /// Why the connection ended, once, where that is an error: an orderly close is none.
+  public mutating func takeEndReason() -> EndReason {
+    guard state == .closed, endReason != .closed, !mode.contains(.endTold) else { return .none }
+    mode.insert(.endTold)
+    return endReason
+  }
+
   /// The pending soft error, once (MUST-47).
   public mutating func takeError() -> SoftError {
     defer { softError = .none }

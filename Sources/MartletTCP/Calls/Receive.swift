@@ -59,6 +59,7 @@ extension TCB {
     _ reaction: inout Reaction
   ) {
     let taken = min(count, cold.receive.count)
+    cold.readerMoved = Tick(now)
     cold.receive.consume(taken, anchored: !cold.outOfOrder.isEmpty, &around.pool, &around.budget)
     if cold.urgent {
       let read = rcv.nxt.retreated(by: cold.receive.count)

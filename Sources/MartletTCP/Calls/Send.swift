@@ -26,7 +26,9 @@ extension TCB {
     guard !mode.contains(.finQueued) else { throw .shutDown }
     guard bytes.byteCount > 0 else { return 0 }
     let room = freeSendSpace(cold)
-    var count = min(bytes.byteCount, Int(truncatingIfNeeded: room))
+    var count = around.budget.lets(grow: cold.send.chunksHeld) ? min(bytes.byteCount, Int(room)) : 0
+    // While memory is short, a chunk at a time: the next one only if that is still within its share.
+    if !around.budget.lets(grow: .max) { count = min(count, ChunkPool.chunkSize) }
     while count > 0 {
       if cold.send.append(bytes.extracting(first: count), &around.pool, &around.budget) {
         if urgent, count == bytes.byteCount { markUrgent(&cold) }
@@ -38,6 +40,12 @@ extension TCB {
     mode.insert(.writerWaits)
     throw .wouldBlock
   }
+
+  /// `send` was refused, and the writer has not been told to go on.
+  package var isWriterWaiting: Bool { mode.contains(.writerWaits) }
+
+  /// It is being told.
+  package mutating func wakeWriter() { mode.remove(.writerWaits) }
 
   /// Octets that `send` would take now.
   @inline(__always)

@@ -191,9 +191,8 @@ extension TCB {
 
   /// `send` would take something, or fail for good.
   public func isWritable(_ cold: ColdBlock) -> Bool {
-    if state == .closed { return true }
-    guard state.isSynchronized, !mode.contains(.finQueued) else { return false }
-    return hasRoomForWriter(cold)
+    if state == .closed || mode.contains(.finQueued) { return true }
+    return state.isSynchronized && hasRoomForWriter(cold)
   }
 
   /// The peer has closed its half.

@@ -104,8 +104,8 @@ extension TCB {
   }
 
   private mutating func growSendBuffer(_ around: inout Surroundings) {
-    // The budget is shared: nobody's buffer grows beyond a quarter of what is left of it.
-    let spare = UInt32(clamping: around.budget.available / 4)
+    // The budget is shared: nobody's buffer grows beyond a quarter of what is left of it, nor once half is used.
+    let spare = around.budget.roomToGrow
     let wanted = min(min(congestion.cwnd &* 2, around.configuration.maximumSendBuffer), spare)
     if wanted > snd.buffer.octets { snd.buffer = BufferSize(wanted) }
   }

@@ -237,6 +237,8 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var echoesMark: Mode { Mode(rawValue: 1 << 21) }
   /// The window was reduced: the next new text has CWR (RFC 3168 §6.1.2).
   @inlinable package static var owesCWR: Mode { Mode(rawValue: 1 << 22) }
+  /// The application has been told why the connection ended.
+  @inlinable package static var endTold: Mode { Mode(rawValue: 1 << 23) }
   /// Segments leave at the algorithm's rate, not as fast as the window allows.
   @inlinable package static var paced: Mode { Mode(rawValue: 65536) }
   /// Full-size segments have arrived: an ICMP message that denies it must wait (RFC 5927 §7.2).

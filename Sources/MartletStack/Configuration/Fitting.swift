@@ -1,0 +1,52 @@
+import MartletTCP
+
+extension StackConfiguration {
+  /// The same with every limit lowered to what a sixteenth of the budget holds, so that no one kind of thing
+  /// leaves nothing for the others, however small the budget is. Connections may fill a quarter: their
+  /// records are what a server with many idle clients has its memory for.
+  var fitted: StackConfiguration {
+    guard memoryBudget < .max else { return self }
+    let part = max(0, memoryBudget) / 16
+    func fit(_ figure: UInt32, of octets: Int) -> UInt32 {
+      min(figure, max(1, UInt32(clamping: part / octets)))
+    }
+    var fitted = self
+    fitted.chunksPerArena = arena(within: memoryBudget / 1_024)
+    fitted.recorderCapacity = min(
+      recorderCapacity, UInt32(clamping: part / MemoryLayout<FlightRecorder.Record>.stride))
+    fitted.connectionLimit = min(
+      connectionLimit, max(1, UInt32(clamping: 4 &* part / Footprint.connection4)))
+    fitted.halfOpenLimit = fit(halfOpenLimit, of: Footprint.embryo4 &+ Footprint.tableEntry)
+    fitted.timeWaitLimit = fit(timeWaitLimit, of: Footprint.timeWait4 &+ Footprint.tableEntry)
+    fitted.replyLimit = fit(replyLimit, of: Footprint.reply)
+    fitted.datagramQueueLimit = fit(datagramQueueLimit, of: 1)
+    fitted.datagramReceiveBuffer = fit(datagramReceiveBuffer, of: 1)
+    fitted.datagramSocketLimit = fit(datagramSocketLimit, of: Footprint.datagramSocket)
+    fitted.listenerLimit = UInt16(clamping: fit(UInt32(listenerLimit), of: Footprint.listener))
+    fitted.destinationLimit = min(
+      destinationLimit, UInt32(clamping: part / MemoryLayout<Destination?>.stride).powerOfTwoBelow)
+    fitted.tcp.receiveBuffer = fit(tcp.receiveBuffer, of: 1)
+    fitted.tcp.sendBuffer = fit(tcp.sendBuffer, of: 1)
+    fitted.tcp.maximumReceiveBuffer = fit(tcp.maximumReceiveBuffer, of: 1)
+    fitted.tcp.maximumSendBuffer = fit(tcp.maximumSendBuffer, of: 1)
+    return fitted
+  }
+
+  /// Chunks in an arena: one that a single chunk keeps from being given back must not weigh much.
+  private func arena(within octets: Int) -> Int {
+    var chunks = chunksPerArena
+    while chunks > 1, chunks &* ChunkPool.chunkSize > octets { chunks /= 2 }
+    return chunks
+  }
+
+  /// The accept queue of a listener, lowered likewise.
+  func fitted(_ options: ListenerOptions) -> ListenerOptions {
+    var fitted = options
+    fitted.acceptLimit = min(options.acceptLimit, max(1, connectionLimit / 4))
+    return fitted
+  }
+}
+
+extension UInt32 {
+  fileprivate var powerOfTwoBelow: UInt32 { self == 0 ? 0 : 1 << UInt32(31 &- leadingZeroBitCount) }
+}

@@ -1,0 +1,94 @@
+import MartletTCP
+
+// What is given up when memory runs short, in this order (Documentation/Memory.md):
+//
+//   held        given up                                             by
+//   1/2         growth: buffers stay as they are, and a queue gets   `MemoryBudget.roomToGrow`, `lets(grow:)`
+//               no more than its share of what is left
+//   3/4         text behind a hole, before a SACK block names it     `MemoryBudget.takesOutOfOrder`
+//   7/8         spare pages; then the oldest TIME-WAIT, and half-open     `relieve`, here
+//              that have not answered for a second
+//   15/16       new connections, with a reset                        `refusesNewcomers`
+//   refused     the connections that were stalled for longest        `evictStalled`
+//
+// What was acknowledged or named in a SACK block is never taken back: a connection goes as a whole, and both
+// ends are told.
+
+/// What is remembered from one shortage of memory to the next.
+struct Shortage: BitwiseCopyable {
+  /// Refusals that were answered by giving something up, and those that the application was told of.
+  var refusalsRelieved: UInt64 = 0
+  var refusalsReported: UInt64 = 0
+  var pressureReported = MemoryPressure.none
+  var nextPressureReport = Instant.origin
+  /// Before this nobody is looked for who has stalled.
+  var nextEviction = Instant.origin
+  var waitingWriters = WaitingWriters()
+}
+
+extension NetworkStack {
+  /// After every packet and call that may have taken memory: nothing, as long as there is plenty.
+  @inline(__always)
+  mutating func relieveIfShort() {
+    if around.budget.held >= around.budget.growthEnd || around.budget.refusals != shortage.refusalsRelieved {
+      relieve()
+    }
+  }
+
+  private mutating func relieve() {
+    shareQueues()
+    if around.budget.pressure.rawValue >= MemoryPressure.records.rawValue || wasRefused {
+      giveBackSpares()
+      discardOldestRecords()
+    }
+    if wasRefused {
+      evictStalled()
+      giveBackSpares()
+    }
+    shortage.refusalsRelieved = around.budget.refusals
+  }
+
+  private var wasRefused: Bool { around.budget.refusals != shortage.refusalsRelieved }
+
+  /// Half of the budget, in equal parts, for the queues that there are.
+  private mutating func shareQueues() {
+    let queues = max(1, cold.live &- ownColdBlocks)
+    around.budget.share = around.budget.limit / 2 / queues / ChunkPool.chunkSize
+  }
+
+  /// Pages and arenas without anything in them.
+  private mutating func giveBackSpares() {
+    around.pool.trim(&around.budget)
+    connections.trim(&around.budget)
+    cold.trim(&around.budget)
+    keys6.trim(&around.budget)
+    replies.trim(&around.budget)
+    flows4.trim(&around.budget)
+    flows6.trim(&around.budget)
+  }
+
+  /// A page's worth at most: each packet pays for no more.
+  private mutating func discardOldestRecords() {
+    var left = 64
+    while left > 0, around.budget.pressure.rawValue >= MemoryPressure.records.rawValue {
+      let isLess = evictLingering(isIPv4: true)
+      guard evictUnansweredEmbryo() || isLess else { return }
+      left &-= 1
+    }
+  }
+
+  /// A connection would be one more to hold memory. Refusing it counts as a refusal: whoever has stalled
+  /// for longest makes room for the next.
+  mutating func refusesNewcomers() -> Bool {
+    guard around.budget.pressure == .connections else { return false }
+    around.budget.refuse()
+    return true
+  }
+}
+
+extension FlowSpace {
+  mutating func trim(_ budget: inout MemoryBudget) {
+    embryos.trim(&budget)
+    lingering.trim(&budget)
+  }
+}
