@@ -55,6 +55,14 @@ struct HostService: Application, ~Copyable {
       logger.warning(
         "The stack is short of memory and gives things up. Raise StackConfiguration.memoryBudget.",
         metadata: ["pressure": "\(level)", "held": "\(held)", "limit": "\(limit)"])
+    case .synFlood(let id):
+      guard let flood = try? stack.synFlood(id, now: now) else { return }
+      logger.warning(
+        "More SYNs come than the half-open queue can hold.",
+        metadata: [
+          "listener": "\(flood.local.port)", "syns_per_second": "\(flood.synsPerSecond)",
+          "half_open": "\(flood.halfOpen)", "distinct_sources": "\(flood.distinctSources)",
+        ])
     case .attempt, .datagram:
       break
     }

@@ -73,7 +73,7 @@ struct ServerApplication: Application, ~Copyable {
         $0.add("pressure", "\(level)")
         $0.add("held", UInt64(clamping: held))
       }
-    case .attempt: break
+    case .attempt, .synFlood: break
     }
     settle(&stack, now)
   }

@@ -108,7 +108,8 @@ extension NetworkStack {
     find(flow) == nil && listener(at: flow.localEndpoint) == nil
   }
 
-  private mutating func insert(_ i: UInt32, _ flow: Flow) -> Bool {
+  /// Enters a connection into the flow table. False: the budget refused.
+  mutating func insert(_ i: UInt32, _ flow: Flow) -> Bool {
     let value = FlowEntry(.connection, i).rawValue
     if let key = IPv4FlowKey(flow) {
       return flows4.table.insert(key.hash(secrets.flowTable), value, &around.budget)

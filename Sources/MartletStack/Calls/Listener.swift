@@ -7,12 +7,25 @@ public struct ListenerOptions: BitwiseCopyable, Sendable {
   public var halfOpenLimit: UInt32 = 1_024
   /// Established connections that wait to be accepted (S3.2).
   public var acceptLimit: UInt32 = 1_024
-  /// A SYN becomes an event, and is answered as `answer(_:_:now:)` says.
+  /// What happens to a SYN when the half-open queue is full (S3.6).
+  public var synCookies = SynCookiePolicy.auto
+  /// A SYN becomes an event, and is answered as `answer(_:_:now:)` says. Such a listener makes no cookies:
+  /// nobody is answered before the application has.
   public var defersAccept = false
   /// What its connections start with.
   public var connection = ConnectionOptions()
 
   public init() {}
+}
+
+/// When a listener answers a SYN without keeping a record of it.
+public enum SynCookiePolicy: UInt8, BitwiseCopyable, CaseIterable, Sendable {
+  /// Never: what the half-open queue cannot hold is dropped.
+  case off
+  /// When the queue is full, and for a minute after.
+  case auto
+  /// Always: there is no half-open queue. For trying it out.
+  case always
 }
 
 /// LISTEN: a record of its own, since nothing of a TCB is needed.
@@ -30,8 +43,11 @@ struct Listener: BitwiseCopyable {
   var accepted: UInt64 = 0
   var nextEvent = IndexList.none
   var hasEvent = false
+  /// A flood is to be told of.
+  var hasFloodNews = false
   /// Closed; the slot goes when the list of events lets go of it.
   var isClosed = false
+  var meter = SynMeter()
 }
 
 /// A listener's queues (S3.2).
@@ -40,12 +56,12 @@ public struct ListenerStatus: BitwiseCopyable, Sendable {
   public var options: ListenerOptions
   public var halfOpen: UInt32
   public var halfOpenHighWater: UInt32
-  /// SYNs dropped because the half-open queue was full.
+  /// SYNs that found the half-open queue full: answered with a cookie, or dropped.
   public var halfOpenOverflows: UInt64
   /// Connections that wait to be accepted.
   public var acceptable: UInt32
   public var acceptableHighWater: UInt32
-  /// Third segments that found the accept queue full.
+  /// Third segments, and SYNs to be answered with a cookie, that found the accept queue full.
   public var acceptOverflows: UInt64
   public var accepted: UInt64
 }

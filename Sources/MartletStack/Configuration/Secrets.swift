@@ -12,6 +12,9 @@ struct Secrets: BitwiseCopyable {
   private let timestamp: SipKey
   let answers: SipKey
   private let jitter: SipKey
+  /// Of SYN cookies.
+  let cookie: SipKey
+  private let source: SipKey
   /// Ports drawn so far; makes the draws for one remote end differ.
   private var portDraws: UInt64 = 0
   /// Likewise for `drawJitter`.
@@ -30,6 +33,8 @@ struct Secrets: BitwiseCopyable {
     timestamp = key(4)
     answers = key(5)
     jitter = key(6)
+    cookie = key(16)
+    source = key(17)
   }
 
   /// RFC 9293 §3.4.1: a clock of 4 microseconds a tick, and a keyed hash of the four-tuple
@@ -52,6 +57,14 @@ struct Secrets: BitwiseCopyable {
   mutating func drawJitter() -> UInt64 {
     jitterDraws &+= 1
     return SipHash.hash13(jitter, jitterDraws)
+  }
+
+  /// Tells addresses apart that are only to be counted.
+  func sourceHash(_ address: IPAddress) -> UInt64 {
+    switch address {
+    case .v4(let address): SipHash.hash13(source, UInt64(address.bits))
+    case .v6(let address): SipHash.hash13(source, address.high, address.low)
+    }
   }
 
   /// A random port of the range (RFC 6056 §3.3.2); the next call gives another.

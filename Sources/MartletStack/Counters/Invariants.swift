@@ -112,7 +112,7 @@ extension FlowSpace {
       return "every record is in the table once"
     }
     var listed = 0
-    for list in 0..<17 {
+    for list in 0..<Self.lists {
       var i = halfOpen[list].first
       var count = 0
       while i != Links.none, count <= embryos.live {

@@ -20,7 +20,23 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var udpInDatagrams: UInt64 = 0
   public var udpOutDatagrams: UInt64 = 0
   public var listenOverflows: UInt64 = 0
+  /// SYNs and third segments that a listener dropped, for whatever reason.
+  public var listenDrops: UInt64 = 0
   public var tcpReqQFullDrop: UInt64 = 0
+  /// SYNs that found the half-open queue full and were answered with a cookie.
+  public var tcpReqQFullDoCookies: UInt64 = 0
+  /// SYNs answered with a cookie, with a record beside it or without.
+  public var syncookiesSent: UInt64 = 0
+  /// Connections that a cookie opened, there being no record.
+  public var syncookiesRecv: UInt64 = 0
+  /// Acknowledgments to a listener under a flood that brought no good cookie.
+  public var syncookiesFailed: UInt64 = 0
+  /// Of these, the ones whose cookie had been good: the peer found out too late that its third segment was
+  /// lost. Linux has no such counter.
+  public var syncookiesExpired: UInt64 = 0
+  /// Of `syncookiesRecv`, those that text or a FIN came with: the third segment was lost, or was this one.
+  /// Linux has no such counter.
+  public var syncookiesWithText: UInt64 = 0
   /// Half-open records that made room for another.
   public var embryosEvicted: UInt64 = 0
   /// Half-open records that ended without a third segment.

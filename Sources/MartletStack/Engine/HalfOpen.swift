@@ -74,22 +74,25 @@ extension NetworkStack {
   /// Answers the SYN of a half-open record, for the first time or again.
   mutating func sendSynAck(_ r: FlowReference) {
     let view = embryo(r)
-    let options = listeners[view.listener].options.connection
-    guard let path = path(to: view.flow.remote, zone: view.flow.zone) else {
+    sendSynAck(view.tcb, view.flow, listener: view.listener)
+  }
+
+  mutating func sendSynAck(_ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32) {
+    let options = listeners[l].options.connection
+    guard let path = path(to: flow.remote, zone: flow.zone) else {
       counts.drop(.noRoute)
       return
     }
-    let plan = view.tcb.synAck(
-      mss: offeredMSS(view.flow, path.interface, options),
-      timestampOffset: secrets.timestampOffset(view.flow), receiveBuffer: receiveBuffer(of: view.listener),
-      around, now: clock)
-    queueReply(plan, view.flow, hopLimit: options.hopLimit, dscp: options.dscp)
+    let plan = tcb.synAck(
+      mss: offeredMSS(flow, path.interface, options), timestampOffset: secrets.timestampOffset(flow),
+      receiveBuffer: receiveBuffer(of: l), around, now: clock)
+    queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
   }
 
   /// The deadline of a half-open record has come.
   mutating func embryoTimerFires(_ r: FlowReference) {
     var view = embryo(r)
-    switch view.tcb.timerFires(around, now: clock) {
+    switch view.tcb.timerFires(retries: synAckRetries(of: view.listener), around, now: clock) {
     case .resend:
       store(view.tcb, view.marks, r)
       sendSynAck(r)
@@ -97,6 +100,13 @@ extension NetworkStack {
       if view.marks.contains(.deferred) { counts.attemptsExpired &+= 1 } else { counts.embryosExpired &+= 1 }
       discardEmbryo(r)
     }
+  }
+
+  /// Robustness rule E12: whoever floods us must not make us send more than it does.
+  private mutating func synAckRetries(of l: UInt32) -> UInt8 {
+    if listeners[l].options.synCookies != .off, listeners[l].meter.isFlooded(at: clock) { return 0 }
+    let retries = configuration.tcp.synAckRetries
+    return isPressed(l) ? min(retries, configuration.tcp.synAckRetriesUnderPressure) : retries
   }
 
   // MARK: TIME-WAIT
@@ -120,7 +130,7 @@ extension NetworkStack {
     switch verdict {
     case .drop: counts.drop(.unacceptable)
     case .acknowledge(let plan): queueReply(plan, flow, hopLimit: 0, dscp: 0)
-    case .reopen(let minimumISS): newcomerArrives(seg, flow, above: minimumISS)
+    case .reopen(let minimumISS): newcomerArrives(seg, flow, above: minimumISS, text: RawSpan())
     }
   }
 }

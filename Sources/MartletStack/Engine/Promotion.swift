@@ -5,144 +5,73 @@ import MartletWire
 //
 //     LISTEN ── SYN ──▶ Embryo ── third segment ──▶ Connection ── both FINs ──▶ Lingering ──▶ none
 //   (Listener)  conceive   │        establish        ▲      │        linger         │  ▲
-//                          │                         │      │                       │  │ 2·MSL, eviction
-//                          └─ RST, time-out, evicted │      ├─ end ──▶ "ended": the handle keeps the slot
-//                             discardEmbryo          │      │          until `close` or `abort`
+//        │                 │                         │      │                       │  │ 2·MSL, eviction
+//        │                 └─ RST, time-out, evicted │      ├─ end ──▶ "ended": the handle keeps the slot
+//        │                    discardEmbryo          │      │          until `close` or `abort`
+//        └── a cookie comes back: establish ─────────┤      │
 //                                           connect ─┘      └─ orphan: the slot goes at once
 //
 // A TIME-WAIT that a SYN reopens keeps its record beside the embryo until `establish`.
 
 extension NetworkStack {
-  // MARK: LISTEN → half-open
-
-  /// A SYN that LISTEN wants: makes the half-open record and answers it, or, where the listener defers,
-  /// tells the application.
-  mutating func conceive(
-    _ flow: Flow, _ seg: Segment, listener l: UInt32, above minimumISS: SequenceNumber?
-  ) {
-    let limit = listeners[l].options.halfOpenLimit
-    guard listeners[l].halfOpen < limit else {
-      listeners[l].halfOpenOverflows &+= 1
-      counts.tcpReqQFullDrop &+= 1
-      counts.drop(.halfOpenFull)
-      return
-    }
-    if UInt32(flows4.embryos.live &+ flows6.embryos.live) >= configuration.halfOpenLimit {
-      evictEmbryo(isIPv4: flow.local.isIPv4)
-    }
-    var iss = secrets.initialSequence(flow, now: clock)
-    if let minimumISS, !iss.follows(minimumISS) { iss = minimumISS }
-    let defers = listeners[l].options.defersAccept && configuration.attemptTimeout > .zero
-    let tcb = EmbryonicTCB(
-      seg, iss: iss, defaultPeerMSS: flow.defaultMSS,
-      deferredFor: defers ? configuration.attemptTimeout : .zero, around, now: clock)
-    var marks: EmbryoMarks = defers ? .deferred : []
-    if minimumISS != nil { marks.insert(.reopens) }
-    guard
-      let reference = addEmbryo(tcb, flow, listener: l, marks) ?? retryEmbryo(tcb, flow, listener: l, marks)
-    else {
-      counts.drop(.noMemory)
-      return
-    }
-    listeners[l].halfOpen &+= 1
-    listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
-    noteTransition(.listen, .synReceived)
-    if !defers { sendSynAck(reference) }
-  }
-
-  private mutating func retryEmbryo(
-    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
-  ) -> FlowReference? {
-    guard evictEmbryo(isIPv4: flow.local.isIPv4) else { return nil }
-    return addEmbryo(tcb, flow, listener: l, marks)
-  }
-
-  private mutating func addEmbryo(
-    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
-  ) -> FlowReference? {
-    if let key = IPv4FlowKey(flow) {
-      let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
-      return flows4.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
-        .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: true) }
-    }
-    guard let key = IPv6FlowKey(flow) else { return nil }
-    let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
-    return flows6.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
-      .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: false) }
-  }
-
-  // MARK: Half-open → gone
-
-  /// Ends a half-open record without a connection.
-  mutating func discardEmbryo(_ r: FlowReference) {
-    let i = r.entry.index
-    let listener: UInt32
-    if r.isIPv4 {
-      listener = flows4.embryos[i].listener
-      flows4.removeEmbryo(i, flows4.embryos[i].key.hash(secrets.flowTable), &around.budget)
-    } else {
-      listener = flows6.embryos[i].listener
-      flows6.removeEmbryo(i, flows6.embryos[i].key.hash(secrets.flowTable), &around.budget)
-    }
-    listeners[listener].halfOpen &-= 1
-  }
-
-  /// Makes room by ending the record that has waited longest. False: there is none.
-  @discardableResult
-  mutating func evictEmbryo(isIPv4 first: Bool = true) -> Bool {
-    guard let reference = oldestEmbryo(isIPv4: first) ?? oldestEmbryo(isIPv4: !first) else { return false }
-    counts.embryosEvicted &+= 1
-    discardEmbryo(reference)
-    return true
-  }
-
-  /// The same, but only one that has been sent its SYN-ACK again. False: there is none.
-  mutating func evictUnansweredEmbryo() -> Bool {
-    let four = oldestEmbryo(isIPv4: true)
-    let oldest = four.map { embryo($0).tcb.tries > 0 } == true ? four : oldestEmbryo(isIPv4: false)
-    guard let oldest, embryo(oldest).tcb.tries > 0 else { return false }
-    counts.embryosEvicted &+= 1
-    discardEmbryo(oldest)
-    return true
-  }
-
-  private mutating func oldestEmbryo(isIPv4: Bool) -> FlowReference? {
-    let oldest = isIPv4 ? flows4.oldestEmbryo() : flows6.oldestEmbryo()
-    return oldest.map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: isIPv4) }
-  }
-
   // MARK: Half-open → connection
 
   /// The third segment is right: now there is a connection, and it waits to be accepted (S3.1).
   mutating func establish(_ r: FlowReference, _ flow: Flow, _ seg: Segment, text: RawSpan) {
     let old = embryo(r)
-    let l = old.listener
+    guard let i = addConnection(from: old.tcb, flow, seg, listener: old.listener, instead: r) else { return }
+    promote(r, to: i)
+    if old.marks.contains(.reopens) { forgetLingering(flow) }
+    listeners[old.listener].halfOpen &-= 1
+    begin(i, seg, listener: old.listener, text: text)
+  }
+
+  /// Likewise where a cookie stood for the record.
+  mutating func establish(
+    _ tcb: EmbryonicTCB, _ flow: Flow, _ seg: Segment, listener l: UInt32, text: RawSpan
+  ) {
+    guard let i = addConnection(from: tcb, flow, seg, listener: l, instead: nil) else { return }
+    guard insert(i, flow) else {
+      freeConnection(i)
+      return counts.drop(.noMemory)
+    }
+    noteTransition(.listen, .synReceived)
+    begin(i, seg, listener: l, text: text)
+  }
+
+  /// Nil: there is no room, and it is counted. Where no time will bring any, the record `r` is gone too.
+  private mutating func addConnection(
+    from tcb: EmbryonicTCB, _ flow: Flow, _ seg: Segment, listener l: UInt32, instead r: FlowReference?
+  ) -> UInt32? {
     // RFC 9293 says nothing of a full accept queue. As if the segment had been lost: the record stays,
     // the SYN-ACK is sent again, and the peer answers it when there may be room.
     guard listeners[l].backlogCount < listeners[l].options.acceptLimit else {
       listeners[l].acceptOverflows &+= 1
       counts.listenOverflows &+= 1
+      counts.listenDrops &+= 1
       counts.drop(.acceptQueueFull)
-      return
+      return nil
     }
     let options = listeners[l].options.connection
     guard let path = path(to: flow.remote, zone: flow.zone) else {
       counts.drop(.noRoute)
-      return
+      return nil
     }
     let tcb = TCB(
-      accepting: old.tcb, seg, timestampOffset: secrets.timestampOffset(flow),
-      mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: r.isIPv4),
-      options: options,
-      around, now: clock)
+      accepting: tcb, seg, timestampOffset: secrets.timestampOffset(flow),
+      mss: offeredMSS(flow, path.interface, options),
+      sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4), options: options, around, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
-      discardEmbryo(r)
-      return refuse(seg, flow, .noMemory)
+      if let r { discardEmbryo(r) }
+      refuse(seg, flow, .noMemory)
+      return nil
     }
     connections[i].marks.insert([.onWire, .inBacklog, .passive])
-    promote(r, to: i)
-    if old.marks.contains(.reopens) { forgetLingering(flow) }
-    listeners[l].halfOpen &-= 1
+    return i
+  }
+
+  /// The flow table has the connection: it goes into the accept queue, and on with the segment.
+  private mutating func begin(_ i: UInt32, _ seg: Segment, listener l: UInt32, text: RawSpan) {
     around.counters.passiveOpens &+= 1
     noteTransition(.synReceived, .established, of: i)
     appendToBacklog(i, of: l)

@@ -95,7 +95,15 @@ extension NetworkStack {
       listeners[l].hasEvent = false
       if listeners[l].isClosed {
         listeners.free(l, &around.budget)
-      } else if listeners[l].backlogCount > 0, let handle = listeners.handle(at: l) {
+        continue
+      }
+      guard let handle = listeners.handle(at: l) else { continue }
+      if listeners[l].hasFloodNews {
+        listeners[l].hasFloodNews = false
+        if listeners[l].backlogCount > 0 { raise(ofListener: l) }
+        return .synFlood(ListenerID(handle: handle))
+      }
+      if listeners[l].backlogCount > 0 {
         return .listener(ListenerID(handle: handle))
       }
     }

@@ -75,6 +75,9 @@ public enum StackEvent: Equatable, BitwiseCopyable, Sendable {
   /// Somebody wants to connect; `answer(_:_:now:)`.
   case attempt(AttemptID)
   case datagram(UDPSocketID, Readiness)
+  /// More SYNs come than the half-open queue can hold, for a second now; `synFlood` tells more. Again every
+  /// ten seconds as long as it lasts.
+  case synFlood(ListenerID)
   /// Memory has become scarcer, or an allocation was refused since the last event of this kind: how scarce it
   /// is, octets held, and the limit.
   case memoryPressure(MemoryPressure, held: Int, limit: Int)

@@ -22,7 +22,7 @@ extension NetworkStack {
       remotePort: header.sourcePort, zone: arrival.zone)
     guard let reference = find(flow) else {
       around.counters.inSegs &+= 1
-      newcomerArrives(seg, flow, above: nil)
+      newcomerArrives(seg, flow, above: nil, text: view.text)
       return
     }
     switch reference.entry.phase {
@@ -76,13 +76,16 @@ extension NetworkStack {
 
   /// LISTEN and CLOSED: a segment whose flow has no record, or, with `minimumISS`, one that reopens a
   /// TIME-WAIT.
-  mutating func newcomerArrives(_ seg: Segment, _ flow: Flow, above minimumISS: SequenceNumber?) {
+  mutating func newcomerArrives(
+    _ seg: Segment, _ flow: Flow, above minimumISS: SequenceNumber?, text: RawSpan
+  ) {
     guard let listener = listener(at: flow.localEndpoint) else {
       counts.drop(.noConnection)
       // RFC 9293 §3.10.7.1: a reset, but never for a reset.
       if let plan = segmentArrivesClosed(seg) { queueReset(plan, flow) }
       return
     }
+    if cookieReturns(seg, flow, listener: listener, text: text) { return }
     // RFC 9293 §3.10.7.2.
     switch segmentArrivesListen(seg) {
     case .drop:

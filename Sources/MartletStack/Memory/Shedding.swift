@@ -7,7 +7,7 @@ import MartletTCP
 //               no more than its share of what is left
 //   3/4         text behind a hole, before a SACK block names it     `MemoryBudget.takesOutOfOrder`
 //   7/8         spare pages; then the oldest TIME-WAIT, and half-open     `relieve`, here
-//              that have not answered for a second
+//              that have not answered for a second, or that a cookie stands for
 //   15/16       new connections, with a reset                        `refusesNewcomers`
 //   refused     the connections that were stalled for longest        `evictStalled`
 //
@@ -72,7 +72,7 @@ extension NetworkStack {
     var left = 64
     while left > 0, around.budget.pressure.rawValue >= MemoryPressure.records.rawValue {
       let isLess = evictLingering(isIPv4: true)
-      guard evictUnansweredEmbryo() || isLess else { return }
+      guard evictSpareEmbryo() || isLess else { return }
       left &-= 1
     }
   }

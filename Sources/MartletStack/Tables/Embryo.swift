@@ -24,7 +24,10 @@ struct Embryo<Key: FlowKey>: BitwiseCopyable {
   }
 
   /// Which list it belongs to.
-  var list: Int { marks.contains(.deferred) ? 16 : Int(min(tcb.tries, 15)) }
+  var list: Int {
+    if marks.contains(.deferred) { return FlowSpace<Key>.deferred }
+    return marks.contains(.sealed) && tcb.tries == 0 ? FlowSpace<Key>.sealed : Int(min(tcb.tries, 15))
+  }
 }
 
 /// What the engine knows of a half-open record.
@@ -34,6 +37,8 @@ struct EmbryoMarks: OptionSet, BitwiseCopyable {
   static var reopens: EmbryoMarks { EmbryoMarks(rawValue: 1 << 12) }
   /// No SYN-ACK before the application has answered.
   static var deferred: EmbryoMarks { EmbryoMarks(rawValue: 1 << 13) }
+  /// Its ISS is a cookie: the third segment is enough.
+  static var sealed: EmbryoMarks { EmbryoMarks(rawValue: 1 << 14) }
 }
 
 extension FlowSpace {
@@ -77,17 +82,36 @@ extension FlowSpace {
 
   /// The record that has waited longest: it has had the most tries.
   mutating func oldestEmbryo() -> UInt32? {
+    spareEmbryo(of: nil) ?? first(of: 0) ?? first(of: Self.deferred)
+  }
+
+  /// The oldest record that is no great loss: one that has not answered a SYN-ACK for a second or more, else
+  /// one whose cookie stands for it. Nil also where none is among the first few of each list: the records of
+  /// another listener may stand before those of this one, and nobody walks through them all.
+  ///
+  /// - Parameter listener: nil: of any.
+  mutating func spareEmbryo(of listener: UInt32?) -> UInt32? {
     var list = 15
-    while list >= 0 {
-      if halfOpen[list].first != Links.none { return halfOpen[list].first }
+    while list > 0 {
+      if let i = first(of: list, listener) { return i }
       list &-= 1
     }
-    return halfOpen[Self.deferred].first == Links.none ? nil : halfOpen[Self.deferred].first
+    return first(of: Self.sealed, listener)
+  }
+
+  private mutating func first(of list: Int, _ listener: UInt32? = nil) -> UInt32? {
+    var i = halfOpen[list].first
+    guard let listener else { return i == Links.none ? nil : i }
+    for _ in 0..<4 where i != Links.none {
+      if embryos[i].listener == listener { return i }
+      i = embryos[i].links.next
+    }
+    return nil
   }
 
   /// One record whose deadline has come.
   mutating func dueEmbryo(at now: Tick) -> UInt32? {
-    for list in 0..<17 {
+    for list in 0..<Self.lists {
       let first = halfOpen[list].first
       if first != Links.none, embryos[first].tcb.deadline.isDue(at: now) { return first }
     }

@@ -10,8 +10,8 @@ struct FlowSpace<Key: FlowKey>: ~Copyable {
   var table = FlowTable()
   var embryos = Slab<Embryo<Key>>()
   /// By number of tries: each list has one interval, so its order is that of deadlines and no
-  /// wheel is needed. The last is of attempts that wait for an answer.
-  var halfOpen = InlineArray<17, LinkedEnds>(repeating: LinkedEnds())
+  /// wheel is needed. Then attempts that wait for an answer, then records without a try whose ISS is a cookie.
+  var halfOpen = InlineArray<18, LinkedEnds>(repeating: LinkedEnds())
   var lingering = Slab<Lingering<Key>>()
   /// In the order of deadlines.
   var timeWait = LinkedEnds()
@@ -19,6 +19,8 @@ struct FlowSpace<Key: FlowKey>: ~Copyable {
   var unreportedAttempt = Links.none
 
   static var deferred: Int { 16 }
+  static var sealed: Int { 17 }
+  static var lists: Int { 18 }
 
   borrowing func copy() -> FlowSpace {
     var copy = FlowSpace()

@@ -11,13 +11,13 @@ extension NetworkStack {
       earliest = min(earliest ?? .max, milliseconds)
     }
     if flows4.embryos.live > 0 {
-      for list in 0..<17 {
+      for list in 0..<FlowSpace<IPv4FlowKey>.lists {
         let first = flows4.halfOpen[list].first
         if first != Links.none { consider(flows4.embryos[first].tcb.deadline) }
       }
     }
     if flows6.embryos.live > 0 {
-      for list in 0..<17 {
+      for list in 0..<FlowSpace<IPv6FlowKey>.lists {
         let first = flows6.halfOpen[list].first
         if first != Links.none { consider(flows6.embryos[first].tcb.deadline) }
       }

@@ -55,15 +55,31 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
     peerShift = options.contains(.windowScaling) ? syn.options.windowScale : .none
     tries = 0
     isDeferred = deferredFor > .zero
-    let wait = isDeferred ? deferredFor : around.configuration.initialRTO
-    deadline = Tick(roundingUp: now).advanced(by: wait.timerMilliseconds)
+    let wait = isDeferred ? deferredFor.timerMilliseconds : around.configuration.synAckWait(after: 0)
+    deadline = Tick(roundingUp: now).advanced(by: wait)
+  }
+
+  /// A record that was never kept, made anew from the cookie that stood for it.
+  package init(
+    iss: SequenceNumber, irs: SequenceNumber, peerMSS: UInt16, peerShift: WindowScale, _ options: Options,
+    tsRecent: UInt32, now: Instant
+  ) {
+    self.irs = irs
+    self.iss = iss
+    self.tsRecent = tsRecent
+    self.peerMSS = peerMSS
+    self.peerShift = peerShift
+    self.options = options
+    tries = 0
+    isDeferred = false
+    deadline = Tick(now)
   }
 
   /// The application answered a deferred attempt with "accept": the SYN-ACK may leave.
   public mutating func admit(_ around: borrowing Surroundings, now: Instant) {
     isDeferred = false
     tries = 0
-    deadline = Tick(roundingUp: now).advanced(by: around.configuration.initialRTO.timerMilliseconds)
+    deadline = Tick(roundingUp: now).advanced(by: around.configuration.synAckWait(after: 0))
   }
 }
 
@@ -208,14 +224,30 @@ public enum EmbryonicTimeout: BitwiseCopyable, Sendable {
 }
 
 extension EmbryonicTCB {
-  /// S3.3: intervals double from the initial RTO, at most `maximumRTO`.
-  public mutating func timerFires(_ around: borrowing Surroundings, now: Instant) -> EmbryonicTimeout {
-    guard !isDeferred, tries < around.configuration.synAckRetries else { return .expired }
+  /// S3.3: intervals double, and after the last one nobody is waited for any more.
+  ///
+  /// - Parameter retries: how often the SYN-ACK may be sent again.
+  public mutating func timerFires(
+    retries: UInt8, _ around: borrowing Surroundings, now: Instant
+  ) -> EmbryonicTimeout {
+    guard !isDeferred, tries < retries else { return .expired }
     tries &+= 1
-    let interval = min(
-      UInt64(around.configuration.initialRTO.timerMilliseconds) << UInt64(min(tries, 31)),
-      UInt64(around.configuration.maximumRTO.timerMilliseconds))
-    deadline = Tick(roundingUp: now).advanced(by: UInt32(truncatingIfNeeded: interval))
+    deadline = Tick(roundingUp: now).advanced(by: around.configuration.synAckWait(after: tries))
     return .resend
+  }
+}
+
+extension TCPConfiguration {
+  /// Milliseconds to wait for the third segment after so many repetitions of the SYN-ACK.
+  func synAckWait(after tries: UInt8) -> UInt32 {
+    let wait = UInt64(synAckInterval.timerMilliseconds) << UInt64(min(tries, 31))
+    return UInt32(truncatingIfNeeded: min(wait, UInt64(maximumRTO.timerMilliseconds)))
+  }
+
+  /// How long a half-open connection lasts without its third segment: the sum of the waits (S3.3).
+  public var halfOpenLifetime: TimeAmount {
+    var milliseconds: Int64 = 0
+    for tries in 0...synAckRetries { milliseconds &+= Int64(synAckWait(after: tries)) }
+    return .milliseconds(milliseconds)
   }
 }

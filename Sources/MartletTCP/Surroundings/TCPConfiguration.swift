@@ -14,8 +14,14 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
 
   /// A SYN is sent again at 1, 3, 7, 15, 31, 63 and 123 s, and given up at 183 s (RFC 9293 MUST-23: at least 3 minutes).
   public var synRetries: UInt8 = 7
-  /// A SYN-ACK is sent again at 1, 3, 7, 15 and 31 s; the half-open record is gone at 63 s.
+  /// A SYN-ACK is sent again at 1, 3, 7, 15 and 31 s; the half-open record is gone at 63 s, which
+  /// `halfOpenLifetime` tells.
   public var synAckRetries: UInt8 = 5
+  /// The first of these waits; each is twice the one before, at most `maximumRTO`.
+  public var synAckInterval: TimeAmount = .seconds(1)
+  /// So often at most while a half-open queue is half full (robustness rule E12). Under a flood, when cookies
+  /// answer, a SYN-ACK is not repeated at all.
+  public var synAckRetriesUnderPressure: UInt8 = 3
   /// R1: after so many retransmissions of one segment IP and the user are told (RFC 9293 SHLD-10: at least 3).
   public var retransmissionsBeforeAdvice: UInt8 = 3
   /// R2: after so many the connection ends (RFC 9293 SHLD-11: at least 100 s; this is about 13 minutes).

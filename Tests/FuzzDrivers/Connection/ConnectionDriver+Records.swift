@@ -50,7 +50,7 @@ extension ConnectionDriver {
     var fired = 0
     while record.deadline.isDue(at: Tick(now)), fired < 300 {
       fired += 1
-      if case .expired = record.timerFires(around, now: now) {
+      if case .expired = record.timerFires(retries: around.configuration.synAckRetries, around, now: now) {
         isFinished = true
         break
       }

@@ -1,0 +1,81 @@
+import MartletTCP
+
+/// How many SYNs come to a listener, and since when they are more than its half-open queue can hold.
+struct SynMeter: BitwiseCopyable {
+  /// Whole seconds of the clock: the one that runs.
+  private var second: UInt32 = 0
+  /// SYNs in it, and in the one before it.
+  private var count: UInt32 = 0
+  private var previousCount: UInt32 = 0
+
+  /// The last SYN that found the queue full.
+  private var overflowed: Instant?
+  /// When the flood began that may be over by now.
+  private(set) var since = Instant.origin
+  /// When there will be something worth telling.
+  private var tells = Instant.origin
+  /// SYNs since it began, and who sent them.
+  private(set) var syns: UInt64 = 0
+  private(set) var sources = SourceSketch()
+  private(set) var cookiesSent: UInt64 = 0
+  private(set) var cookiesReturned: UInt64 = 0
+
+  /// How long an overflow is remembered: cookies are made and believed for that long after the last.
+  static var memory: TimeAmount { .seconds(60) }
+  /// A shorter overflow is a burst and nobody is told.
+  private static var patience: TimeAmount { .seconds(1) }
+  /// Between two tellings of the same flood.
+  private static var interval: TimeAmount { .seconds(10) }
+
+  /// Whether the queue overflowed within the last minute.
+  @inline(__always)
+  func isFlooded(at now: Instant) -> Bool {
+    guard let overflowed else { return false }
+    return now.since(overflowed) < Self.memory
+  }
+
+  mutating func synArrives(at now: Instant) {
+    turn(to: now)
+    count &+= 1
+  }
+
+  /// The SYN that has arrived is part of a flood.
+  mutating func note(source: UInt64) {
+    syns &+= 1
+    sources.add(source)
+  }
+
+  /// The SYN that has arrived finds the queue full. True: it is time to tell.
+  mutating func overflows(at now: Instant) -> Bool {
+    if !isFlooded(at: now) {
+      since = now
+      tells = now.advanced(by: Self.patience)
+      syns = 0
+      sources = SourceSketch()
+      cookiesSent = 0
+      cookiesReturned = 0
+    }
+    overflowed = now
+    guard now >= tells else { return false }
+    tells = now.advanced(by: Self.interval)
+    return true
+  }
+
+  mutating func cookieLeaves() { cookiesSent &+= 1 }
+  mutating func cookieReturns() { cookiesReturned &+= 1 }
+
+  /// SYNs a second: the more of this second so far and the whole of the last.
+  func rate(at now: Instant) -> UInt32 {
+    var meter = self
+    meter.turn(to: now)
+    return max(meter.count, meter.previousCount)
+  }
+
+  private mutating func turn(to now: Instant) {
+    let current = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
+    guard current != second else { return }
+    previousCount = current == second &+ 1 ? count : 0
+    count = 0
+    second = current
+  }
+}

@@ -1,0 +1,182 @@
+import MartletTCP
+import MartletWire
+
+// From LISTEN to half-open. A SYN makes a record of 48 octets, or, when there is no room for one, a cookie
+// and no record at all:
+//
+//     SYN ─┬─ room ──────────────────────────▶ record, SYN-ACK (or an event, where the listener defers)
+//          ├─ full, a record can be spared ──▶ record, SYN-ACK with a cookie; the oldest goes, it has one too
+//          └─ full ──────────────────────────▶ SYN-ACK with a cookie, no record
+
+extension NetworkStack {
+  /// A SYN that LISTEN wants.
+  ///
+  /// - Parameter minimumISS: the flow has a TIME-WAIT record, whose numbers ours must stay above: no cookie
+  ///   can promise that.
+  mutating func conceive(
+    _ flow: Flow, _ seg: Segment, listener l: UInt32, above minimumISS: SequenceNumber?
+  ) {
+    let defers = listeners[l].options.defersAccept && configuration.attemptTimeout > .zero
+    let policy = defers ? .off : listeners[l].options.synCookies
+    let canSeal = policy != .off && minimumISS == nil
+    let isFull = meterSyn(l, flow)
+    var tcb = EmbryonicTCB(
+      seg, iss: SequenceNumber(0), defaultPeerMSS: flow.defaultMSS,
+      deferredFor: defers ? configuration.attemptTimeout : .zero, around, now: clock)
+    let cookie = canSeal && isSealing(l, policy) ? cookie(for: tcb, flow) : nil
+    if cookie != nil, listeners[l].backlogCount >= listeners[l].options.acceptLimit {
+      // Nothing would repeat the SYN-ACK; the peer repeats its SYN.
+      return refuseForAcceptQueue(l)
+    }
+    if let cookie, policy == .always { return answer(flow, sealing: tcb, with: cookie, listener: l) }
+    if isFull, !makeRoom(for: flow, listener: l, policy) {
+      guard let cookie else { return refuseForHalfOpenQueue() }
+      return answer(flow, sealing: tcb, with: cookie, listener: l)
+    }
+    tcb.iss = cookie ?? initialSequence(flow, above: minimumISS)
+    var marks: EmbryoMarks = defers ? .deferred : []
+    if minimumISS != nil { marks.insert(.reopens) }
+    if cookie != nil { marks.insert(.sealed) }
+    guard
+      let reference = addEmbryo(tcb, flow, listener: l, marks) ?? retryEmbryo(tcb, flow, listener: l, marks)
+    else {
+      counts.listenDrops &+= 1
+      return counts.drop(.noMemory)
+    }
+    listeners[l].halfOpen &+= 1
+    listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
+    noteTransition(.listen, .synReceived)
+    if cookie != nil { countCookie(l) }
+    if !defers { sendSynAck(reference) }
+  }
+
+  private func initialSequence(_ flow: Flow, above minimum: SequenceNumber?) -> SequenceNumber {
+    let iss = secrets.initialSequence(flow, now: clock)
+    guard let minimum, !iss.follows(minimum) else { return iss }
+    return minimum
+  }
+
+  // MARK: Counting
+
+  /// Counts the SYN. True: the half-open queue, of the listener or of the stack, has no room for it.
+  private mutating func meterSyn(_ l: UInt32, _ flow: Flow) -> Bool {
+    listeners[l].meter.synArrives(at: clock)
+    let isFull =
+      listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
+      || flows4.embryos.live &+ flows6.embryos.live >= Int(min(configuration.halfOpenLimit, Links.none &- 1))
+    if isFull, listeners[l].options.synCookies != .always {
+      listeners[l].halfOpenOverflows &+= 1
+      if listeners[l].meter.overflows(at: clock) {
+        listeners[l].hasFloodNews = true
+        raise(ofListener: l)
+      }
+    }
+    if listeners[l].meter.isFlooded(at: clock) {
+      listeners[l].meter.note(source: secrets.sourceHash(flow.remote))
+    }
+    return isFull
+  }
+
+  private mutating func refuseForHalfOpenQueue() {
+    counts.tcpReqQFullDrop &+= 1
+    counts.listenDrops &+= 1
+    counts.drop(.halfOpenFull)
+  }
+
+  private mutating func refuseForAcceptQueue(_ l: UInt32) {
+    listeners[l].acceptOverflows &+= 1
+    counts.listenOverflows &+= 1
+    counts.listenDrops &+= 1
+    counts.drop(.acceptQueueFull)
+  }
+
+  // MARK: Making room
+
+  /// Ends a record so that another finds room. False: none can be spared.
+  private mutating func makeRoom(for flow: Flow, listener l: UInt32, _ policy: SynCookiePolicy) -> Bool {
+    let isListenerFull = listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
+    guard policy == .off else {
+      counts.tcpReqQFullDoCookies &+= 1
+      guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else {
+        return false
+      }
+      counts.embryosEvicted &+= 1
+      discardEmbryo(spared)
+      return true
+    }
+    return !isListenerFull && evictEmbryo(isIPv4: flow.local.isIPv4)
+  }
+
+  /// The record that has waited longest of those that are no loss: what it stands for will complete by its
+  /// cookie, or has not answered a SYN-ACK for a second.
+  private mutating func spareEmbryo(of listener: UInt32?, isIPv4: Bool) -> FlowReference? {
+    if let i = flows4.spareEmbryo(of: listener), isIPv4 || flows6.embryos.live == 0 {
+      return FlowReference(entry: FlowEntry(.embryonic, i), isIPv4: true)
+    }
+    if let i = flows6.spareEmbryo(of: listener) {
+      return FlowReference(entry: FlowEntry(.embryonic, i), isIPv4: false)
+    }
+    return flows4.spareEmbryo(of: listener).map {
+      FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: true)
+    }
+  }
+
+  /// Makes room by ending the record that has waited longest. False: there is none.
+  @discardableResult
+  mutating func evictEmbryo(isIPv4 first: Bool = true) -> Bool {
+    guard let reference = oldestEmbryo(isIPv4: first) ?? oldestEmbryo(isIPv4: !first) else { return false }
+    counts.embryosEvicted &+= 1
+    discardEmbryo(reference)
+    return true
+  }
+
+  /// The same, but only one that is no loss. False: there is none.
+  mutating func evictSpareEmbryo() -> Bool {
+    guard let reference = spareEmbryo(of: nil, isIPv4: true) else { return false }
+    counts.embryosEvicted &+= 1
+    discardEmbryo(reference)
+    return true
+  }
+
+  private mutating func oldestEmbryo(isIPv4: Bool) -> FlowReference? {
+    let oldest = isIPv4 ? flows4.oldestEmbryo() : flows6.oldestEmbryo()
+    return oldest.map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: isIPv4) }
+  }
+
+  // MARK: The record
+
+  private mutating func retryEmbryo(
+    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
+  ) -> FlowReference? {
+    guard evictEmbryo(isIPv4: flow.local.isIPv4) else { return nil }
+    return addEmbryo(tcb, flow, listener: l, marks)
+  }
+
+  private mutating func addEmbryo(
+    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
+  ) -> FlowReference? {
+    if let key = IPv4FlowKey(flow) {
+      let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
+      return flows4.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
+        .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: true) }
+    }
+    guard let key = IPv6FlowKey(flow) else { return nil }
+    let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
+    return flows6.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
+      .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: false) }
+  }
+
+  /// Ends a half-open record without a connection.
+  mutating func discardEmbryo(_ r: FlowReference) {
+    let i = r.entry.index
+    let listener: UInt32
+    if r.isIPv4 {
+      listener = flows4.embryos[i].listener
+      flows4.removeEmbryo(i, flows4.embryos[i].key.hash(secrets.flowTable), &around.budget)
+    } else {
+      listener = flows6.embryos[i].listener
+      flows6.removeEmbryo(i, flows6.embryos[i].key.hash(secrets.flowTable), &around.budget)
+    }
+    listeners[listener].halfOpen &-= 1
+  }
+}

@@ -1,0 +1,332 @@
+import MartletStack
+import MartletTCP
+import MartletWire
+import Testing
+
+@Suite("SYN cookies")
+struct CookieTests {
+  /// What a SYN offers, and what a cookie remembers of it.
+  struct Case: CustomTestStringConvertible, Sendable {
+    var mss: (offered: UInt16?, kept4: UInt16, kept6: UInt16)
+    var shift: (offered: UInt8?, kept: UInt8?)
+    var sack: Bool
+    var ecn: Bool
+    var timestamps: Bool
+    var testDescription: String {
+      "MSS \(mss.offered ?? 0), shift \(shift.offered ?? 99), SACK \(sack), ECN \(ecn), timestamps \(timestamps)"
+    }
+
+    var options: TCPOptions {
+      var options = TCPOptions()
+      if let mss = mss.offered {
+        options.present.insert(.maximumSegmentSize)
+        options.maximumSegmentSize = mss
+      }
+      if let shift = shift.offered {
+        options.present.insert(.windowScale)
+        options.windowScale = WindowScale(shift)
+      }
+      if sack { options.present.insert(.sackPermitted) }
+      if timestamps {
+        options.present.insert(.timestamps)
+        options.tsval = 5
+      }
+      return options
+    }
+
+    static let sizes: [(UInt16?, UInt16, UInt16)] = [
+      (nil, 536, 1_220), (1_220, 536, 1_220), (1_299, 536, 1_220), (1_300, 1_300, 1_220),
+      (1_439, 1_300, 1_420), (1_440, 1_440, 1_440), (1_460, 1_460, 1_440), (65_495, 1_460, 1_440),
+    ]
+    static let shifts: [(UInt8?, UInt8?)] = [
+      (nil, nil), (0, 0), (1, 0), (2, 2), (5, 4), (6, 6), (7, 7), (8, 8), (9, 8), (14, 10),
+    ]
+    static var all: [Case] {
+      var all: [Case] = []
+      for size in sizes {
+        for shift in shifts {
+          for bits in 0..<8 {
+            all.append(
+              Case(
+                mss: size, shift: shift, sack: bits & 1 != 0, ecn: bits & 2 != 0, timestamps: bits & 4 != 0))
+          }
+        }
+      }
+      return all
+    }
+  }
+
+  @Test(
+    "S3.6 MSS, window scale, SACK and ECN survive a cookie, with and without timestamps",
+    arguments: [true, false])
+  func roundTrip(isIPv4: Bool) throws {
+    let flood = try Flood(isIPv4: isIPv4, .always)
+    for (n, each) in Case.all.enumerated() {
+      let flags: TCPFlags = each.ecn ? [.syn, .ece, .cwr] : .syn
+      let synAck = try #require(try flood.syn(n, flags, each.options))
+      #expect(!flood.hasRecord(n))
+      let offered = try #require(synAck.header?.options.present)
+      #expect(offered.contains(.windowScale) == (each.shift.offered != nil))
+      #expect(offered.contains(.sackPermitted) == each.sack)
+      #expect(offered.contains(.timestamps) == each.timestamps)
+      #expect(synAck.flags == (each.ecn ? [.syn, .ack, .ece] : [.syn, .ack]))
+      flood.host.advance(by: .milliseconds(20))
+      flood.host.inject(flood.third(n, synAck))
+      let connection = try flood.host.stack.accept(flood.listener)
+      let tcp = try flood.host.stack.status(connection, now: flood.host.now).tcp
+      #expect(tcp.state == .established)
+      #expect(
+        tcp.sndMss == (isIPv4 ? each.mss.kept4 : each.mss.kept6) - (each.timestamps ? 12 : 0), "\(each)")
+      #expect(
+        tcp.windowScaling == (each.shift.offered != nil) && tcp.sndWscale == each.shift.kept ?? 0, "\(each)")
+      #expect(tcp.sack == each.sack && tcp.ecn == each.ecn && tcp.timestamps == each.timestamps, "\(each)")
+      #expect(tcp.rcvWscale == (each.shift.offered == nil ? 0 : synAck.header?.options.windowScale.shift))
+      try flood.host.stack.abort(connection, now: flood.host.now)
+      _ = flood.host.pull()
+    }
+    #expect(flood.counters.syncookiesRecv == UInt64(Case.all.count))
+  }
+
+  @Test("S3.6 a wrong initial number, port, address or acknowledgment is refused with a reset, and counted")
+  func refused() throws {
+    let flood = try Flood(.always)
+    let synAck = try #require(try flood.syn(0))
+    let peer = flood.peer(0)
+    let seq = flood.irs(0) &+ 1
+    var failures: UInt64 = 0
+    func refuses(from: Endpoint, to: Endpoint, seq: UInt32, ack: UInt32) throws {
+      let answers = try flood.host.answers(to: tcp(from: from, to: to, seq: seq, ack: ack, .ack))
+      failures += 1
+      #expect(answers.map(\.flags) == [.rst] && answers.first?.seq == ack)
+      #expect(flood.counters.syncookiesFailed == failures)
+      #expect(flood.host.stack.held.connections == 0)
+    }
+    try refuses(from: peer, to: flood.local, seq: seq &+ 1, ack: synAck.seq &+ 1)
+    try refuses(from: peer, to: flood.local, seq: seq, ack: synAck.seq)
+    let otherPort = Endpoint(address: peer.address, port: peer.port + 1)
+    try refuses(from: otherPort, to: flood.local, seq: seq, ack: synAck.seq &+ 1)
+    let otherHost = Endpoint(address: v4(10, 0, 0, 77), port: peer.port)
+    try refuses(from: otherHost, to: flood.local, seq: seq, ack: synAck.seq &+ 1)
+    // Each of the eight bits is under the MAC.
+    for bit in 0..<8 {
+      try refuses(from: peer, to: flood.local, seq: seq, ack: (synAck.seq ^ 1 << UInt32(bit)) &+ 1)
+    }
+    flood.host.inject(flood.third(0, synAck))
+    #expect(try flood.status.acceptable == 1)
+  }
+
+  @Test("S3.6 a cookie is good in its generation and the next, 15 to 30 seconds, and for no other")
+  func generations() throws {
+    for (wait, isGood) in [(0, true), (14, true), (29, true), (31, false), (61, false), (75, false)] {
+      let flood = try Flood(.always)
+      let synAck = try #require(try flood.syn(0))
+      flood.host.advance(by: .seconds(Int64(wait)))
+      flood.host.inject(flood.third(0, synAck))
+      #expect(try flood.status.acceptable == (isGood ? 1 : 0), "after \(wait) s")
+      #expect(flood.counters.syncookiesFailed == (isGood ? 0 : 1))
+    }
+  }
+
+  @Test("S3.6 the same SYN has another cookie in the next generation, and from another stack")
+  func secrets() throws {
+    let flood = try Flood(.always)
+    let first = try #require(try flood.syn(0))
+    #expect(try flood.syn(0)?.seq == first.seq)
+    flood.host.advance(by: .seconds(15))
+    let second = try #require(try flood.syn(0))
+    #expect(second.seq >> 8 != first.seq >> 8 && second.seq & 0x7f == first.seq & 0x7f)
+    let host = try Host(2, seed: 8)
+    var options = ListenerOptions()
+    options.synCookies = .always
+    _ = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    host.advance(by: .seconds(14))
+    let syn = tcp(from: flood.peer(0), to: flood.local, seq: flood.irs(0), .syn, options: Flood.usual)
+    #expect(try host.answers(to: syn).first?.seq != first.seq)
+  }
+
+  @Test("S3.6 E1 under a flood the oldest makes room, and who had to go completes all the same")
+  func evictedCompletes() throws {
+    let flood = try Flood(backlog: 8)
+    var synAcks: [Seen] = []
+    for n in 0..<30 { synAcks.append(try #require(try flood.syn(n))) }
+    #expect(try flood.status.halfOpen == 8)
+    // The first four came when nothing was wrong, and keep their records.
+    #expect((0..<30).filter { flood.hasRecord($0) } == [0, 1, 2, 3, 26, 27, 28, 29])
+    #expect(flood.counters.tcpReqQFullDoCookies == 22 && flood.counters.syncookiesSent == 26)
+    for n in 0..<30 { flood.host.inject(flood.third(n, synAcks[n])) }
+    #expect(flood.acceptAll().count == 30)
+    #expect(flood.counters.syncookiesRecv == 22 && flood.counters.syncookiesFailed == 0)
+    #expect(flood.host.stack.held.halfOpen == 0)
+  }
+
+  @Test("S3.6 records from before the flood end after their second, and later SYNs find their place")
+  func beforeTheFlood() throws {
+    let flood = try Flood(backlog: 8)
+    for n in 0..<10 { try flood.syn(n) }
+    flood.host.advance(by: .milliseconds(1_001))
+    #expect(try flood.status.halfOpen == 0)
+    #expect(try flood.host.pullSeen().isEmpty)
+  }
+
+  @Test("S3.6 cookies are believed for a minute after the last overflow, and no longer")
+  func onlyNearOverflow() throws {
+    for (wait, isBelieved) in [(59, true), (61, false)] {
+      let flood = try Flood(backlog: 2)
+      for n in 0..<3 { try flood.syn(n) }
+      flood.host.advance(by: .seconds(Int64(wait) - 1))
+      _ = flood.host.pull()
+      // A cookie of now, from a twin that is under a flood.
+      let twin = try Flood(.always)
+      twin.host.advance(by: flood.host.now.since(twin.host.now))
+      let synAck = try #require(try twin.syn(50))
+      flood.host.advance(by: .seconds(1))
+      let answers = try flood.host.answers(to: flood.third(50, synAck))
+      #expect(try flood.status.acceptable == (isBelieved ? 1 : 0))
+      #expect(answers.map(\.flags) == (isBelieved ? [] : [.rst]))
+      #expect(flood.counters.syncookiesFailed == 0, "nobody looks at what cannot be a cookie")
+    }
+  }
+
+  @Test("S3.6 while an overflow is recent every ISS is a cookie, whether there is room or not")
+  func everyISS() throws {
+    let flood = try Flood(backlog: 4)
+    for n in 0..<6 { try flood.syn(n) }
+    flood.host.advance(by: .seconds(40))
+    _ = flood.host.pull()
+    #expect(try flood.status.halfOpen == 0)
+    let synAck = try #require(try flood.syn(9))
+    #expect(flood.hasRecord(9))
+    flood.host.advance(by: .seconds(2))
+    #expect(!flood.hasRecord(9), "no repetition: the cookie stands for it")
+    flood.host.inject(flood.third(9, synAck))
+    #expect(try flood.status.acceptable == 1)
+  }
+
+  @Test("S3.6 a SYN that reopens a TIME-WAIT gets no cookie: its ISS must follow the old numbers")
+  func timeWait() throws {
+    let flood = try Flood(.always)
+    flood.host.inject(flood.third(0, try #require(try flood.syn(0))))
+    let connection = try flood.host.stack.accept(flood.listener)
+    try flood.host.stack.close(connection, now: flood.host.now)
+    let fin = try #require(try flood.host.pullSeen().first { $0.flags.contains(.fin) })
+    var options = TCPOptions()
+    options.present = .timestamps
+    options.tsval = 1_002
+    options.tsecr = fin.header?.options.tsval ?? 0
+    let seq = flood.irs(0) &+ 1
+    flood.host.inject(
+      tcp(
+        from: flood.peer(0), to: flood.local, seq: seq, ack: fin.seq &+ 1, [.fin, .ack], options: options))
+    _ = flood.host.pull()
+    #expect(flood.host.stack.held.timeWait == 1)
+    let sent = flood.counters.syncookiesSent
+    var again = Flood.usual
+    again.tsval = 2_000
+    let syn = tcp(from: flood.peer(0), to: flood.local, seq: seq &+ 100_000, .syn, options: again)
+    let synAck = try #require(try flood.host.answers(to: syn).first)
+    #expect(synAck.flags == [.syn, .ack] && flood.counters.syncookiesSent == sent)
+    #expect(SequenceNumber(synAck.seq).follows(SequenceNumber(fin.seq &+ 1)))
+    #expect(flood.hasRecord(0))
+  }
+
+  @Test("S3.6 timestamps are on exactly when the acknowledgment echoes one we can have sent")
+  func timestamps() throws {
+    for (offset, isOn): (UInt32, Bool) in [(0, true), (20_000, true), (40_000, false), (UInt32.max, false)] {
+      let flood = try Flood(.always)
+      var synAck = try #require(try flood.syn(0))
+      flood.host.advance(by: .milliseconds(50))
+      let sent = try #require(synAck.header?.options.tsval)
+      synAck.header?.options.tsval = sent &- (offset == .max ? UInt32(bitPattern: -1_000) : offset)
+      flood.host.inject(flood.third(0, synAck))
+      let connection = try flood.host.stack.accept(flood.listener)
+      #expect(try flood.host.stack.status(connection, now: flood.host.now).tcp.timestamps == isOn)
+    }
+    let flood = try Flood(.always)
+    let synAck = try #require(try flood.syn(0))
+    flood.host.inject(flood.third(0, synAck, timestamps: false))
+    let connection = try flood.host.stack.accept(flood.listener)
+    #expect(try !flood.host.stack.status(connection, now: flood.host.now).tcp.timestamps)
+  }
+
+  @Test("S3.6 a peer whose MSS is below every cookie's has a record, or waits")
+  func smallMSS() throws {
+    let flood = try Flood(backlog: 4)
+    var small = Flood.usual
+    small.maximumSegmentSize = 500
+    for n in 0..<4 { #expect(try flood.syn(n, .syn, small) != nil) }
+    #expect(flood.counters.syncookiesSent == 0)
+    #expect(try flood.syn(4, .syn, small) == nil)
+    #expect(flood.counters.tcpReqQFullDrop == 1)
+    #expect(try flood.syn(5) != nil, "others are answered without one")
+  }
+
+  @Test("S3.6 a listener that asks the application first makes no cookies and believes none")
+  func deferring() throws {
+    let host = try Host(2)
+    var options = ListenerOptions()
+    options.defersAccept = true
+    options.halfOpenLimit = 2
+    options.synCookies = .always
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    for port: UInt16 in 1...4 {
+      let from = Endpoint(address: v4(10, 0, 0, 9), port: port)
+      #expect(try host.answers(to: tcp(from: from, to: host.endpoint(80), seq: 1, .syn)).isEmpty)
+    }
+    #expect(try host.stack.status(listener).halfOpen == 2)
+    #expect(host.stack.counters.syncookiesSent == 0 && host.stack.counters.tcpReqQFullDrop == 2)
+    #expect(host.drain().count { if case .attempt = $0 { true } else { false } } == 2)
+  }
+
+  @Test("S2.5 S3.6 text and a FIN that bring the cookie are delivered")
+  func textBringsIt() throws {
+    let flood = try Flood(.always)
+    let synAck = try #require(try flood.syn(0))
+    flood.host.inject(flood.third(0, synAck, text: [1, 2, 3], extra: [.psh, .fin]))
+    let connection = try flood.host.stack.accept(flood.listener)
+    #expect(try flood.host.read(connection) == [1, 2, 3])
+    #expect(try flood.host.state(connection) == .closeWait)
+    #expect(flood.counters.syncookiesWithText == 1)
+  }
+
+  @Test("S3.6 of 10,000,000 random acknowledgments at most five are believed")
+  func guesses() throws {
+    #if DEBUG
+      let count = 100_000
+    #else
+      let count = 10_000_000
+    #endif
+    let flood = try Flood(.always) { $0.resetsPerSecond = 0 }
+    var packet = tcp(from: flood.peer(0), to: flood.local, seq: 0, .ack)
+    var random = StorageRandom(seed: 6)
+    print("seed 6")
+    for _ in 0..<count {
+      let draw = random.next()
+      for i in 0..<8 { packet[24 + i] = UInt8(truncatingIfNeeded: draw >> UInt64(8 * i)) }
+      flood.host.stack.receive(
+        packet.span.bytes, PacketMetadata(checksum: .verified), on: flood.host.interface, now: flood.host.now)
+      if flood.host.stack.held.connections > 0 {
+        for id in flood.acceptAll() { try flood.host.stack.abort(id, now: flood.host.now) }
+        _ = flood.host.pull()
+      }
+    }
+    let counters = flood.counters
+    #expect(counters.syncookiesRecv <= 5)
+    #expect(counters.syncookiesRecv + counters.syncookiesFailed == UInt64(count))
+  }
+
+  @Test("E1 a connection that somebody forged costs no more than an idle one")
+  func forgedIsIdle() throws {
+    let flood = try Flood(.always, acceptLimit: 1_000)
+    var before = 0
+    for n in 0..<1_000 {
+      let synAck = try #require(try flood.syn(n))
+      flood.host.inject(flood.third(n, synAck))
+      if n == 0 { before = flood.host.stack.held.budget }
+    }
+    let each = (flood.host.stack.held.budget - before) / 999
+    #expect(each <= Footprint.connection4 + 24, "\(each) octets")
+    #expect(flood.host.stack.held.coldBlocks == 0 && flood.host.stack.held.chunks == 0)
+    #expect(flood.host.pull().isEmpty)
+    #expect(try flood.syn(1_000) == nil, "and the accept queue bounds them")
+  }
+}

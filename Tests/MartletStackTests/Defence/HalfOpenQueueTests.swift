@@ -1,0 +1,125 @@
+import MartletStack
+import MartletTCP
+import MartletWire
+import Testing
+
+@Suite("The half-open queue")
+struct HalfOpenQueueTests {
+  @Test("S3.2 without cookies a full half-open queue drops SYNs, and counts them by Linux's names")
+  func fullWithoutCookies() throws {
+    let flood = try Flood(.off)
+    for n in 0..<20 { try flood.syn(n) }
+    let status = try flood.status
+    #expect(status.halfOpen == 8 && status.halfOpenHighWater == 8 && status.halfOpenOverflows == 12)
+    #expect(flood.counters.tcpReqQFullDrop == 12 && flood.counters.listenDrops == 12)
+    #expect(flood.counters.syncookiesSent == 0 && flood.counters.tcpReqQFullDoCookies == 0)
+    #expect((0..<8).allSatisfy { flood.hasRecord($0) }, "who came first is not pushed out")
+  }
+
+  @Test("S3.3 the number of SYN-ACKs and the time between them are configured, and the lifetime can be read")
+  func intervals() throws {
+    #expect(TCPConfiguration().halfOpenLifetime == .seconds(63))
+    let flood = try Flood {
+      $0.tcp.synAckInterval = .milliseconds(500)
+      $0.tcp.synAckRetries = 3
+      $0.tcp.maximumRTO = .seconds(1)
+    }
+    let lifetime = flood.host.stack.configuration.tcp.halfOpenLifetime
+    #expect(lifetime == .milliseconds(3_500))
+    try flood.syn(0)
+    var sent: [Int64] = []
+    for tenth in 1...60 {
+      flood.host.advance(by: .milliseconds(100))
+      if try !flood.host.pullSeen().isEmpty { sent.append(Int64(tenth) * 100) }
+      let lives = TimeAmount.milliseconds(Int64(tenth) * 100) < lifetime
+      #expect(flood.hasRecord(0) == lives)
+    }
+    #expect(sent == [500, 1_500, 2_500])
+  }
+
+  @Test("E12 as long as a queue is half full it repeats SYN-ACKs three times, under a flood not at all")
+  func fewerUnderPressure() throws {
+    func repetitions(_ syns: Int) throws -> Int {
+      let flood = try Flood(backlog: 8)
+      for n in 0..<syns { try flood.syn(n) }
+      var count = 0
+      for _ in 0..<70 {
+        flood.host.advance(by: .seconds(1))
+        count += try flood.host.pullSeen().filter { $0.source == flood.host.address }.count
+      }
+      #expect(flood.host.stack.held.halfOpen == 0)
+      return count
+    }
+    #expect(try repetitions(1) == 5)
+    #expect(try repetitions(3) == 15)
+    // Four of eight are half of them. When the first goes, after three, the queue is no longer half full.
+    #expect(try repetitions(4) == 3 + 3 * 5)
+    #expect(try repetitions(8) == 5 * 3 + 3 * 5)
+    #expect(try repetitions(9) == 0)
+  }
+
+  @Test("E12 without cookies too a full queue repeats its SYN-ACKs at most three times")
+  func pressureWithoutCookies() throws {
+    let flood = try Flood(.off)
+    for n in 0..<100 { try flood.syn(n) }
+    var count = 0
+    for _ in 0..<70 {
+      flood.host.advance(by: .seconds(1))
+      count += try flood.host.pullSeen().count
+    }
+    #expect(count == 5 * 3 + 3 * 5)
+  }
+
+  @Test("S3.8 text on a SYN is not kept: the SYN alone is acknowledged, and nothing is held for it")
+  func textOnSyn() throws {
+    let flood = try Flood()
+    let before = flood.host.stack.held.chunks
+    let syn = tcp(
+      from: flood.peer(0), to: flood.local, seq: 100, .syn, text: Packet(repeating: 7, count: 500))
+    let answer = try #require(try flood.host.answers(to: syn).first)
+    #expect(answer.flags == [.syn, .ack] && answer.ack == 101)
+    #expect(flood.host.stack.held.chunks == before && flood.host.stack.held.coldBlocks == 0)
+    flood.host.inject(
+      tcp(from: flood.peer(0), to: flood.local, seq: 101, ack: answer.seq &+ 1, .ack))
+    let connection = try flood.host.stack.accept(flood.listener)
+    #expect(try flood.host.read(connection) == [])
+  }
+
+  @Test("S3.5 E1 a thousand half-open connections cost a thousand small records, and a flood costs no more")
+  func memory() throws {
+    let flood = try Flood(backlog: 1_024)
+    for n in 0..<1_024 { try flood.syn(n) }
+    let full = flood.host.stack.held.budget
+    #expect(full < 1_024 * 48 + 32_768, "\(full) octets")
+    for n in 1_024..<3_000 { try flood.syn(n) }
+    #expect(flood.host.stack.held.budget <= full && flood.host.stack.held.halfOpen == 1_024)
+    #expect(flood.host.stack.held.connections == 0 && flood.host.stack.held.coldBlocks == 0)
+  }
+
+  @Test("E1 half-open records of all listeners together are bounded too: the oldest that can be spared goes")
+  func stackLimit() throws {
+    let host = try Host(2) { $0.halfOpenLimit = 8 }
+    for port in 80...83 { _ = try host.stack.listen(on: LocalEndpoint(port: UInt16(port))) }
+    func send(_ n: UInt16) throws -> [Seen] {
+      let from = Endpoint(address: v4(10, 0, 0, 9), port: n)
+      return try host.answers(to: tcp(from: from, to: host.endpoint(80 + n % 4), seq: 100, .syn))
+    }
+    for n: UInt16 in 1...20 { #expect(try send(n).count == 1, "every SYN is answered") }
+    #expect(host.stack.held.halfOpen == 8 && host.stack.counters.embryosEvicted == 12)
+    var ports: [UInt16] = []
+    host.stack.forEachFlow(now: host.now) { ports.append($0.remote.port) }
+    #expect(ports.sorted() == [1, 2, 3, 4, 17, 18, 19, 20], "the first half was sealed by no cookie")
+  }
+
+  @Test("S3.2 the accept queue is bounded; a cookie is not sent for a place that is not there")
+  func acceptQueue() throws {
+    let flood = try Flood(.always, acceptLimit: 2)
+    for n in 0..<2 { flood.host.inject(flood.third(n, try #require(try flood.syn(n)))) }
+    #expect(try flood.status.acceptable == 2)
+    #expect(try flood.syn(2) == nil)
+    #expect(try flood.status.acceptOverflows == 1)
+    #expect(flood.counters.listenOverflows == 1 && flood.counters.listenDrops == 1)
+    _ = try flood.host.stack.accept(flood.listener)
+    #expect(try flood.syn(2) != nil)
+  }
+}
