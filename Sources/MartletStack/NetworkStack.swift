@@ -49,6 +49,9 @@ public struct NetworkStack: ~Copyable {
   var replies = Slab<Reply>()
   var answerLimits: AnswerLimits
 
+  // FastOpen/
+  var fastOpens: FastOpenCache
+
   // Events/
   var connectionEvents = IndexList()
   var listenerEvents = IndexList()
@@ -73,6 +76,7 @@ public struct NetworkStack: ~Copyable {
     secrets = Secrets(seed)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
     answerLimits = AnswerLimits(configuration, secrets)
+    fastOpens = FastOpenCache(limit: configuration.fastOpenCacheLimit, key: secrets.fastOpen)
     let base = Footprint.stack &+ around.recorder.heldBytes
     baseCharge = around.budget.take(base) ? base : 0
     scratch = cold.allocate(ColdBlock(), &around.budget)?.index ?? IndexList.none
@@ -88,7 +92,8 @@ public struct NetworkStack: ~Copyable {
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), cold: cold.copy(),
       scratch: scratch, pristine: pristine, wheel: wheel.copy(), sockets: sockets.copy(),
       socketPorts: socketPorts,
-      replies: replies.copy(), answerLimits: answerLimits, connectionEvents: connectionEvents,
+      replies: replies.copy(), answerLimits: answerLimits, fastOpens: fastOpens,
+      connectionEvents: connectionEvents,
       listenerEvents: listenerEvents,
       socketEvents: socketEvents, baseCharge: baseCharge, shortage: shortage, counts: counts)
   }
@@ -102,7 +107,8 @@ public struct NetworkStack: ~Copyable {
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
     cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
     sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming Slab<Reply>,
-    answerLimits: AnswerLimits, connectionEvents: IndexList, listenerEvents: IndexList,
+    answerLimits: AnswerLimits, fastOpens: FastOpenCache, connectionEvents: IndexList,
+    listenerEvents: IndexList,
     socketEvents: IndexList,
     baseCharge: Int, shortage: Shortage, counts: StackCounters
   ) {
@@ -127,6 +133,7 @@ public struct NetworkStack: ~Copyable {
     self.socketPorts = socketPorts
     self.replies = replies
     self.answerLimits = answerLimits
+    self.fastOpens = fastOpens
     self.connectionEvents = connectionEvents
     self.listenerEvents = listenerEvents
     self.socketEvents = socketEvents

@@ -37,10 +37,11 @@ extension NetworkStack {
     let options = options ?? configuration.tcp.connection
     var (flow, path) = try flow(to: remote, from: local?.address)
     flow.localPort = try port(for: flow, wanted: local?.port ?? 0)
-    let tcb = TCB(
+    var tcb = TCB(
       connecting: secrets.initialSequence(flow, now: clock), timestampOffset: secrets.timestampOffset(flow),
       mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4),
       defaultPeerMSS: flow.defaultMSS, options: options, around, now: clock)
+    if options.fastOpen { offerFastOpen(&tcb, flow, path) }
     guard let i = addConnection(tcb, flow, on: path.interface, options) else { throw .budget }
     guard insert(i, flow), let handle = connections.handle(at: i) else {
       freeConnection(i)

@@ -96,6 +96,7 @@ extension NetworkStack {
     guard let l = listeners.index(of: id) else { throw .stale }
     listenerPorts.remove(listeners[l].local.port, l)
     discardEmbryos(of: l)
+    leaveFastOpens(of: l)
     while listeners[l].backlog.first != IndexList.none {
       let i = listeners[l].backlog.first
       removeFromBacklog(i, of: l)
@@ -137,7 +138,8 @@ extension NetworkStack {
       local: listener.local, options: listener.options, halfOpen: listener.halfOpen,
       halfOpenHighWater: listener.halfOpenHighWater, halfOpenOverflows: listener.halfOpenOverflows,
       acceptable: listener.backlogCount, acceptableHighWater: listener.backlogHighWater,
-      acceptOverflows: listener.acceptOverflows, accepted: listener.accepted)
+      acceptOverflows: listener.acceptOverflows, accepted: listener.accepted,
+      fastOpenPending: listener.fastOpenPending)
   }
 
   // MARK: The accept queue

@@ -12,6 +12,9 @@ public struct ListenerOptions: BitwiseCopyable, Sendable {
   /// A SYN becomes an event, and is answered as `answer(_:_:now:)` says. Such a listener makes no cookies:
   /// nobody is answered before the application has.
   public var defersAccept = false
+  /// Connections by TCP Fast Open whose third segment has not come yet (RFC 7413 §4.2); 0: there is no Fast Open.
+  /// Their text may arrive twice (§6.1).
+  public var fastOpenLimit: UInt32 = 0
   /// What its connections start with.
   public var connection = ConnectionOptions()
 
@@ -41,6 +44,10 @@ struct Listener: BitwiseCopyable {
   var acceptOverflows: UInt64 = 0
   var halfOpenOverflows: UInt64 = 0
   var accepted: UInt64 = 0
+  var fastOpenPending: UInt32 = 0
+  /// Reset before their third segment; they count until `fastOpenRests`.
+  var fastOpenResets: UInt32 = 0
+  var fastOpenRests = Instant.origin
   var nextEvent = IndexList.none
   var hasEvent = false
   /// A flood is to be told of.
@@ -64,4 +71,6 @@ public struct ListenerStatus: BitwiseCopyable, Sendable {
   /// Third segments, and SYNs to be answered with a cookie, that found the accept queue full.
   public var acceptOverflows: UInt64
   public var accepted: UInt64
+  /// Connections by TCP Fast Open whose third segment has not come yet.
+  public var fastOpenPending: UInt32
 }

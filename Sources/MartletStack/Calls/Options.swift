@@ -57,7 +57,7 @@ extension NetworkStack {
     var level: Readiness = []
     if connections[i].tcb.isReadable(block) { level.insert(.readable) }
     if connections[i].tcb.isWritable(block) { level.insert(.writable) }
-    if connections[i].tcb.state.isSynchronized { level.insert(.connected) }
+    if connections[i].tcb.state.isSynchronized || connections[i].tcb.isOpenEarly { level.insert(.connected) }
     if connections[i].tcb.hasPeerFinished { level.insert(.hangUp) }
     if connections[i].tcb.state == .closed { level.insert(.ended) }
     if connections[i].tcb.softError != .none { level.insert(.error) }

@@ -25,6 +25,8 @@ extension StackConfiguration {
     fitted.listenerLimit = UInt16(clamping: fit(UInt32(listenerLimit), of: Footprint.listener))
     fitted.destinationLimit = min(
       destinationLimit, UInt32(clamping: part / MemoryLayout<Destination?>.stride).powerOfTwoBelow)
+    fitted.fastOpenCacheLimit = min(
+      fastOpenCacheLimit, UInt32(clamping: part / FastOpenCache.entrySize).powerOfTwoBelow)
     fitted.tcp.receiveBuffer = fit(tcp.receiveBuffer, of: 1)
     fitted.tcp.sendBuffer = fit(tcp.sendBuffer, of: 1)
     fitted.tcp.maximumReceiveBuffer = fit(tcp.maximumReceiveBuffer, of: 1)

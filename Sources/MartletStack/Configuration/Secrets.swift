@@ -15,6 +15,7 @@ struct Secrets: BitwiseCopyable {
   /// Of SYN cookies.
   let cookie: SipKey
   private let source: SipKey
+  let fastOpen: SipKey
   /// Ports drawn so far; makes the draws for one remote end differ.
   private var portDraws: UInt64 = 0
   /// Likewise for `drawJitter`.
@@ -35,6 +36,7 @@ struct Secrets: BitwiseCopyable {
     jitter = key(6)
     cookie = key(16)
     source = key(17)
+    fastOpen = key(7)
   }
 
   /// RFC 9293 §3.4.1: a clock of 4 microseconds a tick, and a keyed hash of the four-tuple

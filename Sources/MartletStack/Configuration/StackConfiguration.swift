@@ -35,6 +35,12 @@ public struct StackConfiguration: Sendable {
   /// Destinations of which something is remembered.
   public var destinationLimit: UInt32 = 1_024
 
+  /// Servers whose Fast Open cookie, or dislike of Fast Open, is remembered (RFC 7413 §4.1.3).
+  public var fastOpenCacheLimit: UInt32 = 256
+  /// A Fast Open cookie that we give holds for as long as this at least, and for twice as long at most
+  /// (RFC 7413 §4.1.2).
+  public var fastOpenCookieLifetime: TimeAmount = .hours(1)
+
   /// Resets a second in answer to segments that fit no connection (S5.1); 0: none are sent. Of this and the
   /// next two limits one destination may have an eighth, in bursts of a quarter second's worth, six at least.
   public var resetsPerSecond: UInt32 = 1_000

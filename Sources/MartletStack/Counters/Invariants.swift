@@ -55,10 +55,14 @@ extension NetworkStack {
 
   private func checkListeners() -> StaticString? {
     var halfOpen = 0
+    var pending = 0
+    var charged = 0
+    cold.forEachLive { if cold[$0].pendingOpen > 0 { charged &+= 1 } }
     var violated: StaticString?
     listeners.forEachLive { l in
       let listener = listeners[l]
       halfOpen &+= Int(listener.halfOpen)
+      pending &+= Int(listener.fastOpenPending)
       var count: UInt32 = 0
       var i = listener.backlog.first
       while i != IndexList.none, count <= listener.backlogCount {
@@ -69,6 +73,7 @@ extension NetworkStack {
       if count != listener.backlogCount { violated = "the accept queue is as long as it says" }
     }
     if let violated { return violated }
+    if pending != charged { return "every Fast Open is charged to its listener" }
     let embryos = flows4.embryos.live &+ flows6.embryos.live
     return halfOpen == embryos ? nil : "every half-open record has a listener"
   }

@@ -14,12 +14,21 @@ extension NetworkStack {
   /// - Parameter minimumISS: the flow has a TIME-WAIT record, whose numbers ours must stay above: no cookie
   ///   can promise that.
   mutating func conceive(
-    _ flow: Flow, _ seg: Segment, listener l: UInt32, above minimumISS: SequenceNumber?
+    _ flow: Flow, _ seg: Segment, listener l: UInt32, above minimumISS: SequenceNumber?, text: RawSpan
   ) {
     let defers = listeners[l].options.defersAccept && configuration.attemptTimeout > .zero
     let policy = defers ? .off : listeners[l].options.synCookies
     let canSeal = policy != .off && minimumISS == nil
     let isFull = meterSyn(l, flow)
+    var grants = false
+    if seg.options.present.contains(.fastOpen), canOpenFast(l, defers || isFull || minimumISS != nil, policy)
+    {
+      switch fastOpenArrives(flow, seg, listener: l, text: text) {
+      case .plain: break
+      case .grants: grants = true
+      case .opened: return
+      }
+    }
     var tcb = EmbryonicTCB(
       seg, iss: SequenceNumber(0), defaultPeerMSS: flow.defaultMSS,
       deferredFor: defers ? configuration.attemptTimeout : .zero, around, now: clock)
@@ -47,7 +56,12 @@ extension NetworkStack {
     listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
     noteTransition(.listen, .synReceived)
     if cookie != nil { countCookie(l) }
-    if !defers { sendSynAck(reference) }
+    if !defers { sendSynAck(reference, grants: grants) }
+  }
+
+  /// Not while an overflow is recent: then nobody is given more than a cookie's worth, and every ISS is one.
+  private mutating func canOpenFast(_ l: UInt32, _ isPlain: Bool, _ policy: SynCookiePolicy) -> Bool {
+    listeners[l].options.fastOpenLimit > 0 && !isPlain && !isSealing(l, policy)
   }
 
   private func initialSequence(_ flow: Flow, above minimum: SequenceNumber?) -> SequenceNumber {

@@ -15,8 +15,10 @@ extension NetworkStack {
       return
     }
     around.recorder.flow = i
+    let offered = offeredText(of: i, seg)
     let reaction = connections[i].tcb.segmentArrives(seg, text: text, cold: &cold[j], &around, now: clock)
     settleCold(i, j)
+    if let offered { learnFastOpen(of: i, seg, text: offered) }
     if reaction.contains(.dropped) { counts.drop(.unacceptable) }
     if reaction.contains(.answerReset), let plan = TCB.resetAnswering(seg) { queueReset(plan, of: i) }
     apply(reaction, to: i)
@@ -26,6 +28,7 @@ extension NetworkStack {
   mutating func apply(_ reaction: Reaction, to i: UInt32) {
     if reaction.contains(.sendReset) { queueReply(connections[i].tcb.abortingReset(), of: i) }
     announce(reaction, of: i)
+    if !reaction.isDisjoint(with: [.established, .closed]) { leaveFastOpen(i) }
     if reaction.contains(.closed) {
       endConnection(i)
       return
@@ -64,8 +67,14 @@ extension NetworkStack {
       let j = coldIndex(of: i, needed: false)
     else { return }
     around.recorder.flow = i
+    let isFirst = connections[i].tcb.timers.tries == 0
     let reaction = connections[i].tcb.timerFires(cold: &cold[j], &around, now: clock)
     settleCold(i, j)
+    if isFirst, connections[i].tcb.timers.tries == 1, connections[i].tcb.state == .synSent,
+      connections[i].tcb.offersFastOpen
+    {
+      failFastOpen(of: i)
+    }
     apply(reaction.union(.rearmTimer), to: i)
   }
 

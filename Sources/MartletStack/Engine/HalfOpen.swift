@@ -72,20 +72,23 @@ extension NetworkStack {
   }
 
   /// Answers the SYN of a half-open record, for the first time or again.
-  mutating func sendSynAck(_ r: FlowReference) {
+  ///
+  /// - Parameter grants: it gives a Fast Open cookie (RFC 7413 §4.2.1).
+  mutating func sendSynAck(_ r: FlowReference, grants: Bool = false) {
     let view = embryo(r)
-    sendSynAck(view.tcb, view.flow, listener: view.listener)
+    sendSynAck(view.tcb, view.flow, listener: view.listener, grants: grants)
   }
 
-  mutating func sendSynAck(_ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32) {
+  mutating func sendSynAck(_ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, grants: Bool = false) {
     let options = listeners[l].options.connection
     guard let path = path(to: flow.remote, zone: flow.zone) else {
       counts.drop(.noRoute)
       return
     }
-    let plan = tcb.synAck(
+    var plan = tcb.synAck(
       mss: offeredMSS(flow, path.interface, options), timestampOffset: secrets.timestampOffset(flow),
       receiveBuffer: receiveBuffer(of: l), around, now: clock)
+    if grants { fastOpenCookie(of: flow.remote).write(into: &plan.options) }
     queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
   }
 

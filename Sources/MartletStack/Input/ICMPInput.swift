@@ -86,9 +86,11 @@ extension NetworkStack {
     let i = reference.entry.index
     around.recorder.flow = i
     let old = connections[i].tcb.softError
+    let isFastOpening = connections[i].tcb.offersFastOpen && connections[i].tcb.state == .synSent
     let reaction = connections[i].tcb.networkError(
       error, isHard: isHard, quoted: seq, cold: &cold[j], &around, now: clock)
     settleCold(i, j)
+    if isFastOpening, connections[i].tcb.softError != old { failFastOpen(of: i) }
     if connections[i].tcb.softError != old { raise(.error, of: i) }
     apply(reaction, to: i)
   }

@@ -95,7 +95,7 @@ extension NetworkStack {
       queueReset(plan, flow)
     case .open:
       if let reason = refusal(of: flow, listener) { return refuse(seg, flow, reason) }
-      conceive(flow, seg, listener: listener, above: minimumISS)
+      conceive(flow, seg, listener: listener, above: minimumISS, text: text)
     }
   }
 

@@ -20,6 +20,8 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var destinations = 0
   /// The shares of answers that destinations have left.
   public var answerLimits = 0
+  /// Cookies of others.
+  public var fastOpens = 0
   /// Answers that wait to be pulled.
   public var replies = 0
 
@@ -44,7 +46,7 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
     let records =
       stack &+ recorder &+ listeners &+ datagramSockets &+ ports &+ connections &+ coldBlocks &+ halfOpen
       &+ timeWait &+ flowTables &+ timers &+ destinations &+ answerLimits
-      &+ replies
+      &+ fastOpens &+ replies
     return records &+ sendQueues &+ receiveQueues &+ scoreboards &+ sendRecords &+ datagramsReceived
       &+ datagramsToSend &+ spareChunks &+ arenaList
   }
@@ -89,6 +91,7 @@ extension NetworkStack {
     use.timers = wheel.heldBytes
     use.destinations = destinations.heldBytes
     use.answerLimits = answerLimits.heldBytes
+    use.fastOpens = fastOpens.heldBytes
     use.replies = replies.heldBytes
     addQueues(to: &use)
     use.spareChunks = around.pool.freeChunks &* ChunkPool.chunkSize

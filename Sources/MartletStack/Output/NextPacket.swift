@@ -49,8 +49,9 @@ extension NetworkStack {
         around.recorder.flow = i
         let limit = interfaces[interface].textLimit(
           room: buffer.byteCount, isIPv4: connections[i].isIPv4)
-        let plan = connections[i].tcb.nextSegment(limit: limit, cold: &cold[j], &around, now: clock)
-        if let plan {
+        let next = connections[i].tcb.nextSegment(limit: limit, cold: &cold[j], &around, now: clock)
+        if var plan = next {
+          if plan.options.present.contains(.fastOpen) { fillCookie(&plan, of: i) }
           let header = SegmentHeader(
             flow: connections.flow(of: i, keys6), plan: plan,
             hopLimit: configuration.hopLimit(connections[i].hopLimit),

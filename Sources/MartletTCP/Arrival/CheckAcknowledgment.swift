@@ -56,6 +56,7 @@ extension TCB {
     _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
     _ reaction: inout Reaction
   ) -> Check {
+    if mode.contains(.fastOpen) { return completeFastOpen(seg, &cold, &around, now, &reaction) }
     guard seg.ack == snd.max else {
       reaction.insert(.answerReset)
       return .done

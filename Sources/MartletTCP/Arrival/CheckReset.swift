@@ -21,9 +21,9 @@ extension TCB {
     around.counters.estabResets &+= 1
     switch state {
     case .synReceived:
-      // MUST-11: an active open was refused; a passive one never got a TCB.
+      // MUST-11: an active open was refused; a passive one has a TCB only by Fast Open.
       around.counters.attemptFails &+= 1
-      end(.refused, &cold, &around, now, &reaction)
+      end(mode.contains(.active) ? .refused : .reset, &cold, &around, now, &reaction)
     case .established, .finWait1, .finWait2, .closeWait:
       end(.reset, &cold, &around, now, &reaction)
     case .closing, .lastAck:

@@ -8,7 +8,7 @@ extension TCB {
     _ seg: inout Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
     _ reaction: inout Reaction
   ) -> Check {
-    if state == .synReceived, seg.flags.contains(.syn), seg.seq.advanced(by: 1) == rcv.nxt {
+    if isSynchronizeAgain(seg) {
       return checkRepeatedSynchronize(&seg, &around, now, &reaction)
     }
     if isAcceptable(seg) { return .next }
@@ -63,7 +63,7 @@ extension TCB {
     _ seg: inout Segment, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) -> Check {
     guard !seg.flags.contains(.rst) else { return .done }
-    guard seg.flags.contains(.ack), seg.ack == snd.max else {
+    guard seg.flags.contains(.ack), seg.ack == snd.max, !mode.contains(.fastOpen) else {
       pending.insert(.syn)
       reaction.insert(.output)
       return .done

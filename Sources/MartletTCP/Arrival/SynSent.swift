@@ -10,7 +10,7 @@ extension TCB {
     // First, check the ACK bit: "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST
     // bit is set …) and discard the segment."
     let acknowledges = seg.flags.contains(.ack)
-    if acknowledges, seg.ack != snd.max {
+    if acknowledges, !seg.ack.follows(snd.una) || seg.ack.follows(snd.max) {
       if !seg.flags.contains(.rst) { reaction.insert(.answerReset) }
       return reaction
     }
@@ -30,11 +30,13 @@ extension TCB {
       // on the bare SYN is left to come again.
       transition(to: .synReceived, &around, now)
       pending = [.syn]
+      snd.nxt = snd.una.advanced(by: 1)
       timers.tries = 0
       timers.backoff = 0
       reaction.formUnion([.output, .rearmTimer])
       return reaction
     }
+    settleFastOpen(seg.ack, &cold, &around)
     establish(wnd: seg.wnd.scaled(by: .none), seg, &cold, &around, now, &reaction)
     pending.insert(.ack)
     reaction.insert(.output)

@@ -118,7 +118,9 @@ extension TCB {
 
   /// The round trip of our SYN-ACK, when it was sent once: from the echoed timestamp.
   private mutating func sampleHandshake(_ embryo: EmbryonicTCB, _ seg: Segment, _ now: Instant) {
-    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps) else { return }
+    // The SYN of a Fast Open echoes nothing.
+    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps), seg.flags.contains(.ack)
+    else { return }
     let elapsed = timestampValue(now) &- seg.options.tsecr
     if elapsed < 60_000 { rtt.measured(microseconds: max(elapsed &* 1_000, 1)) }
   }

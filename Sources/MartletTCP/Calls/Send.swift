@@ -62,7 +62,8 @@ extension TCB {
 
   private func markUrgent(_ cold: inout ColdBlock) {
     cold.sendsUrgent = true
-    let head = state == .synSent || state == .synReceived ? snd.una.advanced(by: 1) : snd.una
+    let head =
+      state == .synSent || (state == .synReceived && !isOpenEarly) ? snd.una.advanced(by: 1) : snd.una
     cold.sendUrgentPointer = head.advanced(by: cold.send.count)
   }
 }

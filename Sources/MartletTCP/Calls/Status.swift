@@ -192,7 +192,7 @@ extension TCB {
   /// `send` would take something, or fail for good.
   public func isWritable(_ cold: ColdBlock) -> Bool {
     if state == .closed || mode.contains(.finQueued) { return true }
-    return state.isSynchronized && hasRoomForWriter(cold)
+    return (state.isSynchronized || isOpenEarly) && hasRoomForWriter(cold)
   }
 
   /// The peer has closed its half.

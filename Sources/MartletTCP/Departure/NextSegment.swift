@@ -21,6 +21,7 @@ extension TCB {
         ? acknowledgment(cold: &cold, &around, now: now) : nil
     case .synSent, .synReceived:
       if pending.contains(.syn) { return synchronizeSegment(&cold, &around, now) }
+      if let plan = earlyText(limit, &cold, &around, now) { return plan }
       guard pending.contains(.ack) else { return nil }
       return acknowledgment(cold: &cold, &around, now: now)
     case .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck:
@@ -92,7 +93,8 @@ extension TCB {
     // The peer's SYN fixed RCV.WND; the buffer may have been set anew since.
     let window = WindowSize(answers ? rcv.wnd : rcv.buffer.octets)
     var plan = SegmentPlan(
-      seq: snd.una, ack: answers ? rcv.nxt : SequenceNumber(0), flags: answers ? [.syn, .ack] : .syn,
+      seq: isOpenEarly ? snd.una.retreated(by: 1) : snd.una, ack: answers ? rcv.nxt : SequenceNumber(0),
+      flags: answers ? [.syn, .ack] : .syn,
       window: window.unscaled(by: .none))
     plan.options.present = .maximumSegmentSize
     plan.options.maximumSegmentSize = rcv.mss
@@ -109,10 +111,15 @@ extension TCB {
     plan.isRetransmission = timers.tries > 0
     // RFC 3168 §6.1.1, §6.1.1.1: asked for once; a SYN that had no answer may have met somebody who dislikes it.
     if mode.contains(.ecn), !answers, !mode.contains(.synResent) { plan.flags.formUnion([.ece, .cwr]) }
+    if mode.contains(.ecn), isOpenEarly { plan.flags.insert(.ece) }
     if plan.isRetransmission { around.counters.retransSegs &+= 1 } else { timers.progress = Tick(now) }
     pending.subtract([.syn, .ack, .ackNow])
     if answers { rcv.lastAckSent = rcv.nxt }
-    snd.nxt = snd.una.advanced(by: 1)
+    if !isOpenEarly, snd.nxt == snd.una { snd.nxt = snd.una.advanced(by: 1) }
+    // RFC 7413 §4.2.2: a SYN that is sent again has neither text nor option.
+    if mode.contains(.offersFastOpen), !answers, !plan.isRetransmission {
+      snd.nxt = snd.una.advanced(by: 1 &+ addFastOpen(to: &plan, cold))
+    }
     around.counters.outSegs &+= 1
     armRetransmission(around.configuration.rto, now)
     return plan

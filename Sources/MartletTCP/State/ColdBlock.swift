@@ -60,6 +60,10 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package var sendsUrgent = false
   package var sendUrgentPointer = SequenceNumber(0)
 
+  /// Whom a connection in SYN-RECEIVED is charged to that was opened by RFC 7413: the engine's number and one;
+  /// 0: nobody.
+  package var pendingOpen: UInt32 = 0
+
   public init() {}
 
   /// Nothing is out of order or urgent: what header prediction asks.
@@ -73,7 +77,7 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// Holds nothing that must be kept.
   public var isIdle: Bool {
     send.isEmpty && receive.isEmpty && outOfOrder.isEmpty && !finWaits && !urgent && !sendsUrgent
-      && duplicate.isEmpty
+      && duplicate.isEmpty && pendingOpen == 0
   }
 
   /// A tail-loss probe has nothing to find out now, or has been sent (RFC 8985 §7.2, §7.3).

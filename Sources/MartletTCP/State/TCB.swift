@@ -243,6 +243,10 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var paced: Mode { Mode(rawValue: 65536) }
   /// Full-size segments have arrived: an ICMP message that denies it must wait (RFC 5927 §7.2).
   @inlinable package static var provenSize: Mode { Mode(rawValue: 1 << 18) }
+  /// The text of the SYN counted (RFC 7413).
+  @inlinable package static var fastOpen: Mode { Mode(rawValue: 1 << 24) }
+  /// The first SYN has a Fast Open option.
+  @inlinable package static var offersFastOpen: Mode { Mode(rawValue: 1 << 25) }
   /// The send buffer follows the congestion window.
   @inlinable package static var fitsSendBuffer: Mode { Mode(rawValue: 131072) }
 }

@@ -121,6 +121,9 @@ public struct ConnectionOptions: BitwiseCopyable, Sendable {
   /// Time to live or hop limit (MUST-49); 0: the interface's.
   public var hopLimit: UInt8 = 0
   public var linger: Linger = .background
+  /// An active open asks for a Fast Open cookie, and where the stack has one, the SYN brings it and what was
+  /// sent before it left (RFC 7413). For text that may arrive twice (§6.1).
+  public var fastOpen = false
 
   @inlinable public init() {}
 }

@@ -52,6 +52,16 @@ public struct TCPCounters: BitwiseCopyable, Sendable {
   public var tcpLostRetransmit: UInt64 = 0
   public var tcpLossProbes: UInt64 = 0
   public var tcpLossProbeRecovery: UInt64 = 0
+  /// Connections whose SYN brought text that counted: ours, and others' (RFC 7413).
+  public var tcpFastOpenActive: UInt64 = 0
+  public var tcpFastOpenPassive: UInt64 = 0
+  /// Ours that did not get through or were not taken, and others' whose cookie did not hold.
+  public var tcpFastOpenActiveFail: UInt64 = 0
+  public var tcpFastOpenPassiveFail: UInt64 = 0
+  /// Others' for which there was no room.
+  public var tcpFastOpenListenOverflow: UInt64 = 0
+  /// Cookies that were asked for and given.
+  public var tcpFastOpenCookieReqd: UInt64 = 0
   public var tcpMTUPFail: UInt64 = 0
   public var tcpMTUPSuccess: UInt64 = 0
 
