@@ -229,6 +229,30 @@ struct FastOpenServerTests {
     #expect(try host.stack.status(l).fastOpenPending <= 2)
   }
 
+  @Test("S3.8 RFC 7413: while an overflow of the half-open queue is recent there is no Fast Open")
+  func flooded() throws {
+    let host = try Host(2)
+    var listening = ListenerOptions()
+    listening.fastOpenLimit = 16
+    listening.halfOpenLimit = 8
+    let l = try host.stack.listen(on: LocalEndpoint(port: 80), listening)
+    let given = try ask(host)
+    for n in 0..<20 {
+      host.inject(syn(host, nil, from: Endpoint(address: v4(10, 0, 0, UInt8(100 + n)), port: 1)))
+    }
+    _ = host.pull()
+    let from = { (port: UInt16) in Endpoint(address: Self.peer.address, port: port) }
+    for brought in [given, []] {
+      let answer = try host.answers(to: syn(host, brought, from: from(5_000), text: Self.text)).first
+      #expect(answer?.flags == [.syn, .ack] && answer?.ack == 1_001)
+      #expect(cookie(answer) == nil)
+    }
+    #expect(accept(host, l) == nil)
+    for _ in 0..<130 { host.advance(by: .seconds(1)) }
+    _ = host.pull()
+    #expect(try host.answers(to: syn(host, given, from: from(5_001), text: Self.text)).first?.ack == 1_006)
+  }
+
   @Test("RFC 7413 §4.1.2: keys change; a cookie holds for an hour or two")
   func rotation() throws {
     let (host, _) = try listening(limit: 100)
