@@ -33,6 +33,7 @@ public struct NetworkStack: ~Copyable {
   var flows6 = FlowSpace<IPv6FlowKey>()
   var connections = Slab<Connection>()
   var keys6 = Slab<IPv6FlowKey>()
+  var sources = SourceTable()
   var cold = Slab<ColdBlock>()
   /// A cold block that is always idle: what a connection without one is given for the length of a call.
   var scratch = IndexList.none
@@ -89,7 +90,8 @@ public struct NetworkStack: ~Copyable {
       configuration: configuration, around: around.copy(), secrets: secrets, clock: clock,
       interfaces: interfaces, routing: routing, destinations: destinations,
       listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
-      flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), cold: cold.copy(),
+      flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), sources: sources.copy(),
+      cold: cold.copy(),
       scratch: scratch, pristine: pristine, wheel: wheel.copy(), sockets: sockets.copy(),
       socketPorts: socketPorts,
       replies: replies.copy(), answerLimits: answerLimits, fastOpens: fastOpens,
@@ -105,6 +107,7 @@ public struct NetworkStack: ~Copyable {
     destinations: DestinationTable, listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
     flows4: consuming FlowSpace<IPv4FlowKey>, flows6: consuming FlowSpace<IPv6FlowKey>,
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
+    sources: consuming SourceTable,
     cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
     sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming Slab<Reply>,
     answerLimits: AnswerLimits, fastOpens: FastOpenCache, connectionEvents: IndexList,
@@ -125,6 +128,7 @@ public struct NetworkStack: ~Copyable {
     self.flows6 = flows6
     self.connections = connections
     self.keys6 = keys6
+    self.sources = sources
     self.cold = cold
     self.scratch = scratch
     self.pristine = pristine

@@ -15,6 +15,9 @@ struct ReplayTests {
   @Test("Every script that ever broke a stack is lived through without a finding")
   func stackCrashers() throws { try replayCrashers("FuzzStack", driveStack) }
 
+  @Test("Every script that ever broke a memory budget is lived through without a finding")
+  func budgetCrashers() throws { try replayCrashers("FuzzBudget", driveBudget) }
+
   @Test("The corpus of the parsers is read without a finding")
   func wireCorpus() throws { try replayCorpus("FuzzWire", driveWire) }
 
@@ -23,6 +26,9 @@ struct ReplayTests {
 
   @Test("The corpus of the stack is lived through without a finding")
   func stackCorpus() throws { try replayCorpus("FuzzStack", driveStack) }
+
+  @Test("The corpus of the memory budget is lived through without a finding")
+  func budgetCorpus() throws { try replayCorpus("FuzzBudget", driveBudget) }
 }
 
 typealias Driver = ([UInt8]) throws(Finding) -> Void

@@ -69,6 +69,7 @@ extension HostError {
     case .keepAliveTimedOut: self.init(.timedOut, "The peer no longer answers keep-alive probes.")
     case .unreachable: self.init(.unreachable, "The destination cannot be reached. Check the route to it.")
     case .aborted: self.init(.aborted, "The connection was aborted on this side.")
+    case .idle: self.init(.timedOut, "Nothing moved on the connection for longer than its listener allows.")
     case .evicted:
       self.init(.evicted, "The stack gave the connection up to keep its memory budget. Raise the budget.")
     }

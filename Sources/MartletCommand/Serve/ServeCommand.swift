@@ -57,6 +57,7 @@ struct ServeCommand: ParsableCommand {
   var statusFile: String?
 
   @OptionGroup(title: "Connections") var transport: TransportOptions
+  @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -77,12 +78,14 @@ struct ServeCommand: ParsableCommand {
       try reportingFailures {
         let journal = output.journal(json: .output)
         let plan = try device.plan()
-        var stack = NetworkStack(configuration: transport.configuration, seed: .fromSystem())
+        var configuration = transport.configuration
+        limits.apply(to: &configuration)
+        var stack = NetworkStack(configuration: configuration, seed: .fromSystem())
         var application = ServerApplication(journal: journal)
         for specification in services {
           let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
           do {
-            try application.offer(service, on: &stack)
+            try application.offer(service, limits.listenerOptions(for: specification.kind), on: &stack)
           } catch {
             throw SpecificationError("Port \(specification.port) cannot be served: \(error). Choose another.")
           }

@@ -51,10 +51,12 @@ struct ServerApplication: Application, ~Copyable {
   var openConnections: Int { connections.count }
 
   /// Binds a service to its port, on all addresses of the stack.
-  mutating func offer(_ service: Service, on stack: inout NetworkStack) throws(ListenError) {
+  mutating func offer(
+    _ service: Service, _ options: ListenerOptions = ListenerOptions(), on stack: inout NetworkStack
+  ) throws(ListenError) {
     let local = LocalEndpoint(port: service.specification.port)
     switch service.specification.transport {
-    case .tcp: listeners[try stack.listen(on: local)] = service
+    case .tcp: listeners[try stack.listen(on: local, options)] = service
     case .udp: sockets[try stack.openDatagram(on: local)] = service
     }
   }

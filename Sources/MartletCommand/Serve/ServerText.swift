@@ -46,6 +46,7 @@ extension EndReason {
     case .keepAliveTimedOut: "timed out: no answer to keep-alive probes"
     case .unreachable: "unreachable"
     case .aborted: "reset by us"
+    case .idle: "idle for too long"
     case .evicted: "given up to keep the memory budget"
     }
   }

@@ -21,7 +21,7 @@ enum ExitStatus {
     switch reason {
     case .none, .closed: .success
     case .refused: refused
-    case .timedOut, .keepAliveTimedOut: timedOut
+    case .timedOut, .keepAliveTimedOut, .idle: timedOut
     case .reset: reset
     case .unreachable: unreachable
     case .aborted, .evicted: failed

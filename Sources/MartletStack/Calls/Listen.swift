@@ -97,6 +97,7 @@ extension NetworkStack {
     listenerPorts.remove(listeners[l].local.port, l)
     discardEmbryos(of: l)
     leaveFastOpens(of: l)
+    orphanConnections(of: l)
     while listeners[l].backlog.first != IndexList.none {
       let i = listeners[l].backlog.first
       removeFromBacklog(i, of: l)
@@ -139,7 +140,8 @@ extension NetworkStack {
       halfOpenHighWater: listener.halfOpenHighWater, halfOpenOverflows: listener.halfOpenOverflows,
       acceptable: listener.backlogCount, acceptableHighWater: listener.backlogHighWater,
       acceptOverflows: listener.acceptOverflows, accepted: listener.accepted,
-      fastOpenPending: listener.fastOpenPending)
+      fastOpenPending: listener.fastOpenPending, connections: listener.connections,
+      limitOverflows: listener.limitOverflows)
   }
 
   // MARK: The accept queue

@@ -7,6 +7,14 @@ public struct ListenerOptions: BitwiseCopyable, Sendable {
   public var halfOpenLimit: UInt32 = 1_024
   /// Established connections that wait to be accepted (S3.2).
   public var acceptLimit: UInt32 = 1_024
+  /// Connections of this listener that exist at one time, those that wait to be accepted among them (S5.4);
+  /// 0: no limit.
+  public var connectionLimit: UInt32 = 0
+  /// A connection on which no text has moved for so long is reset (S5.4), at most four hours; zero: never
+  /// (S6.2). It holds as long as the listener is there.
+  public var idleTimeout = TimeAmount.zero
+  /// The same for a connection in CLOSE-WAIT, which the application has forgotten to close (S5.7).
+  public var closeWaitTimeout = TimeAmount.zero
   /// What happens to a SYN when the half-open queue is full (S3.6).
   public var synCookies = SynCookiePolicy.auto
   /// A SYN becomes an event, and is answered as `answer(_:_:now:)` says. Such a listener makes no cookies:
@@ -19,6 +27,9 @@ public struct ListenerOptions: BitwiseCopyable, Sendable {
   public var connection = ConnectionOptions()
 
   public init() {}
+
+  /// What can be told apart, in milliseconds.
+  static var longestIdle: UInt32 { 4 &* 3_600_000 }
 }
 
 /// When a listener answers a SYN without keeping a record of it.
@@ -48,6 +59,9 @@ struct Listener: BitwiseCopyable {
   /// Reset before their third segment; they count until `fastOpenRests`.
   var fastOpenResets: UInt32 = 0
   var fastOpenRests = Instant.origin
+  /// On the wire, accepted or not.
+  var connections: UInt32 = 0
+  var limitOverflows: UInt64 = 0
   var nextEvent = IndexList.none
   var hasEvent = false
   /// A flood is to be told of.
@@ -73,4 +87,8 @@ public struct ListenerStatus: BitwiseCopyable, Sendable {
   public var accepted: UInt64
   /// Connections by TCP Fast Open whose third segment has not come yet.
   public var fastOpenPending: UInt32
+  /// Its connections on the wire, accepted or not.
+  public var connections: UInt32
+  /// Connections refused because of `connectionLimit`.
+  public var limitOverflows: UInt64
 }

@@ -82,6 +82,23 @@ extension NetworkStack {
     flows6.lingering.forEachLive { body(Self.line(flows6.lingering[$0], tick)) }
   }
 
+  /// How many records are in a state, to see what an application forgets to close (S5.7) or a peer piles up.
+  public func count(of state: TCPState) -> Int {
+    switch state {
+    case .listen: return listeners.live
+    case .timeWait: return flows4.lingering.live &+ flows6.lingering.live
+    case .closed, .synSent, .synReceived, .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck:
+      break
+    }
+    var count = state == .synReceived ? flows4.embryos.live &+ flows6.embryos.live : 0
+    var next = connections.nextLive(from: 0)
+    while let i = next {
+      if connections[i].tcb.state == state { count &+= 1 }
+      next = connections.nextLive(from: i &+ 1)
+    }
+    return count
+  }
+
   /// Calls `body` with every listener.
   public func forEachListener(_ body: (ListenerID, ListenerStatus) -> Void) {
     listeners.forEachLive { l in

@@ -15,6 +15,9 @@ public struct StackConfiguration: Sendable {
 
   /// Connections of any state but half-open and TIME-WAIT.
   public var connectionLimit: UInt32 = 1 << 24
+  /// Connections that one peer may have with our listeners at a time: one address of IPv4, one network of 64
+  /// bits of IPv6 (S5.4); 0: no limit. Many clients may stand behind one address.
+  public var connectionsPerSource: UInt32 = 0
   /// Half-open connections of all listeners together; beyond it the oldest goes.
   public var halfOpenLimit: UInt32 = 65_536
   /// TIME-WAIT records; beyond it the oldest goes (robustness rule E9).

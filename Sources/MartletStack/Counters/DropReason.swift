@@ -48,6 +48,10 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case unacceptable
   /// No memory, or a cap was reached.
   case noMemory
+  /// The listener has as many connections as it may.
+  case listenerLimit
+  /// The peer has as many connections as one may.
+  case sourceLimit
 
   // UDP.
   case badUDPHeader

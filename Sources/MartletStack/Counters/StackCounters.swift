@@ -51,6 +51,8 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var tcpAbortOnMemory: UInt64 = 0
   /// SYNs and third segments that were answered by a reset because memory, or room for connections, was short.
   public var connectionsRefused: UInt64 = 0
+  /// Connections that were ended because nothing moved on them (`ListenerOptions.idleTimeout`).
+  public var idleConnectionsEnded: UInt64 = 0
   /// TCP's own.
   public var tcp = TCPCounters()
 

@@ -21,6 +21,9 @@ struct Connection: BitwiseCopyable {
   var news: Readiness = []
   var hopLimit: UInt8
   var dscp: UInt8
+  var origin = Origin.application
+  /// When text last came, in units of 256 ms; kept where there is an idle limit.
+  var lastText: UInt16 = 0
 
   struct Marks: OptionSet, BitwiseCopyable {
     var rawValue: UInt8

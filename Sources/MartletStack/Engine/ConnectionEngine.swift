@@ -19,6 +19,11 @@ extension NetworkStack {
     let reaction = connections[i].tcb.segmentArrives(seg, text: text, cold: &cold[j], &around, now: clock)
     settleCold(i, j)
     if let offered { learnFastOpen(of: i, seg, text: offered) }
+    if connections[i].origin.hasIdleLimit, reaction.contains(.readable) {
+      noteText(of: i)
+      // A FIN may bring another limit.
+      if seg.flags.contains(.fin) { rearmTimer(of: i) }
+    }
     if reaction.contains(.dropped) { counts.drop(.unacceptable) }
     if reaction.contains(.answerReset), let plan = TCB.resetAnswering(seg) { queueReset(plan, of: i) }
     apply(reaction, to: i)
@@ -53,19 +58,27 @@ extension NetworkStack {
 
   /// Puts the wheel right after the connection's deadlines have changed.
   mutating func rearmTimer(of i: UInt32) {
-    guard connections[i].marks.contains(.onWire), let deadline = connections[i].tcb.nextDeadline(near: clock)
-    else {
+    guard connections[i].marks.contains(.onWire), let deadline = nextDeadline(of: i) else {
       wheel.cancel(i)
       return
     }
     wheel.arm(i, at: deadline.milliseconds(near: clock))
   }
 
+  /// Its own next deadline, or the end of its listener's patience.
+  @inline(__always)
+  private mutating func nextDeadline(of i: UInt32) -> Tick? {
+    let own = connections[i].tcb.nextDeadline(near: clock)
+    guard connections[i].origin.hasIdleLimit, let idle = idleDeadline(of: i) else { return own }
+    guard let own, own.precedes(idle) else { return idle }
+    return own
+  }
+
   /// The connection's timer has come up. The wheel may be early: then nothing is due yet.
   mutating func timerFires(_ i: UInt32) {
-    guard connections.isLive(i), connections[i].marks.contains(.onWire),
-      let j = coldIndex(of: i, needed: false)
-    else { return }
+    guard connections.isLive(i), connections[i].marks.contains(.onWire) else { return }
+    if connections[i].origin.hasIdleLimit, endIfIdle(i) { return }
+    guard let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i
     let isFirst = connections[i].tcb.timers.tries == 0
     let reaction = connections[i].tcb.timerFires(cold: &cold[j], &around, now: clock)

@@ -32,8 +32,9 @@ extension NetworkStack {
   ) {
     guard let i = addConnection(from: tcb, flow, seg, listener: l, instead: nil) else { return }
     guard insert(i, flow) else {
+      uncount(i)
       freeConnection(i)
-      return counts.drop(.noMemory)
+      return refuse(seg, flow, .noMemory)
     }
     noteTransition(.listen, .synReceived)
     begin(i, seg, listener: l, text: text)
@@ -57,11 +58,22 @@ extension NetworkStack {
       counts.drop(.noRoute)
       return nil
     }
+    if let reason = refusal(of: flow, l) {
+      if let r { discardEmbryo(r) }
+      refuse(seg, flow, reason)
+      return nil
+    }
     let tcb = TCB(
       accepting: tcb, seg, timestampOffset: secrets.timestampOffset(flow),
       mss: offeredMSS(flow, path.interface, options),
       sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4), options: options, around, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
+      if let r { discardEmbryo(r) }
+      refuse(seg, flow, .noMemory)
+      return nil
+    }
+    guard count(i, of: l, flow) else {
+      freeConnection(i)
       if let r { discardEmbryo(r) }
       refuse(seg, flow, .noMemory)
       return nil
@@ -203,6 +215,7 @@ extension NetworkStack {
   private mutating func leaveWire(_ i: UInt32) {
     connections[i].marks.remove(.onWire)
     wheel.cancel(i)
+    uncount(i)
   }
 
   private mutating func removeFromTable(_ i: UInt32) {

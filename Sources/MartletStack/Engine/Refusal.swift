@@ -1,14 +1,22 @@
 import MartletTCP
 import MartletWire
 
-// Who may not connect, however much the listener wants connections. It is asked when a SYN comes, and for
-// what may have changed since, again at the third segment.
+// Who may not connect, however much the listener wants connections (S5.4). It is asked when a SYN comes,
+// and again at the third segment: in between others may have come first.
 
 extension NetworkStack {
   /// Why a connection with this flow would be one too many; nil: it would not.
   mutating func refusal(of flow: Flow, _ l: UInt32) -> DropReason? {
     if refusesNewcomers() { return .noMemory }
-    return UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit ? .noMemory : nil
+    if UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit { return .noMemory }
+    let limit = listeners[l].options.connectionLimit
+    if limit > 0, listeners[l].connections >= limit {
+      listeners[l].limitOverflows &+= 1
+      return .listenerLimit
+    }
+    let share = configuration.connectionsPerSource
+    if share > 0, sources.connections(of: flow.remote, secrets.flowTable) >= share { return .sourceLimit }
+    return nil
   }
 
   /// Answers with a reset, so that the peer need not find out by waiting.
@@ -16,5 +24,41 @@ extension NetworkStack {
     counts.connectionsRefused &+= 1
     counts.drop(reason)
     if let plan = segmentArrivesClosed(seg) { queueReset(plan, flow) }
+  }
+
+  /// The connection counts for its listener and its source from now on. False: no memory to count it.
+  mutating func count(_ i: UInt32, of l: UInt32, _ flow: Flow) -> Bool {
+    if configuration.connectionsPerSource > 0,
+      !sources.add(flow.remote, secrets.flowTable, &around.budget)
+    {
+      return false
+    }
+    let options = listeners[l].options
+    let isLimited = options.idleTimeout > .zero || options.closeWaitTimeout > .zero
+    connections[i].origin = Origin(listener: l, isLimited: isLimited)
+    listeners[l].connections &+= 1
+    noteText(of: i)
+    return true
+  }
+
+  /// It has left the wire.
+  mutating func uncount(_ i: UInt32) {
+    let origin = connections[i].origin
+    guard origin.isPassive else { return }
+    connections[i].origin = .application
+    if let l = origin.listener { listeners[l].connections &-= 1 }
+    if configuration.connectionsPerSource > 0 {
+      sources.remove(
+        connections.flow(of: i, keys6).remote, secrets.flowTable, &around.budget)
+    }
+  }
+
+  /// The listener is closed: its connections have none.
+  mutating func orphanConnections(of l: UInt32) {
+    var next = connections.nextLive(from: 0)
+    while let i = next {
+      if connections[i].origin.listener == l { connections[i].origin = .closedListener }
+      next = connections.nextLive(from: i &+ 1)
+    }
   }
 }

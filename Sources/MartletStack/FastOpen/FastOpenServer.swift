@@ -62,11 +62,13 @@ extension NetworkStack {
       discardBlock(j)
       return false
     }
-    guard insert(i, flow) else {
+    guard count(i, of: l, flow), insert(i, flow) else {
+      uncount(i)
       freeConnection(i)
       discardBlock(j)
       return false
     }
+    cold[j].readerMoved = Tick(clock)
     cold[j].pendingOpen = l &+ 1
     listeners[l].fastOpenPending &+= 1
     connections[i].cold = j

@@ -16,6 +16,8 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var halfOpen = 0
   public var timeWait = 0
   public var flowTables = 0
+  /// Of peers, where they are counted.
+  public var sources = 0
   public var timers = 0
   public var destinations = 0
   /// The shares of answers that destinations have left.
@@ -45,7 +47,7 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var total: Int {
     let records =
       stack &+ recorder &+ listeners &+ datagramSockets &+ ports &+ connections &+ coldBlocks &+ halfOpen
-      &+ timeWait &+ flowTables &+ timers &+ destinations &+ answerLimits
+      &+ timeWait &+ flowTables &+ sources &+ timers &+ destinations &+ answerLimits
       &+ fastOpens &+ replies
     return records &+ sendQueues &+ receiveQueues &+ scoreboards &+ sendRecords &+ datagramsReceived
       &+ datagramsToSend &+ spareChunks &+ arenaList
@@ -88,6 +90,7 @@ extension NetworkStack {
     use.halfOpen = flows4.embryos.heldBytes &+ flows6.embryos.heldBytes
     use.timeWait = flows4.lingering.heldBytes &+ flows6.lingering.heldBytes
     use.flowTables = flows4.table.heldBytes &+ flows6.table.heldBytes
+    use.sources = sources.heldBytes
     use.timers = wheel.heldBytes
     use.destinations = destinations.heldBytes
     use.answerLimits = answerLimits.heldBytes

@@ -63,6 +63,7 @@ extension NetworkStack {
     cold.trim(&around.budget)
     keys6.trim(&around.budget)
     replies.trim(&around.budget)
+    sources.trim(&around.budget)
     flows4.trim(&around.budget)
     flows6.trim(&around.budget)
   }

@@ -19,7 +19,7 @@ extension NetworkStack {
     for place in 0..<worst.count {
       guard freeMemory < around.budget.limit / 8, worst[place].rank > 0 else { return }
       counts.tcpAbortOnMemory &+= 1
-      evict(worst[place].index)
+      endConnection(worst[place].index, because: .evicted)
     }
   }
 
@@ -54,14 +54,5 @@ extension NetworkStack {
     let stall = connections[i].tcb.stall(cold[j].sendsNothing, cold[j].readsSince, now)
     guard stall.milliseconds >= 1_000 else { return 0 }
     return UInt64(stall.milliseconds) | (stall.isShut ? 1 << 32 : 0)
-  }
-
-  /// Ends a connection without anybody's help: its peer gets a reset, its application the reason.
-  mutating func evict(_ i: UInt32) {
-    guard connections[i].marks.contains(.onWire), let j = coldIndex(of: i, needed: false) else { return }
-    around.recorder.flow = i
-    let reaction = connections[i].tcb.abort(reason: .evicted, cold: &cold[j], &around, now: clock)
-    settleCold(i, j)
-    apply(reaction, to: i)
   }
 }

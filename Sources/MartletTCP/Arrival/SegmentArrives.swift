@@ -129,7 +129,9 @@ extension TCB {
     cold.sendsUrgent = false
     cold.finWaits = false
     cold.duplicate = SequenceRange(start: rcv.nxt, end: rcv.nxt)
-    let keepsText = !mode.contains(.orphan) && reason != .reset && reason != .aborted && reason != .evicted
+    let keepsText =
+      !mode.contains(.orphan) && reason != .reset && reason != .aborted && reason != .evicted
+      && reason != .idle
     if keepsText {
       dropOutOfOrder(&cold, &around)
     } else {

@@ -19,4 +19,6 @@ public enum EndReason: UInt8, BitwiseCopyable, Sendable {
   case aborted
   /// The stack took it down to keep its memory budget.
   case evicted
+  /// Its listener ends connections on which nothing moves for so long.
+  case idle
 }

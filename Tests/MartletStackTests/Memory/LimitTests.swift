@@ -1,0 +1,250 @@
+import MartletStack
+import MartletTCP
+import MartletWire
+import Testing
+
+@Suite("Limits on what peers may hold by doing nothing")
+struct LimitTests {
+  private func host(
+    _ options: ListenerOptions = ListenerOptions(), _ configure: (inout StackConfiguration) -> Void = { _ in }
+  ) throws -> (Host, ListenerID) {
+    let host = try Host(2, configure)
+    return (host, try host.stack.listen(on: LocalEndpoint(port: 80), options))
+  }
+
+  @Test("S5.4 a listener has as many connections as it may, and one more when one of them has gone")
+  func perListener() throws {
+    var options = ListenerOptions()
+    options.connectionLimit = 3
+    let (host, listener) = try host(options)
+    var peers = (0..<3).map { RawPeer($0, to: host.endpoint(80)) }
+    for n in 0..<3 { #expect(try peers[n].connect(to: host)) }
+    var fourth = RawPeer(3, to: host.endpoint(80))
+    #expect(try fourth.connect(to: host) == false)
+    #expect(fourth.wasReset && host.drops(.listenerLimit) == 1)
+    let status = try host.stack.status(listener)
+    #expect(status.connections == 3 && status.limitOverflows == 1)
+    // Another listener has a limit of its own.
+    _ = try host.stack.listen(on: LocalEndpoint(port: 81), options)
+    var elsewhere = RawPeer(4, to: host.endpoint(81))
+    #expect(try elsewhere.connect(to: host))
+    // The peer goes; the handle that nobody has asked for counts no more.
+    host.inject(peers[0].segment(.rst))
+    var fifth = RawPeer(5, to: host.endpoint(80))
+    #expect(try fifth.connect(to: host))
+  }
+
+  @Test("S5.4 one source has as many connections as one may, whatever its ports, and others are not hurt")
+  func perSource() throws {
+    let (host, listener) = try host { $0.connectionsPerSource = 2 }
+    var hogs = (0..<4).map { RawPeer($0, to: host.endpoint(80), sharing: true) }
+    #expect(try hogs[0].connect(to: host) && hogs[1].connect(to: host))
+    #expect(try !hogs[2].connect(to: host) && hogs[2].wasReset)
+    #expect(host.drops(.sourceLimit) == 1)
+    var other = RawPeer(9, to: host.endpoint(80))
+    #expect(try other.connect(to: host))
+    // Of two that are half-open, the second finds no room when it would be established.
+    host.inject(hogs[0].segment(.rst))
+    for n in 2..<4 {
+      hogs[n].wasReset = false
+      host.inject(hogs[n].segment(.syn))
+      try hogs[n].look(host)
+    }
+    for n in 2..<4 {
+      hogs[n].next += 1
+      host.inject(hogs[n].segment(.ack))
+      try hogs[n].look(host)
+    }
+    #expect(!hogs[2].wasReset && hogs[3].wasReset)
+    // Who is gone is forgotten.
+    try host.stack.close(listener, now: host.now)
+    #expect(host.stack.memoryUse().sources > 0)
+    #expect(host.stack.held.connections == 0)
+  }
+
+  @Test(
+    "S5.4 E7 where nothing moves for the listener's time, the connection is reset without the peer's help")
+  func idle() throws {
+    var options = ListenerOptions()
+    options.idleTimeout = .seconds(60)
+    let (host, listener) = try host(options)
+    var peers = (0..<4).map { RawPeer($0, to: host.endpoint(80)) }
+    for n in 0..<4 { #expect(try peers[n].connect(to: host)) }
+    let idle = try host.stack.accept(listener)
+    let reading = try host.stack.accept(listener)
+    let writing = try host.stack.accept(listener)
+    for second in stride(from: 10, through: 120, by: 10) {
+      host.advance(by: .seconds(10))
+      // Acknowledgments and keep-alives are no sign of life.
+      host.inject(peers[0].segment(.ack))
+      host.inject(peers[0].segment(.ack, at: .max))
+      if second % 50 == 0 {
+        try peers[1].send([1], to: host)
+        _ = try host.read(reading)
+        _ = try host.send(writing, [1])
+        try peers[2].look(host)
+        host.inject(peers[2].segment(.ack))
+      }
+      try peers[0].look(host)
+      #expect(peers[0].wasReset == (second > 60), "\(second) s")
+    }
+    #expect(try host.stack.status(idle, now: host.now).tcp.endReason == .idle)
+    #expect(try host.state(reading) == .established && host.state(writing) == .established)
+    // The one that nobody has accepted went too.
+    let unaccepted = try host.stack.accept(listener)
+    #expect(try host.state(unaccepted) == .closed)
+    #expect(host.stack.counters.idleConnectionsEnded == 2)
+  }
+
+  @Test("S5.4 E5 a peer that keeps its window shut moves nothing, however well it answers probes")
+  func shutWindow() throws {
+    var options = ListenerOptions()
+    options.idleTimeout = .seconds(60)
+    let (host, listener) = try host(options)
+    var peer = RawPeer(0, to: host.endpoint(80))
+    #expect(try peer.connect(to: host))
+    let server = try host.stack.accept(listener)
+    peer.window = 0
+    host.inject(peer.segment(.ack))
+    let una = peer.seen
+    _ = try host.send(server, Packet(repeating: 1, count: 5_000))
+    _ = host.pull()
+    var probes = 0
+    while !peer.wasReset, probes < 100 {
+      guard let deadline = host.stack.nextDeadline(now: host.now) else { break }
+      host.advance(by: max(.milliseconds(1), deadline.since(host.now)))
+      try peer.look(host)
+      peer.seen = una
+      host.inject(peer.segment(.ack))
+      probes += 1
+    }
+    #expect(peer.wasReset)
+    #expect(host.now.since(Instant(nanoseconds: 1_000_000_000)) < .seconds(62))
+    #expect(try host.stack.takeError(server) == .ended(.idle))
+  }
+
+  @Test("S5.7 connections left in CLOSE-WAIT are seen, counted, and reset after the listener's time")
+  func closeWait() throws {
+    var options = ListenerOptions()
+    options.closeWaitTimeout = .seconds(30)
+    let (host, listener) = try host(options)
+    var peers = (0..<5).map { RawPeer($0, to: host.endpoint(80)) }
+    for n in 0..<5 {
+      #expect(try peers[n].connect(to: host))
+      _ = try host.stack.accept(listener)
+    }
+    for n in 0..<3 { host.inject(peers[n].segment([.fin, .ack])) }
+    #expect(host.stack.count(of: .closeWait) == 3 && host.stack.count(of: .established) == 2)
+    var shown = 0
+    withoutActuallyEscaping({ (report: FlowReport) in if report.state == .closeWait { shown += 1 } }) {
+      body in
+      host.stack.forEachFlow(now: host.now) { body($0) }
+    }
+    #expect(shown == 3)
+    host.advance(by: .seconds(29))
+    #expect(host.stack.count(of: .closeWait) == 3)
+    host.advance(by: .seconds(2))
+    #expect(host.stack.count(of: .closeWait) == 0 && host.stack.count(of: .established) == 2)
+    // Those that are open may be silent for ever (S6.2).
+    host.advance(by: .hours(100))
+    #expect(host.stack.count(of: .established) == 2)
+  }
+
+  @Test("S5.5 an application that never accepts costs bounded memory, and its neighbour is served")
+  func neverAccepts() throws {
+    var options = ListenerOptions()
+    options.acceptLimit = 200
+    let (host, _) = try host(options) { $0.memoryBudget = 1 << 20 }
+    let other = try host.stack.listen(on: LocalEndpoint(port: 81))
+    for n in 0..<1_000 {
+      var peer = RawPeer(n, to: host.endpoint(80))
+      guard try peer.connect(to: host) else { continue }
+      for _ in 0..<20 { try peer.send(Packet(repeating: 1, count: 1_400), to: host) }
+      host.advance(by: .milliseconds(10))
+    }
+    #expect(host.stack.memory.highWater <= 1 << 20)
+    var served = false
+    for n in 0..<20 where !served {
+      host.advance(by: .seconds(1))
+      var honest = RawPeer(2_000 + n, to: host.endpoint(81))
+      guard try honest.connect(to: host) else { continue }
+      let connection = try host.stack.accept(other)
+      try honest.send([1, 2, 3], to: host)
+      served = try host.read(connection) == [1, 2, 3]
+    }
+    #expect(served)
+  }
+
+  @Test(
+    "E5 probes of a shut window are sent ever more rarely, up to one a minute, and the user timeout ends it")
+  func probes() throws {
+    let (host, listener) = try host()
+    var peer = RawPeer(0, to: host.endpoint(80))
+    #expect(try peer.connect(to: host))
+    let server = try host.stack.accept(listener)
+    peer.window = 0
+    host.inject(peer.segment(.ack))
+    let una = peer.seen
+    _ = try host.send(server, Packet(repeating: 1, count: 5_000))
+    _ = host.pull()
+    var gaps: [Int64] = []
+    var last = host.now
+    for _ in 0..<16 {
+      let next = host.stack.nextDeadline(now: host.now)
+      let deadline = try #require(next)
+      host.advance(by: max(.milliseconds(1), deadline.since(host.now)))
+      try peer.look(host)
+      guard peer.seen != una else { continue }
+      peer.seen = una
+      host.inject(peer.segment(.ack))
+      gaps.append(host.now.since(last).nanoseconds / 1_000_000)
+      last = host.now
+    }
+    #expect(zip(gaps, gaps.dropFirst()).allSatisfy { $0 <= $1 })
+    #expect(gaps.last == 60_000, "\(gaps)")
+    // RFC 6429: whoever does not want to wait for ever says so.
+    var own = try host.stack.options(server)
+    own.userTimeout = .seconds(90)
+    try host.stack.setOptions(server, own, now: host.now)
+    host.advance(by: .seconds(120))
+    #expect(try host.stack.takeError(server) == .ended(.timedOut))
+  }
+
+  @Test("E8 S4.9 orphans hold no buffer once only their FIN is unacknowledged, and all of them end")
+  func orphans() throws {
+    let (host, listener) = try host()
+    var peers = (0..<3).map { RawPeer($0, to: host.endpoint(80)) }
+    var servers: [ConnectionID] = []
+    for n in 0..<3 {
+      #expect(try peers[n].connect(to: host))
+      servers.append(try host.stack.accept(listener))
+    }
+    // FIN-WAIT-1 with text, LAST-ACK, CLOSING; nobody acknowledges anything any more.
+    _ = try host.send(servers[0], Packet(repeating: 1, count: 3_000))
+    host.inject(peers[1].segment([.fin, .ack]))
+    for n in 0..<3 { try host.stack.close(servers[n], now: host.now) }
+    for n in 0..<3 { try peers[n].look(host) }
+    let before = peers[2].seen
+    peers[2].seen = before &- 1
+    host.inject(peers[2].segment([.fin, .ack]))
+    #expect(host.stack.count(of: .finWait1) == 1 && host.stack.count(of: .lastAck) == 1)
+    #expect(host.stack.count(of: .closing) == 1)
+    #expect(host.stack.held.coldBlocks == 1, "only the one with text")
+    // The text is acknowledged, its FIN is not.
+    peers[0].seen = peers[0].seen &- 1
+    host.inject(peers[0].segment(.ack))
+    #expect(host.stack.held.coldBlocks == 0 && host.stack.held.chunks == 0)
+    host.advance(by: .zero)
+    var steps = 0
+    while host.stack.held.connections > 0, steps < 5_000,
+      let deadline = host.stack.nextDeadline(now: host.now)
+    {
+      host.advance(by: max(.milliseconds(1), deadline.since(host.now)))
+      _ = host.pull()
+      _ = host.drain()
+      steps += 1
+    }
+    #expect(host.stack.held.connections == 0)
+    #expect(host.now.since(Instant(nanoseconds: 1_000_000_000)) < .minutes(6))
+  }
+}
