@@ -15,5 +15,8 @@ struct BenchCommand: ParsableCommand {
       martlet-bench conn 200000 1
       martlet-bench rr 1000000 9000
       """,
-    subcommands: [Bulk.self, Connections.self, RoundTrips.self, Memory.self, Syns.self, Tun.self])
+    subcommands: [
+      Bulk.self, Connections.self, RoundTrips.self, Memory.self, Syns.self, Churn.self, Tun.self,
+      Hostile.self,
+    ])
 }
