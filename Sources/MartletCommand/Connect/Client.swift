@@ -114,6 +114,17 @@
           $0.add("remote", report.remote.text)
           $0.add("nanoseconds", UInt64(clamping: time.nanoseconds))
         }
+        tellTicket(report.tcp.fastOpen, now)
+      }
+    }
+
+    /// What Fast Open came to, and what the next run may use.
+    private mutating func tellTicket(_ wasUsed: Bool, _ now: Instant) {
+      guard let ticket = loop.application.newTicket(&loop.stack, now) else { return }
+      let text = wasUsed ? "The text of our SYN was taken. " : ""
+      journal.tell(.normal, "fast_open", text + "Fast Open cookie for the next run: \(ticket.text)") {
+        $0.add("used", wasUsed)
+        $0.add("cookie", ticket.text)
       }
     }
 

@@ -32,6 +32,8 @@
     private let manners: Manners
     /// Nil: nothing is carried.
     private let streams: StandardStreams?
+    /// With one, the SYN waits for the first of standard input and takes it along.
+    private let ticket: FastOpenTicket?
 
     private var connection: ConnectionID?
     private(set) var phase = Phase.opening
@@ -44,21 +46,35 @@
 
     init(
       to remote: Endpoint, from local: LocalEndpoint, _ options: ConnectionOptions, _ manners: Manners,
-      _ streams: StandardStreams?
+      _ streams: StandardStreams?, ticket: FastOpenTicket? = nil
     ) {
       self.remote = remote
       self.local = local
       self.options = options
       self.manners = manners
       self.streams = streams
+      self.ticket = ticket
     }
 
     mutating func start(stack: inout NetworkStack, now: Instant) {
+      guard let ticket, streams != nil else { return connect(&stack, now) }
+      stack.remember(ticket, for: remote, now: now)
+      connectWithText(&stack, now)
+    }
+
+    private mutating func connect(_ stack: inout NetworkStack, _ now: Instant) {
       do throws(ConnectError) {
         connection = try stack.connect(to: remote, from: local, options, now: now)
       } catch {
         refusal = error
       }
+    }
+
+    /// Once there is something to say: what is sent before the SYN has left rides on it.
+    private mutating func connectWithText(_ stack: inout NetworkStack, _ now: Instant) {
+      guard let streams, !streams.input.isEmpty || streams.input.isOver else { return }
+      connect(&stack, now)
+      if let id = connection { send(id, streams.input, &stack, now) }
     }
 
     mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
@@ -68,7 +84,15 @@
       if readiness.contains(.ended) { end(&stack, now) }
     }
 
-    mutating func woken(stack: inout NetworkStack, now: Instant) { move(&stack, now) }
+    mutating func woken(stack: inout NetworkStack, now: Instant) {
+      if ticket != nil, phase == .opening, connection == nil { connectWithText(&stack, now) }
+      move(&stack, now)
+    }
+
+    /// The cookie for the next run.
+    func newTicket(_ stack: inout NetworkStack, _ now: Instant) -> FastOpenTicket? {
+      options.fastOpen ? stack.fastOpenTicket(for: remote, now: now) : nil
+    }
 
     /// What the stack says of the connection; nil when it has let go of it.
     func report(_ stack: borrowing NetworkStack, _ now: Instant) -> ConnectionReport? {

@@ -69,6 +69,12 @@ struct ConnectCommand: ParsableCommand {
     help: ArgumentHelp("Stay so long after the end, to watch TIME-WAIT.", valueName: "seconds"))
   var stay: UInt32?
 
+  @Option(
+    help: ArgumentHelp(
+      "Use the Fast Open cookie that an earlier run with --fast-open told of.", valueName: "hex"),
+    transform: { try FastOpenTicket(parsing: $0) })
+  var fastOpenCookie: FastOpenTicket?
+
   @Flag(help: "Never send the third segment of the open; stay until interrupted (or --stay).")
   var withholdAck = false
 
@@ -108,6 +114,7 @@ struct ConnectCommand: ParsableCommand {
   var options: ConnectionOptions {
     var options = ConnectionOptions()
     options.noDelay = noDelay
+    options.fastOpen = transport.fastOpen || fastOpenCookie != nil
     if let keepAlive {
       options.keepAlive = true
       options.keepAliveIdle = keepAlive
@@ -131,9 +138,10 @@ struct ConnectCommand: ParsableCommand {
           to: remote, from: LocalEndpoint(port: sourcePort), options,
           ClientApplication.Manners(
             halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer),
-          streams)
+          streams, ticket: fastOpenCookie)
+        let stack = NetworkStack(configuration: transport.configuration, seed: .fromSystem())
         let loop = try StackLoop(
-          stack: NetworkStack(configuration: transport.configuration, seed: .fromSystem()),
+          stack: stack,
           links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application,
           control: control)
         var client = Client(

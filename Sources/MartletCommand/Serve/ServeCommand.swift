@@ -85,7 +85,9 @@ struct ServeCommand: ParsableCommand {
         for specification in services {
           let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
           do {
-            try application.offer(service, limits.listenerOptions(for: specification.kind), on: &stack)
+            var listening = limits.listenerOptions(for: specification.kind)
+            listening.fastOpenLimit = transport.fastOpenLimit
+            try application.offer(service, listening, on: &stack)
           } catch {
             throw SpecificationError("Port \(specification.port) cannot be served: \(error). Choose another.")
           }

@@ -26,6 +26,12 @@ struct TransportOptions: ParsableArguments {
     transform: { try ECNPolicy(parsing: $0) })
   var ecn: ECNPolicy?
 
+  @Flag(help: "TCP Fast Open (RFC 7413): text on the SYN, which may arrive twice.")
+  var fastOpen = false
+
+  /// Of each listener: connections by Fast Open that wait for their third segment.
+  var fastOpenLimit: UInt32 { fastOpen ? 256 : 0 }
+
   var configuration: StackConfiguration {
     var configuration = StackConfiguration()
     if let congestion { configuration.tcp.congestionControl = congestion }
@@ -81,5 +87,29 @@ extension ECNPolicy {
       throw SpecificationError("\"\(text)\" is no policy. Choose off, passive or on.")
     }
     self = found
+  }
+}
+
+extension FastOpenTicket {
+  /// The cookie in hexadecimal digits.
+  package var text: String {
+    (0..<count).map { i in
+      let digits = String(self[i], radix: 16)
+      return digits.count == 1 ? "0" + digits : digits
+    }.joined()
+  }
+
+  package init(parsing text: String) throws(SpecificationError) {
+    var octets: [UInt8] = []
+    var rest = Substring(text)
+    while rest.count >= 2, let octet = UInt8(rest.prefix(2), radix: 16) {
+      octets.append(octet)
+      rest = rest.dropFirst(2)
+    }
+    guard rest.isEmpty, let ticket = FastOpenTicket(octets.span.bytes) else {
+      throw SpecificationError(
+        "\"\(text)\" is no cookie: 8 to 32 hexadecimal digits, as an earlier run told them.")
+    }
+    self = ticket
   }
 }

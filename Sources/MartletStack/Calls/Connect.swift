@@ -56,7 +56,7 @@ extension NetworkStack {
   }
 
   /// Everything of the new flow but its local port.
-  private mutating func flow(
+  mutating func flow(
     to remote: Endpoint, from local: IPAddress?
   ) throws(ConnectError) -> (Flow, Path) {
     guard remote.address.isUnicastDestination else { throw .broadcastOrMulticast }

@@ -72,6 +72,8 @@ public struct ConnectionStatus: BitwiseCopyable, Sendable {
   public var sack: Bool
   public var windowScaling: Bool
   public var ecn: Bool
+  /// The text of the SYN counted (RFC 7413).
+  public var fastOpen: Bool
   public var noDelay: Bool
   public var keepAlive: Bool
   /// The application has closed it.
@@ -153,6 +155,7 @@ extension TCB {
       gaveUpAfter: gaveUp ? timers.life.rawValue : 0,
       timestamps: mode.contains(.timestamps), sack: mode.contains(.sack),
       windowScaling: mode.contains(.windowScaling), ecn: mode.contains(.ecn),
+      fastOpen: mode.contains(.fastOpen),
       noDelay: mode.contains(.noDelay),
       keepAlive: mode.contains(.keepAlive), isOrphan: mode.contains(.orphan),
       finReceived: mode.contains(.finReceived), finQueued: mode.contains(.finQueued),
