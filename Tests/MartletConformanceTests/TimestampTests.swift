@@ -61,6 +61,31 @@ struct TimestampTests {
     #expect(s.receive().text == "same")
   }
 
+  @Test("RFC 7323 §5.3 what fills a hole is held to TS.Recent as it was when the hole opened")
+  func lateOriginal() {
+    let s = established()
+    s.inject(.data(seq: 101, ack: 1, 100, options: [.timestamps(1_010, 0)]))
+    s.expect(.ack(ack: 1))
+    s.inject(.data(seq: 301, ack: 1, 100, options: [.timestamps(1_030, 0)]))
+    s.expect(.ack(ack: 1))
+    // Sent again, and so stamped later than what is still on its way.
+    s.inject(.data(seq: 1, ack: 1, 100, options: [.timestamps(1_200, 0)]))
+    #expect(s.expect(.ack(ack: 201))?.timestamps?.echo == 1_200)
+    // Of an earlier time around, and what is there already: dropped.
+    s.inject(.data(seq: 201, ack: 1, 100, options: [.timestamps(999, 0)]))
+    s.expect(.ack(ack: 201))
+    s.inject(.data(seq: 301, ack: 1, 100, options: [.timestamps(1_030, 0)]))
+    s.expect(.ack(ack: 201))
+    #expect(s.counters.tcp.pawsEstab == 2)
+    // The late original.
+    s.inject(.data(seq: 201, ack: 1, 100, options: [.timestamps(1_020, 0)]))
+    #expect(s.expect(.ack(ack: 401))?.timestamps?.echo == 1_200)
+    // Nothing is missing any more: R1 by the letter.
+    s.inject(.data(seq: 401, ack: 1, 100, options: [.timestamps(1_199, 0)]))
+    s.expect(.ack(ack: 401))
+    #expect(s.counters.tcp.pawsEstab == 3)
+  }
+
   @Test("O10 a reset is not held to timestamps")
   func reset() {
     for options in [[], [.timestamps(5, 0)]] as [[ScriptOption]] {

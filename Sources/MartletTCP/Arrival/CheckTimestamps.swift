@@ -15,7 +15,9 @@ extension TCB {
       around.counters.pawsEstab &+= 1
       return .done
     }
-    guard isOlder(seg.options.tsval, than: timestamps.recent), !isRecentStale(now) else { return .next }
+    guard isOlder(seg.options.tsval, than: timestamps.recent), !isRecentStale(now),
+      !fillsHole(seg, cold, around)
+    else { return .next }
     around.counters.pawsEstab &+= 1
     around.recorder.note(.pawsReject, seg.options.tsval, timestamps.recent, at: now)
     // "Send an acknowledgment in reply"; text that came twice is acknowledged every time (RFC 2883 §4.3).
@@ -26,6 +28,28 @@ extension TCB {
       challenge(&around, now, &reaction)
     }
     return .done
+  }
+
+  /// Text that is missing behind a hole, and left after the hole was there. When a retransmission fills the
+  /// first hole, TS.Recent is that of the retransmission, and what the network has delayed since before that
+  /// would have to be sent again: the rule R1 by the letter answers one lost segment on a path that reorders
+  /// with the loss of all that is late. A segment with the number of another time around cannot be so young:
+  /// less than 2^30 octets have come since (`Deviations.md`).
+  private func fillsHole(_ seg: Segment, _ cold: ColdBlock, _ around: borrowing Surroundings) -> Bool {
+    guard seg.textCount > 0, !cold.outOfOrder.isEmpty,
+      !isOlder(seg.options.tsval, than: cold.disorderStamp)
+    else { return false }
+    let end = seg.seq.advanced(by: seg.textCount)
+    guard end.follows(rcv.nxt) else { return false }
+    let start = SequenceNumber.latest(seg.seq, rcv.nxt)
+    return cold.outOfOrder.firstHole(from: start, before: end, around.pool) != nil
+  }
+
+  /// What R1 goes by while anything is out of order.
+  mutating func noteDisorder(_ cold: inout ColdBlock) {
+    guard cold.outOfOrder.isEmpty || rcv.nxt.distance(from: cold.disorderStart) >= 1 << 29 else { return }
+    cold.disorderStamp = timestamps.recent
+    cold.disorderStart = rcv.nxt
   }
 
   /// RFC 7323 §5.5: after 24 days of silence TS.Recent says nothing any more.

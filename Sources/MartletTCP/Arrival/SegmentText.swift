@@ -90,6 +90,7 @@ extension TCB {
   ) {
     acknowledgeAtOnce(&reaction)
     acknowledgeQuickly(around.configuration)
+    noteDisorder(&cold)
     noteTextHeld(range, &cold, &around, now)
     guard storeHoles(text, range, &cold, &around) else {
       around.counters.tcpOFODrop &+= 1

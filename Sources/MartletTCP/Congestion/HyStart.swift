@@ -2,7 +2,9 @@
 /// the queue at the bottleneck overflows.
 ///
 /// A growing round trip may be noise, so slow start goes on at a quarter of its pace
-/// for five round trips (conservative slow start, CSS) before it gives up.
+/// for five round trips (conservative slow start, CSS) before it gives up. Not where
+/// even the shortest of a round is twice the shortest ever seen: then the queue holds
+/// a whole window more than the path needs, and 5/4 to the fifth is three times that.
 @frozen
 package struct HyStart: BitwiseCopyable, Sendable {
   // RFC 9406 §4.3; microseconds.
@@ -17,6 +19,8 @@ package struct HyStart: BitwiseCopyable, Sendable {
   package var lastRoundMinRTT = UInt32.max
   package var currentRoundMinRTT = UInt32.max
   package var cssBaselineMinRTT = UInt32.max
+  /// The shortest round trip of this slow start.
+  package var leastRTT = UInt32.max
   package var rttSampleCount: UInt8 = 0
   /// Rounds of CSS begun, the one it was entered in included; 0: standard slow start.
   package var cssRounds: UInt8 = 0
@@ -40,9 +44,11 @@ package struct HyStart: BitwiseCopyable, Sendable {
     if ack.startsRound, startRound() { return true }
     guard ack.roundTrip > 0 else { return false }
     currentRoundMinRTT = min(currentRoundMinRTT, ack.roundTrip)
+    leastRTT = min(leastRTT, ack.roundTrip)
     if rttSampleCount < HyStart.samplesPerRound { rttSampleCount &+= 1 }
     guard rttSampleCount == HyStart.samplesPerRound else { return false }
     if isConservative {
+      if currentRoundMinRTT / 2 >= max(leastRTT, HyStart.minimumThreshold) { return true }
       // "… indicating that slow start exit was spurious": back to standard slow start.
       if currentRoundMinRTT < cssBaselineMinRTT {
         cssBaselineMinRTT = .max

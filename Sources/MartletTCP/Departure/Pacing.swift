@@ -1,16 +1,42 @@
 import MartletWire
 
 // Segments spread over the round trip instead of leaving as fast as the window lets
-// them: for algorithms that are made for it, for applications that ask for it, and
-// for a window that was not used for a while. The clock's grain is the millisecond:
-// a pause ends with what two segments or a millisecond of the rate come to.
+// them: for algorithms that are made for it, for applications that ask for it, for a
+// window that was not used for a while, and in slow start. The clock's grain is the
+// millisecond: a pause ends with what two segments or a millisecond of the rate come to.
 
 extension TCB {
   /// Whether segments are paced now.
   @inline(__always)
   func isPaced(_ isSpread: Bool) -> Bool {
-    mode.contains(.paced) || isSpread || congestion.isPaced
+    mode.contains(.paced) || isSpread || congestion.isPaced || spreadsSlowStart
   }
+
+  /// Slow start answers each segment that arrives with two, and so puts half a window into a queue that may
+  /// be short, long before the path is full. So what exceeds an initial window is spread, where the round
+  /// trip is long enough for the clock.
+  @inline(__always)
+  private var spreadsSlowStart: Bool {
+    congestion.window.inSlowStart && rtt.srtt8 >= 8 &* 4_000
+      && snd.flight > Self.burst(snd.mss)
+  }
+
+  /// The window is open farther than `inNetwork` has filled it: no burst follows, if it is more than a path
+  /// is trusted with at once.
+  mutating func spreadWindow(over inNetwork: UInt32, _ cold: inout ColdBlock) {
+    let room = congestion.cwnd > inNetwork ? congestion.cwnd &- inNetwork : 0
+    if room > Self.burst(snd.mss) { spreadWindow(&cold) }
+  }
+
+  /// What is sent from here on, up to one window of it, is paced.
+  mutating func spreadWindow(_ cold: inout ColdBlock) {
+    cold.spreadsWindow = true
+    cold.spreadEnd = snd.nxt.advanced(by: congestion.cwnd)
+  }
+
+  /// The initial window of RFC 6928, which any queue is trusted with.
+  @inline(__always)
+  private static func burst(_ mss: UInt16) -> UInt32 { 10 &* UInt32(mss) }
 
   /// Octets that pacing lets leave now; 0: the pacing timer says when to ask again.
   mutating func pacedOctets(_ cold: inout ColdBlock, _ now: Instant) -> UInt32 {
@@ -31,7 +57,7 @@ extension TCB {
   /// Octets a second; 0: not paced.
   func pacingRate(_ cold: ColdBlock) -> UInt64 {
     congestion.pacingRate(
-      paced: mode.contains(.paced) || cold.spreadsWindow, srtt: rtt.srtt, mss: effectiveSendMSS,
+      paced: mode.contains(.paced) || cold.spreadsWindow || spreadsSlowStart, srtt: rtt.srtt, mss: effectiveSendMSS,
       cold.congestion)
   }
 

@@ -142,6 +142,8 @@ extension TCB {
       congestion.cwnd = cold.reduction.window(
         delivered: delivery.octets, pipe: pipe(cold), ssthresh: congestion.ssthresh, mss: effectiveSendMSS,
         makesProgress: delivery.acknowledged > 0 && delivery.lost == 0)
+      // What was delivered while the peer's window was shut may leave when it opens.
+      spreadWindow(over: pipe(cold), &cold)
     case .timeout:
       // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
       // have been there before it was sent again.
@@ -176,8 +178,11 @@ extension TCB {
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     if recovery.phase == .fastRecovery {
-      // RFC 6937 §3: "cwnd = ssthresh", which no burst follows, since pipe has come down to it.
-      if !congestion.ownsWindow { congestion.cwnd = congestion.ssthresh }
+      // RFC 6937 §3: "cwnd = ssthresh". Where the peer's window held new text back, the pipe is emptier.
+      if !congestion.ownsWindow {
+        congestion.cwnd = congestion.ssthresh
+        spreadWindow(over: pipe(cold), &cold)
+      }
     }
     congestion.recovered(&cold.congestion)
     recovery.phase = .open

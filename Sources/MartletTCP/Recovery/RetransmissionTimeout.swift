@@ -34,6 +34,7 @@ extension TCB {
     let isFirst = timers.tries == 1
     if isFirst, recovery.phase == .open { cold.undo = UndoState(congestion, una: snd.una) }
     if !isFirst { cold.undo.isPossible = false }
+    cold.undo.followsTimeout = true
     let event = CongestionEvent(
       .timeout, flight: min(snd.flight, max(congestion.cwnd, UInt32(effectiveSendMSS))),
       mss: effectiveSendMSS, now: now.microseconds)

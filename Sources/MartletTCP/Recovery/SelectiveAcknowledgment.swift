@@ -47,6 +47,7 @@ extension TCB {
     guard fresh > 0 else { return }
     guard hasRoom(for: block, cold, around) else {
       around.counters.tcpSACKDiscard &+= 1
+      noteTime(of: block, &delivery, cold, around)
       return
     }
     cold.scoreboard.begin(snd.una)
@@ -62,6 +63,20 @@ extension TCB {
       cold.rack.hasForward = true
       cold.rack.forward = block.end
     }
+  }
+
+  /// There is no room to remember that the block arrived, but what was sent well before it can be judged all
+  /// the same: otherwise time would stand still until the retransmission timer fires.
+  private func noteTime(
+    of block: SequenceRange, _ delivery: inout Delivery, _ cold: ColdBlock, _ around: borrowing Surroundings
+  ) {
+    guard block.start.followsOrEquals(cold.scoreboard.lostEdge) else { return }
+    let i = cold.sent.index(endingAfter: block.start, around.pool)
+    guard i < cold.sent.count else { return }
+    var record = cold.sent.record(i, around.pool)
+    guard record.range.start.precedesOrEquals(block.start) else { return }
+    record.range.end = SequenceNumber.earliest(record.range.end, block.end)
+    delivery.add(record)
   }
 
   private func hasRoom(

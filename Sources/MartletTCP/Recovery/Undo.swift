@@ -15,6 +15,8 @@ package struct UndoState: BitwiseCopyable, Sendable {
   /// Octets that were sent again and not reported to have come twice.
   package var unaccounted: UInt32 = 0
   package var hasRetransmitted = false
+  /// A time-out is among what would be undone: then delay is as likely as reordering.
+  package var followsTimeout = false
   package var isPossible = true
 
   /// Nothing.
@@ -73,6 +75,9 @@ extension TCB {
     } else {
       around.counters.tcpFullUndo &+= 1
     }
+    // What RACK took for lost was late. It may never see that by itself: with a window of no time every
+    // original that comes late has been sent again before (RFC 8985 §6.2 step 3 looks at originals only).
+    if mode.contains(.sack), !cold.undo.followsTimeout { noteReordering(&around, now) }
     congestion.undo(to: cold.undo.prior, &cold.congestion)
     cold.undo.isPossible = false
     cold.forwardRTO = .off

@@ -90,10 +90,7 @@ extension TCB {
       periods &-= 1
     }
     // §4.4.2: no burst of a window that was not used: it is spread over the first round trip.
-    if congestion.cwnd > least, rtt.isMeasured {
-      cold.spreadsWindow = true
-      cold.spreadEnd = snd.nxt.advanced(by: congestion.cwnd)
-    }
+    if congestion.cwnd > least, rtt.isMeasured { spreadWindow(&cold) }
   }
 
   /// The send buffer holds two windows, so that a round trip's worth waits while one is in flight.

@@ -12,6 +12,9 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// A point in each of the ranges that changed last, the latest first (RFC 2018 §4).
   package var recentRanges: InlineArray<4, SequenceNumber> = .init(repeating: SequenceNumber(0))
   package var recentCount: UInt8 = 0
+  /// TS.Recent and RCV.NXT when the first range past RCV.NXT arrived; meaningful while `outOfOrder` holds any.
+  package var disorderStamp: UInt32 = 0
+  package var disorderStart = SequenceNumber(0)
   /// What came twice, for the first block of the next acknowledgment (RFC 2883); empty: nothing.
   package var duplicate = SequenceRange(start: SequenceNumber(0), end: SequenceNumber(0))
 
