@@ -46,6 +46,9 @@ struct Cell: Sendable {
     return cells
   }
 
+  /// Nothing but the others decides what a flow gets: luck has no part in it.
+  var isOfEquals: Bool { flows > 1 && loss == 0 && reordering == 0 }
+
   // MARK: The path in octets and seconds
 
   var octetsPerSecond: UInt64 { rate &* 125_000 }

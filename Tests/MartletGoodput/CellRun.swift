@@ -50,16 +50,29 @@ struct CellRun {
 
   static let begin = Instant(nanoseconds: 1_000_000_000_000)
 
-  /// 10 s and 100 round trips at least, 400 for ten flows, which have to come to terms; and so long that at
-  /// the bound 20,000 packets go and random loss strikes two hundred times; but not longer than 600,000
-  /// packets take, or 4,000,000 of ten flows.
+  /// 10 s and 100 round trips at least, 400 for ten flows; and so long that at the bound 20,000 packets go and
+  /// random loss strikes two hundred times; but not longer than 600,000 packets take, or 4,000,000 of ten
+  /// flows. Ten flows on a path that loses nothing by itself have to come to terms: 400 round trips with a full
+  /// queue, and thirty times K (RFC 9438 §4.2) of the window that each could have, or 20,000,000 packets.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
     let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
     let roundTrips = (cell.flows == 1 ? 100 : 400) * Double(cell.roundTrip) / 1_000
-    let least = max(10, roundTrips, max(20_000, losses) / packetsPerSecond)
-    let most = (cell.flows == 1 ? 600_000 : 4_000_000) / packetsPerSecond
+    var least = max(10, roundTrips, max(20_000, losses) / packetsPerSecond)
+    var most = (cell.flows == 1 ? 600_000 : 4_000_000) / packetsPerSecond
+    if cell.isOfEquals {
+      let queueing = Double(cell.queueOctets) / Double(cell.octetsPerSecond)
+      least = max(least, roundTrips + 400 * queueing, 30 * Self.cubeRoot(Double(cell.packetsForEach) * 0.75))
+      most = 20_000_000 / packetsPerSecond
+    }
     return .milliseconds(Int64(1_000 * min(least, most)))
+  }
+
+  /// By Newton's method: the same digits wherever arithmetic is IEEE 754's.
+  private static func cubeRoot(_ number: Double) -> Double {
+    var root = max(number, 1)
+    for _ in 0..<64 { root -= (root - number / (root * root)) / 3 }
+    return root
   }
 
   /// What the first half brings is not counted.

@@ -9,8 +9,7 @@ struct Line: Sendable {
     let rate = Double(cell.octetsPerSecond)
     let bound = Bound(cell: cell).octetsPerSecond
     isUnfair =
-      cell.flows > 1 && cell.loss == 0 && cell.reordering == 0 && cell.packetsForEach >= 10
-      && result.fairness < 0.95
+      cell.isOfEquals && cell.packetsForEach >= 10 && result.fairness < 0.95
     text = Self.joined(
       cell.columns + [
         fixed(100 * result.goodput / rate, 1), fixed(100 * bound / rate, 1),

@@ -148,7 +148,8 @@ extension TCB {
       resent: cold.scoreboard.resentOctets(around.pool), delivered: cold.rate.delivered,
       lostTotal: cold.rate.lost, reordering: recovery.reorderingSeen,
       reorderingWindow: reorderingWindow(cold),
-      pacingRate: isPaced(cold.spreadsWindow) ? pacingRate(cold) : 0,
+      pacingRate: isPaced(cold.spreadsWindow, burst: around.configuration.initialWindowSegments)
+        ? pacingRate(cold) : 0,
       congestionControl: congestion.algorithm.control, minRtt: cold.rack.minimumRoundTrip,
       rtt: rtt.srtt, rttvar: rtt.rttvar, rto: backedOffTimeout(around.configuration.rto),
       backoff: timers.backoff, retransmits: timers.tries,

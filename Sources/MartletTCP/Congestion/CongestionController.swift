@@ -137,13 +137,10 @@ package struct CongestionController: BitwiseCopyable, Sendable {
     algorithm = CongestionAlgorithm(control)
   }
 
-  /// Octets a second; 0: as fast as the window allows.
-  package func pacingRate(
-    paced: Bool, srtt: UInt32, mss: UInt16, _ epoch: borrowing CongestionEpoch
-  ) -> UInt64 {
+  /// Octets a second at which a paced connection sends; 0: as fast as the window allows.
+  package func pacingRate(srtt: UInt32, _ epoch: borrowing CongestionEpoch) -> UInt64 {
     switch algorithm {
-    case .newReno, .cubic: paced ? window.pacingRate(srtt: srtt) : 0
-    // Without pacing it would not be BBR.
+    case .newReno, .cubic: window.pacingRate(srtt: srtt)
     case .bbr(let bbr): bbr.pacingRate(window, srtt: srtt, epoch)
     }
   }

@@ -7,25 +7,28 @@ import MartletWire
 
 extension TCB {
   /// Whether segments are paced now.
+  ///
+  /// - Parameter burst: segments that may leave at once: the initial window, which any queue is trusted with
+  ///   (RFC 6928).
   @inline(__always)
-  func isPaced(_ isSpread: Bool) -> Bool {
-    mode.contains(.paced) || isSpread || congestion.isPaced || spreadsSlowStart
+  func isPaced(_ isSpread: Bool, burst: UInt8) -> Bool {
+    mode.contains(.paced) || isSpread || congestion.isPaced || spreadsSlowStart(burst)
   }
 
   /// Slow start answers each segment that arrives with two, and so puts half a window into a queue that may
   /// be short, long before the path is full. So what exceeds an initial window is spread, where the round
   /// trip is long enough for the clock.
   @inline(__always)
-  private var spreadsSlowStart: Bool {
+  private func spreadsSlowStart(_ burst: UInt8) -> Bool {
     congestion.window.inSlowStart && rtt.srtt8 >= 8 &* 4_000
-      && snd.flight > Self.burst(snd.mss)
+      && min(snd.flight, congestion.cwnd) > UInt32(burst) &* UInt32(snd.mss)
   }
 
   /// The window is open farther than `inNetwork` has filled it: no burst follows, if it is more than a path
   /// is trusted with at once.
-  mutating func spreadWindow(over inNetwork: UInt32, _ cold: inout ColdBlock) {
+  mutating func spreadWindow(over inNetwork: UInt32, burst: UInt8, _ cold: inout ColdBlock) {
     let room = congestion.cwnd > inNetwork ? congestion.cwnd &- inNetwork : 0
-    if room > Self.burst(snd.mss) { spreadWindow(&cold) }
+    if room > UInt32(burst) &* UInt32(snd.mss) { spreadWindow(&cold) }
   }
 
   /// What is sent from here on, up to one window of it, is paced.
@@ -34,15 +37,11 @@ extension TCB {
     cold.spreadEnd = snd.nxt.advanced(by: congestion.cwnd)
   }
 
-  /// The initial window of RFC 6928, which any queue is trusted with.
-  @inline(__always)
-  private static func burst(_ mss: UInt16) -> UInt32 { 10 &* UInt32(mss) }
-
   /// Octets that pacing lets leave now; 0: the pacing timer says when to ask again.
-  mutating func pacedOctets(_ cold: inout ColdBlock, _ now: Instant) -> UInt32 {
+  mutating func pacedOctets(_ cold: inout ColdBlock, burst: UInt8, _ now: Instant) -> UInt32 {
     if cold.spreadsWindow, snd.una.follows(cold.spreadEnd) || snd.nxt.followsOrEquals(cold.spreadEnd) {
       cold.spreadsWindow = false
-      if !isPaced(cold.spreadsWindow) { return .max }
+      if !isPaced(false, burst: burst) { return .max }
     }
     let rate = pacingRate(cold)
     guard rate > 0 else { return .max }
@@ -50,15 +49,13 @@ extension TCB {
       armPacing(cold.nextDeparture)
       return 0
     }
-    let burst = min(rate / 1_000, 1 << 20)
-    return max(UInt32(truncatingIfNeeded: burst), 2 &* UInt32(effectiveSendMSS))
+    let quantum = min(rate / 1_000, 1 << 20)
+    return max(UInt32(truncatingIfNeeded: quantum), 2 &* UInt32(effectiveSendMSS))
   }
 
-  /// Octets a second; 0: not paced.
+  /// Octets a second, of a connection that is paced; 0: nothing is known yet to go by.
   func pacingRate(_ cold: ColdBlock) -> UInt64 {
-    congestion.pacingRate(
-      paced: mode.contains(.paced) || cold.spreadsWindow || spreadsSlowStart, srtt: rtt.srtt, mss: effectiveSendMSS,
-      cold.congestion)
+    congestion.pacingRate(srtt: rtt.srtt, cold.congestion)
   }
 
   /// So many octets left: the next may when their time has passed.

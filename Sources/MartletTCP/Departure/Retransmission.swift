@@ -24,8 +24,9 @@ extension TCB {
     var allowed = congestion.cwnd > inNetwork ? congestion.cwnd &- inNetwork : 0
     if isForced { allowed = max(allowed, mss) }
     guard allowed >= min(mss, lost.count) else { return nil }
-    if !isForced, isPaced(cold.spreadsWindow) {
-      allowed = min(allowed, pacedOctets(&cold, now))
+    let burst = around.configuration.initialWindowSegments
+    if !isForced, isPaced(cold.spreadsWindow, burst: burst) {
+      allowed = min(allowed, pacedOctets(&cold, burst: burst, now))
       guard allowed > 0 else { return nil }
     }
     let most = min(max(limit, mss), allowed)
@@ -103,7 +104,8 @@ extension TCB {
       &around.budget)
     cold.undo.retransmitted(range.count, stamp: timestampValue(now))
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ range.count }
-    if isPaced(cold.spreadsWindow) { notePacedDeparture(range.count, &cold, now) }
+    let burst = around.configuration.initialWindowSegments
+    if isPaced(cold.spreadsWindow, burst: burst) { notePacedDeparture(range.count, &cold, now) }
     around.counters.retransSegs &+= 1
     // RFC 6298 (5.1). The timer that has just fired runs already.
     if timers.armed.isDisjoint(with: .lossTimers) { armRetransmission(around.configuration.rto, now) }

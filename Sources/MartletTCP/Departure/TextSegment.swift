@@ -35,7 +35,10 @@ extension TCB {
     // What the peer offers, and what the path is believed to take, from SND.NXT on.
     let usable = snd.wnd.octets > offset ? snd.wnd.octets &- offset : 0
     var allowed = congestion.cwnd > inNetwork ? min(usable, congestion.cwnd &- inNetwork) : 0
-    if allowed > 0, isPaced(cold.spreadsWindow) { allowed = min(allowed, pacedOctets(&cold, now)) }
+    let burst = around.configuration.initialWindowSegments
+    if allowed > 0, isPaced(cold.spreadsWindow, burst: burst) {
+      allowed = min(allowed, pacedOctets(&cold, burst: burst, now))
+    }
     let mss = UInt32(effectiveSendMSS)
     if cold.search.high != 0,
       let probe = pathProbe(unsent: unsent, usable: usable, allowed: allowed, &cold, &around, now)
@@ -162,7 +165,8 @@ extension TCB {
     if plan.isRetransmission { around.counters.retransSegs &+= 1 }
     snd.probesNxt = false
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ length }
-    if isPaced(cold.spreadsWindow) { notePacedDeparture(length, &cold, now) }
+    let burst = around.configuration.initialWindowSegments
+    if isPaced(cold.spreadsWindow, burst: burst) { notePacedDeparture(length, &cold, now) }
     timers.armed.remove(.persist)
     // RFC 6298 (5.1), RFC 8985 §7.2. Acknowledgments move it on; text that leaves in between would move it by
     // no more than the time since the last of them, and the second segment makes the probe's wait shorter.

@@ -68,7 +68,7 @@ extension TCB {
     ack.srtt = rtt.srtt
     ack.startsRound = delivery.startsRound
     ack.rate = delivery.rate
-    ack.isPaced = isPaced(cold.spreadsWindow)
+    ack.isPaced = isPaced(cold.spreadsWindow, burst: around.configuration.initialWindowSegments)
     ack.entropy = timestamps.offset &+ snd.una.rawValue &* 0x9e37_79b1
     ack.isWindowLimited = isWindowValidated(ack, &cold)
     ack.hasSelectiveAcks = mode.contains(.sack)
@@ -143,7 +143,7 @@ extension TCB {
         delivered: delivery.octets, pipe: pipe(cold), ssthresh: congestion.ssthresh, mss: effectiveSendMSS,
         makesProgress: delivery.acknowledged > 0 && delivery.lost == 0)
       // What was delivered while the peer's window was shut may leave when it opens.
-      spreadWindow(over: pipe(cold), &cold)
+      spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
     case .timeout:
       // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
       // have been there before it was sent again.
@@ -181,7 +181,7 @@ extension TCB {
       // RFC 6937 §3: "cwnd = ssthresh". Where the peer's window held new text back, the pipe is emptier.
       if !congestion.ownsWindow {
         congestion.cwnd = congestion.ssthresh
-        spreadWindow(over: pipe(cold), &cold)
+        spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
       }
     }
     congestion.recovered(&cold.congestion)

@@ -276,8 +276,8 @@ struct BBRModelTests {
     let controller = CongestionController(mss: Self.mss, segments: 10, .bbr)
     // 10,000 / 1 ms · 2.77 · 0.99, in units of 16.
     #expect(
-      controller.pacingRate(paced: false, srtt: 0, mss: Self.mss, .fresh) / 1_000 == 27_422)
-    #expect(controller.pacingRate(paced: false, srtt: 100_000, mss: Self.mss, .fresh) / 1_000 == 274)
+      controller.pacingRate(srtt: 0, .fresh) / 1_000 == 27_422)
+    #expect(controller.pacingRate(srtt: 100_000, .fresh) / 1_000 == 274)
     #expect(controller.inSlowStart && controller.ownsWindow)
   }
 

@@ -184,7 +184,7 @@ struct BBRTests {
     path.supply = 0
     path.run(milliseconds: 8_000)
     path.epoch = .fresh
-    let pace = path.controller.pacingRate(paced: true, srtt: 40_000, mss: Bottleneck.mss, path.epoch)
+    let pace = path.controller.pacingRate(srtt: 40_000, path.epoch)
     #expect(pace == before.maxBW.times(99, over: 100).octetsPerSecond)
     path.supply = nil
     let delivered = path.delivered

@@ -163,7 +163,7 @@ struct Bottleneck {
         delivered: rateState.delivered, lostBefore: rateState.lost, flight: inflight,
         isLimited: rateState.isLimited, ackAt: pass()))
     skipLost()
-    let pace = controller.pacingRate(paced: true, srtt: UInt32(srtt), mss: Self.mss, epoch)
+    let pace = controller.pacingRate(srtt: UInt32(srtt), epoch)
     if pace > 0 { nextSend = max(clock, nextSend) + UInt64(mss) * 1_000_000_000 / pace }
     if inflight + mss > controller.cwnd { isWindowLimited = true }
     if !isSupplied, inflight < controller.cwnd {

@@ -19,7 +19,7 @@ struct CongestionFuzzTests {
         #expect(
           controller.cwnd >= UInt32(mss) && controller.cwnd <= 1 << 30,
           "seed \(seed), step \(step): \(controller.cwnd)")
-        _ = controller.pacingRate(paced: random.oneIn(2), srtt: random.value(), mss: mss, epoch)
+        _ = controller.pacingRate(srtt: random.value(), epoch)
       }
     }
   }
