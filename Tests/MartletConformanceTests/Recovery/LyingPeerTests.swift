@@ -92,6 +92,22 @@ struct LyingPeerTests {
     #expect(r.s.status?.unacked == 0)
   }
 
+  @Test("E2 blocks that find no room still tell what was sent too long ago")
+  func blocksWithoutRoom() {
+    let r = RecoveryScript {
+      $0.tcp.initialWindowSegments = 200
+      $0.tcp.outOfOrderRanges = 16
+    }.measured()
+    r.send(200)
+    r.s.takeSegments()
+    r.advance(100)
+    for n in stride(from: 3, to: 199, by: 2) { r.ack(1, n..<n + 1) }
+    r.s.takeSegments()
+    // Seventeen lie before the last block that had room, and what lies behind it up to the last block of all.
+    #expect(r.s.status?.sacked == 16_000)
+    #expect((r.s.status?.lost ?? 0) > 100_000, "\(r.s.status?.lost ?? 0)")
+  }
+
   @Test("R4 a window that shrinks under text in flight neither takes SND.NXT back nor sends beyond it")
   func shrinking() {
     let r = RecoveryScript().measured()

@@ -29,4 +29,56 @@ struct PacingTests {
     r.advance(10)
     #expect(r.s.takeSegments().count + sent == 20)
   }
+
+  @Test("RFC 6928, RFC 9406 §4.2: what slow start sends beyond an initial window is spread")
+  func slowStartUnasked() {
+    let r = RecoveryScript(initialWindow: 10).measured()
+    r.send(100)
+    r.expect(1..<11)
+    r.advance(100)
+    var sent = 0
+    for n in 2...11 {
+      r.ack(n)
+      sent += r.s.takeSegments().count
+    }
+    // As many as arrived, so that an initial window is in flight, and two that begin what is spread.
+    #expect(sent <= 12, "\(sent)")
+    var largest = 0
+    for _ in 1...60 {
+      r.advance(1)
+      let burst = r.s.takeSegments().count
+      largest = max(largest, burst)
+      sent += burst
+    }
+    #expect(largest <= 2)
+    #expect(sent == 20)
+  }
+
+  @Test("RFC 6937 §3: what a shut window held back in recovery leaves spread when it opens")
+  func recoveryBehindWindow() {
+    let r = RecoveryScript(initialWindow: 10).measured()
+    r.send(200)
+    var next = 1
+    for window in [10, 20, 40] {
+      for _ in 1...100 {
+        next += r.s.takeSegments().count
+        r.advance(1)
+      }
+      guard window < 40 else { break }
+      for n in next - window + 1...next { r.ack(n) }
+    }
+    #expect(next == 71)
+    // Of the last 40 one is lost; the peer's window has room for nothing beyond them.
+    r.s.inject(.ack(seq: 1, ack: 31_001, window: 2_500, options: [.sack([32_001..<71_001])]))
+    r.expect(31)
+    r.advance(100)
+    r.s.inject(.ack(seq: 1, ack: 71_001, window: 65_000))
+    var largest = 0
+    for _ in 1...100 {
+      largest = max(largest, r.s.takeSegments().count)
+      r.advance(1)
+    }
+    #expect(largest <= 3, "\(largest)")
+    #expect(r.s.status?.unacked == 20_000)
+  }
 }

@@ -101,6 +101,7 @@ struct SpuriousRecoveryTests {
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
     #expect(r.s.status?.cwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
+    #expect(r.s.status?.reordering == false)
   }
 
   @Test("RFC 2883 §5, RFC 3708: a recovery all of whose retransmissions came twice is taken back")
@@ -120,5 +121,14 @@ struct SpuriousRecoveryTests {
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
     #expect(r.s.status?.cwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpDSACKUndo == 1)
+    // The original was late, and RACK knows it from now on: a quarter of the round trip to wait, and
+    // another for the report.
+    #expect(r.s.status?.reordering == true)
+    r.advance(100)
+    r.ack(7, 8..<12)
+    r.advance(49)
+    r.expect(21..<21)
+    r.advance(2)
+    #expect(r.s.takeSegments().map { ($0.seq - 1) / 1_000 } == [7])
   }
 }

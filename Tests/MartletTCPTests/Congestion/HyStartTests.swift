@@ -83,6 +83,20 @@ struct HyStartTests {
     #expect(!sender.controller.inSlowStart)
   }
 
+  @Test("Where the shortest round trip has doubled, slow start is over at once")
+  func leavesWithFullQueue() {
+    var sender = Sender(.cubic)
+    sender.round(50_000)
+    sender.round(60_000)
+    sender.round(99_999)
+    #expect(sender.controller.inSlowStart)
+    sender.round(100_000, acks: 7)
+    #expect(sender.controller.inSlowStart)
+    sender.ack(roundTrip: 100_000)
+    #expect(!sender.controller.inSlowStart)
+    #expect(sender.controller.ssthresh == sender.controller.cwnd)
+  }
+
   @Test("RFC 9406 §4.2: a round trip below the baseline takes CSS back")
   func resumes() throws {
     var sender = Sender(.newReno)
