@@ -62,6 +62,11 @@ struct Cell: Sendable {
   /// Octets that may wait: at least ten packets.
   var queueOctets: UInt64 { max(bandwidthDelay &* queue / 100, 10 * Self.packet) }
 
+  /// Seconds, with a full queue.
+  var fullRoundTrip: Double {
+    Double(roundTrip) / 1_000 + Double(queueOctets) / Double(octetsPerSecond)
+  }
+
   /// Each flow's share of all the path can hold, in packets.
   var packetsForEach: UInt64 { (bandwidthDelay &+ queueOctets) / Self.packet / UInt64(flows) }
 

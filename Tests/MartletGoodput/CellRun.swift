@@ -51,21 +51,33 @@ struct CellRun {
   static let begin = Instant(nanoseconds: 1_000_000_000_000)
 
   /// 10 s and 100 round trips at least, 400 for ten flows; and so long that at the bound 20,000 packets go and
-  /// random loss strikes two hundred times; but not longer than 600,000 packets take, or 4,000,000 of ten
-  /// flows. Ten flows on a path that loses nothing by itself have to come to terms: 400 round trips with a full
-  /// queue, and thirty times K (RFC 9438 §4.2) of the window that each could have, or 20,000,000 packets.
+  /// random loss strikes two hundred times; but not longer than 300,000 packets take, or 1,000,000 of ten
+  /// flows. Ten flows on a path that loses nothing by itself have to come to terms: for 400 round trips with a
+  /// full queue and thirty periods of their algorithm, or 8,000,000 packets, of the default 20,000,000.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
     let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
     let roundTrips = (cell.flows == 1 ? 100 : 400) * Double(cell.roundTrip) / 1_000
     var least = max(10, roundTrips, max(20_000, losses) / packetsPerSecond)
-    var most = (cell.flows == 1 ? 600_000 : 4_000_000) / packetsPerSecond
+    var most = (cell.flows == 1 ? 300_000 : 1_000_000) / packetsPerSecond
     if cell.isOfEquals {
-      let queueing = Double(cell.queueOctets) / Double(cell.octetsPerSecond)
-      least = max(least, roundTrips + 400 * queueing, 30 * Self.cubeRoot(Double(cell.packetsForEach) * 0.75))
-      most = 20_000_000 / packetsPerSecond
+      least = max(least, 400 * cell.fullRoundTrip, 30 * period)
+      most = (cell.algorithm == TCPConfiguration().congestionControl ? 20_000_000 : 8_000_000) / packetsPerSecond
     }
     return .milliseconds(Int64(1_000 * min(least, most)))
+  }
+
+  /// Seconds in which a flow that has its share loses it once and wins it back.
+  private var period: Double {
+    let window = Double(cell.packetsForEach)
+    switch cell.algorithm {
+    // Half the window, a packet each round trip.
+    case .newReno: return window / 2 * cell.fullRoundTrip
+    // K of RFC 9438 §4.2, from W_max - 0.7 W_max.
+    case .cubic: return Self.cubeRoot(0.75 * window)
+    // BBR.MinRTTFilterLen of draft-ietf-ccwg-bbr: after it, at the latest, the queue is gone once.
+    case .bbr: return 10
+    }
   }
 
   /// By Newton's method: the same digits wherever arithmetic is IEEE 754's.

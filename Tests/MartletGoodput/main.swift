@@ -30,7 +30,9 @@ case ("named", 1...2):
 case ("cell", 2...):
   let cells = try arguments.dropFirst().map { try cell($0) }
   print(Line.heading)
-  for line in try await measure(cells, jobs: 1) { print("\(line.text)") }
+  for cell in cells {
+    for line in try await measure([cell], jobs: 1) { print("\(line.text)") }
+  }
 case ("trace", 2...3):
   var run = try CellRun(cell(arguments[1]))
   try run.trace(steps: arguments.count > 2 ? Int64(arguments[2]) ?? 100 : 100)
