@@ -51,18 +51,20 @@ struct CellRun {
   static let begin = Instant(nanoseconds: 1_000_000_000_000)
 
   /// 10 s and 100 round trips at least, 400 for ten flows; and so long that at the bound 20,000 packets go and
-  /// random loss strikes two hundred times; but not longer than 300,000 packets take, or 1,000,000 of ten
-  /// flows. Ten flows on a path that loses nothing by itself have to come to terms: for 400 round trips with a
-  /// full queue and thirty periods of their algorithm, or 8,000,000 packets, of the default 20,000,000.
+  /// random loss strikes two hundred times; but not longer than 60 round trips and 300,000 packets take, or
+  /// 1,000,000 of ten flows. Ten flows on a path that loses nothing by itself have to come to terms: for 400
+  /// round trips with a full queue and thirty periods of their algorithm, or 6,000,000 packets, of the default
+  /// 16,000,000.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
     let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
-    let roundTrips = (cell.flows == 1 ? 100 : 400) * Double(cell.roundTrip) / 1_000
-    var least = max(10, roundTrips, max(20_000, losses) / packetsPerSecond)
-    var most = (cell.flows == 1 ? 300_000 : 1_000_000) / packetsPerSecond
+    let roundTrip = Double(cell.roundTrip) / 1_000
+    var least = max(10, (cell.flows == 1 ? 100 : 400) * roundTrip, max(20_000, losses) / packetsPerSecond)
+    var most = max(60 * roundTrip, (cell.flows == 1 ? 300_000 : 1_000_000) / packetsPerSecond)
     if cell.isOfEquals {
       least = max(least, 400 * cell.fullRoundTrip, 30 * period)
-      most = (cell.algorithm == TCPConfiguration().congestionControl ? 20_000_000 : 8_000_000) / packetsPerSecond
+      let isDefault = cell.algorithm == TCPConfiguration().congestionControl
+      most = (isDefault ? 16_000_000 : 6_000_000) / packetsPerSecond
     }
     return .milliseconds(Int64(1_000 * min(least, most)))
   }

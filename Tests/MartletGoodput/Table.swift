@@ -19,10 +19,10 @@ struct Table {
     # half a round trip. Acknowledgments are not lost and take at random up to the time of one packet more.
     #
     # A cell lasts 10 s and 100 round trips at least, 400 with ten flows, and so long that at the bound 20,000
-    # packets go and loss strikes 200 times, but not longer than 300,000 packets take, 1,000,000 of ten
-    # flows. Ten flows without loss and reordering have longer, to come to terms: 400 round trips with a full
-    # queue and thirty periods of the algorithm (CellRun.period), or 8,000,000 packets, of the default
-    # 20,000,000. The second half is measured.
+    # packets go and loss strikes 200 times, but not longer than 60 round trips and 300,000 packets take,
+    # 1,000,000 of ten flows. Ten flows without loss and reordering have longer, to come to terms: 400 round
+    # trips with a full queue and thirty periods of the algorithm (CellRun.period), or 6,000,000 packets, of
+    # the default 16,000,000. The second half is measured.
     #
     # goodput and bound: text octets read by the application, as per cent of the rate; the bound is the
     # least of what the rate carries, the algorithm's response to the loss, and 16 MiB a round trip for
