@@ -6,7 +6,7 @@ import MartletTCP
 struct LimitOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Memory for all connections together, such as 8MiB; at least 256KiB. A quarter of it is for what the command itself keeps for each.",
+      "Memory for all connections together, such as 8MiB; at least 256KiB. A quarter of it is for what the command itself keeps for each, which limits their number; services share it evenly.",
       valueName: "amount"),
     transform: { try BufferAmount(parsing: $0) })
   var memoryBudget: BufferAmount?
@@ -28,19 +28,24 @@ struct LimitOptions: ParsableArguments {
   }
 
   /// About what a `ServedConnection` and its conversation take, in octets.
-  private static let octetsPerConversation = 1_024
+  private static let octetsPerConversation: UInt32 = 1_024
 
   func apply(to configuration: inout StackConfiguration) {
     configuration.connectionsPerSource = connectionsPerSource
     guard let memoryBudget else { return }
-    let conversations = Int(memoryBudget.octets) / 4
-    configuration.memoryBudget = Int(memoryBudget.octets) - conversations
-    configuration.connectionLimit = UInt32(conversations / Self.octetsPerConversation)
+    configuration.memoryBudget = Int(memoryBudget.octets / 4 * 3)
+    configuration.connectionLimit = connectionLimit(memoryBudget)
   }
 
-  /// How a service listens.
-  func listenerOptions(for kind: ServiceSpecification.Kind) -> ListenerOptions {
+  private func connectionLimit(_ budget: BufferAmount) -> UInt32 {
+    budget.octets / 4 / Self.octetsPerConversation
+  }
+
+  /// How one of so many services listens.
+  func listenerOptions(for kind: ServiceSpecification.Kind, of services: Int) -> ListenerOptions {
     var options = ListenerOptions()
+    // Whoever fills one service leaves the others theirs.
+    if let memoryBudget { options.connectionLimit = connectionLimit(memoryBudget) / UInt32(services) }
     if let idleTimeout {
       options.idleTimeout = .seconds(Int64(idleTimeout))
     } else if case .http = kind {

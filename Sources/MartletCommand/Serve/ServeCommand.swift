@@ -85,7 +85,7 @@ struct ServeCommand: ParsableCommand {
         for specification in services {
           let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
           do {
-            var listening = limits.listenerOptions(for: specification.kind)
+            var listening = limits.listenerOptions(for: specification.kind, of: services.count)
             listening.fastOpenLimit = transport.fastOpenLimit
             try application.offer(service, listening, on: &stack)
           } catch {

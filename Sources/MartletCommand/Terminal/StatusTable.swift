@@ -8,6 +8,8 @@ struct StatusTable {
   private var flows: [FlowReport] = []
   private let held: StackUsage
   private let counters: StackCounters
+  private let memory: MemoryBudget
+  private let closeWait: Int
   private let time: Instant
 
   init(_ stack: borrowing NetworkStack, _ now: Instant) {
@@ -19,6 +21,8 @@ struct StatusTable {
     self.flows = flows
     held = stack.held
     counters = stack.counters
+    memory = stack.memory
+    closeWait = stack.count(of: .closeWait)
     time = now
   }
 
@@ -61,6 +65,8 @@ struct StatusTable {
       object.add("acceptable_high_water", UInt64(listener.acceptableHighWater))
       object.add("accept_overflows", listener.acceptOverflows)
       object.add("accepted", listener.accepted)
+      object.add("connections", UInt64(listener.connections))
+      object.add("limit_overflows", listener.limitOverflows)
       lines.append(object.text)
     }
     for flow in flows {
@@ -73,6 +79,7 @@ struct StatusTable {
       object.add("send_queue", UInt64(flow.sendQueue))
       object.add("tries", UInt64(flow.tries))
       object.add("timer_ms", UInt64(flow.timerIn))
+      object.add("memory", UInt64(clamping: flow.memory))
       object.add("has_handle", flow.connection != nil)
       lines.append(object.text)
     }
@@ -87,7 +94,16 @@ struct StatusTable {
     object.add("half_open", UInt64(clamping: held.halfOpen))
     object.add("connections", UInt64(clamping: held.connections))
     object.add("time_wait", UInt64(clamping: held.timeWait))
+    object.add("close_wait", UInt64(clamping: closeWait))
     object.add("chunks", UInt64(clamping: held.chunks))
+    object.add("memory", UInt64(clamping: memory.held))
+    object.add("memory_high_water", UInt64(clamping: memory.highWater))
+    object.add("memory_limit", UInt64(clamping: memory.limit))
+    object.add("memory_pressure", "\(memory.pressure)")
+    object.add("memory_refusals", memory.refusals)
+    object.add("connections_refused", counters.connectionsRefused)
+    object.add("connections_evicted", counters.tcpAbortOnMemory)
+    object.add("connections_idle_ended", counters.idleConnectionsEnded)
     object.add("in_packets", counters.inPackets)
     object.add("out_packets", counters.outPackets)
     object.add("drops", counters.drops)
