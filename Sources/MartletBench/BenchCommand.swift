@@ -15,8 +15,18 @@ struct BenchCommand: ParsableCommand {
       martlet-bench conn 200000 1
       martlet-bench rr 1000000 9000
       """,
-    subcommands: [
-      Bulk.self, Connections.self, RoundTrips.self, Memory.self, Syns.self, Churn.self, Tun.self,
-      Hostile.self,
-    ])
+    subcommands: measurements + actors)
+
+  private static let measurements: [any ParsableCommand.Type] = [
+    Bulk.self, Connections.self, RoundTrips.self, Memory.self, Syns.self, Churn.self, Tun.self,
+  ]
+
+  /// Who appears in Tests/EndToEnd/flood and memory.
+  #if os(Linux)
+    private static let actors: [any ParsableCommand.Type] = [
+      Hostile.self, SynFlood.self, HonestClients.self, KernelEcho.self,
+    ]
+  #else
+    private static let actors: [any ParsableCommand.Type] = []
+  #endif
 }

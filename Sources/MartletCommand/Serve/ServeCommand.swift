@@ -34,6 +34,7 @@ struct ServeCommand: ParsableCommand {
         martlet serve --address 10.7.0.1/24 --service 5201=iperf3
         kill -USR1 PID                  prints the table of connections
         martlet serve … --status-file F keeps it in a file, as JSON lines
+        martlet serve … --backlog 128 --syn-cookies off    shows what a flood of SYNs does
 
 
       """ + ExitStatus.discussion)
@@ -58,6 +59,7 @@ struct ServeCommand: ParsableCommand {
 
   @OptionGroup(title: "Connections") var transport: TransportOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
+  @OptionGroup(title: "Listening") var listening: ListenOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -80,14 +82,16 @@ struct ServeCommand: ParsableCommand {
         let plan = try device.plan()
         var configuration = transport.configuration
         limits.apply(to: &configuration)
+        listening.apply(to: &configuration)
         var stack = NetworkStack(configuration: configuration, seed: .fromSystem())
         var application = ServerApplication(journal: journal)
         for specification in services {
           let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
           do {
-            var listening = limits.listenerOptions(for: specification.kind, of: services.count)
-            listening.fastOpenLimit = transport.fastOpenLimit
-            try application.offer(service, listening, on: &stack)
+            var options = limits.listenerOptions(for: specification.kind, of: services.count)
+            options.fastOpenLimit = transport.fastOpenLimit
+            listening.apply(to: &options)
+            try application.offer(service, options, on: &stack)
           } catch {
             throw SpecificationError("Port \(specification.port) cannot be served: \(error). Choose another.")
           }

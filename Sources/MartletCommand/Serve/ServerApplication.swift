@@ -16,6 +16,7 @@ struct ServerApplication: Application, ~Copyable {
   private var isStirred = false
   private var scratch = [UInt8](repeating: 0, count: 64 << 10)
   private var isStopping = false
+  private var floods: FloodWatch
 
   /// How long after both halves are at their end a connection is closed. An application that
   /// takes its time leaves the peer's FIN with an acknowledgment of its own.
@@ -46,6 +47,7 @@ struct ServerApplication: Application, ~Copyable {
 
   init(journal: Journal) {
     self.journal = journal
+    floods = FloodWatch(journal)
   }
 
   var openConnections: Int { connections.count }
@@ -75,7 +77,8 @@ struct ServerApplication: Application, ~Copyable {
         $0.add("pressure", "\(level)")
         $0.add("held", UInt64(clamping: held))
       }
-    case .attempt, .synFlood: break
+    case .synFlood(let listener): floods.warn(listener, stack, now)
+    case .attempt: break
     }
     settle(&stack, now)
   }
@@ -91,11 +94,16 @@ struct ServerApplication: Application, ~Copyable {
       case .moves: move(id, [], &stack, now)
       }
     }
+    floods.look(stack, now)
     settle(&stack, now)
   }
 
   /// When `tick` has something to do.
-  var nextDue: Instant? { due.values.map(\.time).min() }
+  var nextDue: Instant? {
+    let due = due.values.map(\.time).min()
+    guard let look = floods.nextDue else { return due }
+    return min(due ?? look, look)
+  }
 
   /// Serves the connections that were held.
   mutating func release(_ stack: inout NetworkStack, _ now: Instant) {

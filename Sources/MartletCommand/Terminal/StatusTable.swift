@@ -39,7 +39,32 @@ struct StatusTable {
         flow.state.text(.netstat), String(flow.receiveQueue), String(flow.sendQueue), flow.local.text,
         flow.remote.text)
     }
-    return text
+    return text + "\n" + summary
+  }
+
+  /// How many are in each state, and what was counted of SYNs, by Linux's names.
+  private var summary: String {
+    let states = counts.map { "\($0.count) \($0.state.text(.netstat))" }
+    let syns = synCounters.filter { $0.value > 0 }.map { "\($0.name) \($0.value)" }
+    return [states, syns].filter { !$0.isEmpty }.map { $0.joined(separator: ", ") + "\n" }.joined()
+  }
+
+  /// The states that there are.
+  private var counts: [(state: TCPState, count: Int)] {
+    TCPState.allCases.compactMap { state in
+      let count = state == .listen ? listeners.count : flows.count { $0.state == state }
+      return count == 0 ? nil : (state, count)
+    }
+  }
+
+  private var synCounters: [(name: String, value: UInt64)] {
+    [
+      ("SyncookiesSent", counters.syncookiesSent), ("SyncookiesRecv", counters.syncookiesRecv),
+      ("SyncookiesFailed", counters.syncookiesFailed),
+      ("TCPReqQFullDoCookies", counters.tcpReqQFullDoCookies),
+      ("TCPReqQFullDrop", counters.tcpReqQFullDrop), ("ListenOverflows", counters.listenOverflows),
+      ("ListenDrops", counters.listenDrops),
+    ]
   }
 
   private static func row(_ cells: String...) -> String {
@@ -107,6 +132,10 @@ struct StatusTable {
     object.add("in_packets", counters.inPackets)
     object.add("out_packets", counters.outPackets)
     object.add("drops", counters.drops)
+    var states = JSONObject()
+    for (state, count) in counts { states.add(state.text(.rfc), UInt64(clamping: count)) }
+    object.add("states", states)
+    for (name, value) in synCounters { object.add(name, value) }
     return object
   }
 

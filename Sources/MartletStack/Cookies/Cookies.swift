@@ -54,6 +54,10 @@ extension NetworkStack {
       counts.syncookiesRecv &+= 1
       listeners[l].meter.cookieReturns()
       if seg.len > 0 { counts.syncookiesWithText &+= 1 }
+      if let reason = refusal(of: flow, l) {
+        refuse(seg, flow, reason)
+        return true
+      }
       let tcb = record(of: offer, iss: iss, irs: irs, seg, flow)
       establish(tcb, flow, seg, listener: l, text: text)
       return true

@@ -64,8 +64,13 @@ struct SynMeter: BitwiseCopyable {
   mutating func cookieLeaves() { cookiesSent &+= 1 }
   mutating func cookieReturns() { cookiesReturned &+= 1 }
 
-  /// SYNs a second: the more of this second so far and the whole of the last.
+  /// SYNs a second: the more of this second so far and the whole of the last; in the first two seconds of a
+  /// flood, all of its SYNs over its age.
   func rate(at now: Instant) -> UInt32 {
+    let age = UInt64(max(now.since(since).nanoseconds, 1))
+    if isFlooded(at: now), age < 2_000_000_000 {
+      return UInt32(truncatingIfNeeded: syns &* 1_000_000_000 / max(age, 10_000_000))
+    }
     var meter = self
     meter.turn(to: now)
     return max(meter.count, meter.previousCount)
