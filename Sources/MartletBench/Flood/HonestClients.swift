@@ -33,7 +33,8 @@ import MartletWire
       let watch = Stopwatch()
       clients.run(count, concurrency)
       let elapsed = watch.stop()
-      let connects = clients.connects.sorted(), echoes = clients.echoes.sorted()
+      let connects = clients.connects.sorted()
+      let echoes = clients.echoes.sorted()
       var line = ResultLine()
       line.add("succeeded", echoes.count)
       line.add("of", count)
@@ -82,7 +83,9 @@ import MartletWire
           begin()
           begun += 1
         }
-        var polled = slots.map { pollfd(fd: $0.fd, events: Int16($0.isConnected ? POLLIN : POLLOUT), revents: 0) }
+        var polled = slots.map {
+          pollfd(fd: $0.fd, events: Int16($0.isConnected ? POLLIN : POLLOUT), revents: 0)
+        }
         poll(&polled, nfds_t(polled.count), 100)
         let now = Clock.read(CLOCK_MONOTONIC)
         // From the end, since a slot that is done is removed.

@@ -12,7 +12,8 @@ struct ListenOptions: ParsableArguments {
   var backlog: Backlog?
 
   @Option(
-    help: ArgumentHelp("Connections that may be half open, where not as many as --backlog.", valueName: "count"),
+    help: ArgumentHelp(
+      "Connections that may be half open, where not as many as --backlog.", valueName: "count"),
     transform: { try Backlog(parsing: $0) })
   var halfOpen: Backlog?
 

@@ -26,13 +26,15 @@ struct CookieOffer: Equatable, BitwiseCopyable {
       mssIndex &-= 1
     } while mss[Int(mssIndex)] > embryo.peerMSS
     var scaleIndex: UInt8 = 0
-    if embryo.options.contains(.windowScaling) {
+    // Bits instead of sets: the compiler calls a set of another module through its witness table.
+    let offered = embryo.options.rawValue
+    if offered & EmbryonicTCB.Options.windowScaling.rawValue != 0 {
       scaleIndex = 7
       while Self.shifts[Int(scaleIndex)] > embryo.peerShift.shift { scaleIndex &-= 1 }
     }
     var bits = scaleIndex << 2 | mssIndex
-    if embryo.options.contains(.sack) { bits |= 1 << 6 }
-    if embryo.options.contains(.ecn) { bits |= 1 << 5 }
+    if offered & EmbryonicTCB.Options.sack.rawValue != 0 { bits |= 1 << 6 }
+    if offered & EmbryonicTCB.Options.ecn.rawValue != 0 { bits |= 1 << 5 }
     self.bits = bits
   }
 

@@ -19,7 +19,7 @@ extension NetworkStack {
   }
 
   /// The initial sequence number that stands for a SYN; nil: it offered what no cookie can hold.
-  func cookie(for tcb: EmbryonicTCB, _ flow: Flow) -> SequenceNumber? {
+  mutating func cookie(for tcb: EmbryonicTCB, _ flow: Flow) -> SequenceNumber? {
     guard let offer = CookieOffer(tcb, isIPv4: flow.local.isIPv4) else { return nil }
     return SynCookie.make(offer, irs: tcb.irs, flow, secrets.cookie, now: clock)
   }
@@ -44,9 +44,8 @@ extension NetworkStack {
   /// An acknowledgment to a listener, of a flow that has no record. True: it brought a cookie back, and is
   /// dealt with.
   mutating func cookieReturns(_ seg: Segment, _ flow: Flow, listener l: UInt32, text: RawSpan) -> Bool {
-    guard seg.flags.contains(.ack), seg.flags.isDisjoint(with: [.syn, .rst]), believesCookies(l) else {
-      return false
-    }
+    guard seg.flags.contains(.ack), !seg.flags.contains(.syn), !seg.flags.contains(.rst), believesCookies(l)
+    else { return false }
     let irs = seg.seq.retreated(by: 1)
     let iss = seg.ack.retreated(by: 1)
     switch SynCookie.open(iss, irs: irs, flow, secrets.cookie, now: clock) {
@@ -80,22 +79,23 @@ extension NetworkStack {
   }
 
   /// The half-open record as it would have been.
-  private func record(
+  private mutating func record(
     of offer: CookieOffer, iss: SequenceNumber, irs: SequenceNumber, _ seg: Segment, _ flow: Flow
   ) -> EmbryonicTCB {
-    var options: EmbryonicTCB.Options = []
-    if offer.sack { options.insert(.sack) }
-    if offer.ecn { options.insert(.ecn) }
-    if offer.shift != nil { options.insert(.windowScaling) }
-    if echoesOurClock(seg, flow) { options.insert(.timestamps) }
+    let shift = offer.shift
+    var agreed: UInt8 = 0
+    if offer.sack { agreed |= EmbryonicTCB.Options.sack.rawValue }
+    if offer.ecn { agreed |= EmbryonicTCB.Options.ecn.rawValue }
+    if shift != nil { agreed |= EmbryonicTCB.Options.windowScaling.rawValue }
+    if echoesOurClock(seg, flow) { agreed |= EmbryonicTCB.Options.timestamps.rawValue }
     return EmbryonicTCB(
-      iss: iss, irs: irs, peerMSS: offer.mss(isIPv4: flow.local.isIPv4), peerShift: offer.shift ?? .none,
-      options, tsRecent: seg.options.tsval, now: clock)
+      iss: iss, irs: irs, peerMSS: offer.mss(isIPv4: flow.local.isIPv4), peerShift: shift ?? .none,
+      EmbryonicTCB.Options(rawValue: agreed), tsRecent: seg.options.tsval, now: clock)
   }
 
   /// Timestamps are on exactly when the acknowledgment echoes one that we can have sent while its cookie was
   /// good: the SYN-ACK had one, so the SYN did too.
-  private func echoesOurClock(_ seg: Segment, _ flow: Flow) -> Bool {
+  private mutating func echoesOurClock(_ seg: Segment, _ flow: Flow) -> Bool {
     guard configuration.tcp.timestamps, seg.options.present.contains(.timestamps) else { return false }
     let own = Tick(clock).rawValue &+ secrets.timestampOffset(flow)
     return own &- seg.options.tsecr <= 30_000

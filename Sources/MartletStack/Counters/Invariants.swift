@@ -126,6 +126,9 @@ extension FlowSpace {
         i = embryos[i].links.next
       }
       if count != Int(halfOpen[list].count) { return "a half-open list is as long as it says" }
+      if (count > 0) != (occupied & 1 << UInt32(list) != 0) {
+        return "a half-open list with records is marked"
+      }
       listed &+= count
     }
     if listed != embryos.live { return "every half-open record is in one list" }

@@ -89,7 +89,7 @@ extension NetworkStack {
       mss: offeredMSS(flow, path.interface, options), timestampOffset: secrets.timestampOffset(flow),
       receiveBuffer: receiveBuffer(of: l), around, now: clock)
     if grants { fastOpenCookie(of: flow.remote).write(into: &plan.options) }
-    queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
+    queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp, on: path.interface)
   }
 
   /// The deadline of a half-open record has come.

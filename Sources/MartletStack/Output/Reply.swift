@@ -18,6 +18,13 @@ extension NetworkStack {
     guard let interface = routing.interface(to: flow.remote, zone: flow.zone) else {
       return counts.drop(.noRoute)
     }
+    queueReply(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface)
+  }
+
+  /// Likewise, where it is known which way.
+  mutating func queueReply(
+    _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: InterfaceID
+  ) {
     // What a connection plans it has counted itself, but for resets.
     if !plan.flags.contains(.rst) { around.counters.outSegs &+= 1 }
     append(Reply(flow: flow, plan: plan, hopLimit: hopLimit, dscp: dscp), on: interface.index)

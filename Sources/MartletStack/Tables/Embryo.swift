@@ -91,10 +91,11 @@ extension FlowSpace {
   ///
   /// - Parameter listener: nil: of any.
   mutating func spareEmbryo(of listener: UInt32?) -> UInt32? {
-    var list = 15
-    while list > 0 {
+    var tried = occupied & 0xfffe
+    while tried != 0 {
+      let list = 31 &- tried.leadingZeroBitCount
       if let i = first(of: list, listener) { return i }
-      list &-= 1
+      tried &= ~(1 << UInt32(truncatingIfNeeded: list))
     }
     return first(of: Self.sealed, listener)
   }
@@ -129,6 +130,7 @@ extension FlowSpace {
     }
     halfOpen[list].last = i
     halfOpen[list].count &+= 1
+    occupied |= 1 << UInt32(truncatingIfNeeded: list)
     if list == Self.deferred, unreportedAttempt == Links.none { unreportedAttempt = i }
   }
 
@@ -146,5 +148,6 @@ extension FlowSpace {
       embryos[links.next].links.previous = links.previous
     }
     halfOpen[list].count &-= 1
+    if halfOpen[list].count == 0 { occupied &= ~(1 << UInt32(truncatingIfNeeded: list)) }
   }
 }

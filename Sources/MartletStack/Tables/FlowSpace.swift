@@ -12,6 +12,8 @@ struct FlowSpace<Key: FlowKey>: ~Copyable {
   /// By number of tries: each list has one interval, so its order is that of deadlines and no
   /// wheel is needed. Then attempts that wait for an answer, then records without a try whose ISS is a cookie.
   var halfOpen = InlineArray<18, LinkedEnds>(repeating: LinkedEnds())
+  /// A bit for each of these lists that is not empty.
+  var occupied: UInt32 = 0
   var lingering = Slab<Lingering<Key>>()
   /// In the order of deadlines.
   var timeWait = LinkedEnds()
@@ -27,6 +29,7 @@ struct FlowSpace<Key: FlowKey>: ~Copyable {
     copy.table = table.copy()
     copy.embryos = embryos.copy()
     copy.halfOpen = halfOpen
+    copy.occupied = occupied
     copy.lingering = lingering.copy()
     copy.timeWait = timeWait
     copy.unreportedAttempt = unreportedAttempt

@@ -130,6 +130,13 @@ public struct FlowTable: ~Copyable {
     }
   }
 
+  /// How many slots a lookup of `value` under `hash` looks at; for tests of how evenly hashes spread.
+  package func probes(_ hash: UInt64, _ value: UInt32) -> Int {
+    var search = search(hash)
+    while let found = next(&search), found != value {}
+    return search.distance
+  }
+
   /// Calls `body` with every value, in no particular order.
   public func forEachValue(_ body: (UInt32) -> Void) {
     guard let directory = unsafe directory else { return }

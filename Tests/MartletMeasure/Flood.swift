@@ -1,0 +1,149 @@
+import MartletStack
+import MartletTCP
+import MartletWire
+
+/// A listener under a flood of SYNs, each from another peer, of whom some come back after their record had
+/// to make room.
+struct Flood: ~Copyable {
+  private var server: NetworkStack
+  private let interface: InterfaceID
+  private let listener: ListenerID
+  private let now = Instant(nanoseconds: 1_000_000_000)
+  private var packet = [UInt8](repeating: 0, count: 2_048)
+  private var peer: UInt32 = 0
+
+  private static let backlog = 128
+  private static let address = IPv4Address(10, 0, 0, 2)
+
+  struct NothingReturned: Error {}
+
+  private init(server: consuming NetworkStack, interface: InterfaceID, listener: ListenerID) {
+    self.server = server
+    self.interface = interface
+    self.listener = listener
+  }
+
+  /// With its queue full.
+  static func begun() throws -> Flood {
+    var configuration = StackConfiguration()
+    configuration.resetsPerSecond = 0
+    var server = NetworkStack(configuration: configuration, seed: StackSeed(2))
+    let interface = try server.addInterface(
+      InterfaceConfiguration(addresses: [IPPrefix(.v4(address), length: 8)]))
+    var options = ListenerOptions()
+    options.halfOpenLimit = UInt32(backlog)
+    let listener = try server.listen(on: LocalEndpoint(port: 80), options)
+    var flood = Flood(server: server, interface: interface, listener: listener)
+    for _ in 0..<2 * backlog { try flood.answer() }
+    return flood
+  }
+
+  /// So many SYNs answered, and as many cookies returned; a multiple of the backlog.
+  mutating func run(_ count: Int) throws {
+    var done = 0
+    while done < count {
+      var thirds: [[UInt8]] = []
+      for _ in 0..<Self.backlog {
+        peer += 1
+        let syn = segment(.syn, seq: peer, ack: 0)
+        guard let size = synAnsweredByCookie(&server, interface, syn, &packet, now) else {
+          throw NothingReturned()
+        }
+        thirds.append(third(packet, size))
+      }
+      // As many again push their records out.
+      for _ in 0..<Self.backlog { try answer() }
+      for third in thirds { cookieReturns(&server, third, now, on: interface) }
+      try abortAll()
+      done += Self.backlog
+    }
+    guard server.counters.syncookiesRecv == UInt64(done) else { throw NothingReturned() }
+  }
+
+  private mutating func answer() throws {
+    peer += 1
+    let syn = segment(.syn, seq: peer, ack: 0)
+    server.receive(syn.span.bytes, on: interface, now: now)
+    guard pull(&server, interface, &packet, now) else { throw NothingReturned() }
+  }
+
+  private mutating func abortAll() throws {
+    while let id = try? server.accept(listener) { try server.abort(id, now: now) }
+    while server.nextEvent() != nil {}
+    while pull(&server, interface, &packet, now) {}
+  }
+
+  /// What the peer says to a SYN-ACK.
+  private func third(_ synAck: [UInt8], _ count: Int) -> [UInt8] {
+    let bytes = synAck.span.bytes.extracting(20..<count)
+    guard let header = TCPHeaderView(validating: bytes)?.header() else { return [] }
+    var options = TCPOptions()
+    options.present = .timestamps
+    options.tsval = 2
+    options.tsecr = header.options.tsval
+    return segment(
+      .ack, seq: header.ack.rawValue, ack: header.seq.rawValue &+ 1, options, peer: header.ack.rawValue &- 1)
+  }
+
+  private func segment(
+    _ flags: TCPFlags, seq: UInt32, ack: UInt32, _ options: TCPOptions? = nil, peer: UInt32? = nil
+  ) -> [UInt8] {
+    var tcp = TCPHeader(
+      sourcePort: 4_000, destinationPort: 80, seq: SequenceNumber(seq), ack: SequenceNumber(ack),
+      flags: flags,
+      window: UnscaledWindow(64_240))
+    if let options {
+      tcp.options = options
+    } else {
+      tcp.options.present = [.maximumSegmentSize, .sackPermitted, .timestamps, .windowScale]
+      tcp.options.maximumSegmentSize = 1_460
+      tcp.options.windowScale = WindowScale(7)
+      tcp.options.tsval = 1
+    }
+    let source = IPv4Address(bits: 0x0a10_0000 &+ (peer ?? self.peer))
+    let count = 20 + tcp.encodedCount
+    var octets = [UInt8](repeating: 0, count: count)
+    do {
+      var elements = octets.mutableSpan
+      var out = elements.mutableBytes
+      IPv4Header(
+        totalCount: UInt16(count), timeToLive: 64, proto: .tcp, source: source, destination: Self.address
+      ).write(into: &out, at: 0)
+      tcp.write(into: &out, at: 20)
+    }
+    var sum = InternetChecksum.pseudoHeader(
+      source: .v4(source), destination: .v4(Self.address), proto: .tcp, length: count - 20)
+    sum.add(octets.span.bytes.extracting(20..<count))
+    octets[36] = UInt8(sum.field >> 8)
+    octets[37] = UInt8(truncatingIfNeeded: sum.field)
+    return octets
+  }
+}
+
+private func pull(
+  _ stack: inout NetworkStack, _ interface: InterfaceID, _ packet: inout [UInt8], _ now: Instant
+) -> Bool {
+  var span = packet.mutableSpan
+  var bytes = span.mutableBytes
+  return stack.nextPacket(on: interface, into: &bytes, now: now) != nil
+}
+
+// As in Transfer.swift: never inlined, and no two alike.
+
+@inline(never)
+private func synAnsweredByCookie(
+  _ stack: inout NetworkStack, _ interface: InterfaceID, _ syn: [UInt8], _ packet: inout [UInt8],
+  _ now: Instant
+) -> Int? {
+  stack.receive(syn.span.bytes, on: interface, now: now)
+  var span = packet.mutableSpan
+  var bytes = span.mutableBytes
+  return stack.nextPacket(on: interface, into: &bytes, now: now)?.count
+}
+
+@inline(never)
+private func cookieReturns(
+  _ stack: inout NetworkStack, _ third: [UInt8], _ now: Instant, on interface: InterfaceID
+) {
+  stack.receive(third.span.bytes, on: interface, now: now)
+}
