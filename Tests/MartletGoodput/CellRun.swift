@@ -53,7 +53,7 @@ struct CellRun {
   /// 10 s and 100 round trips at least, 400 for ten flows; and so long that at the bound 20,000 packets go and
   /// random loss strikes two hundred times; but not longer than 60 round trips and 300,000 packets take, or
   /// 1,000,000 of ten flows. Ten flows on a path that loses nothing by itself have to come to terms: for 400
-  /// round trips with a full queue and thirty periods of their algorithm, or 6,000,000 packets, of the default
+  /// round trips with a full queue and thirty periods of their algorithm, or 2,000,000 packets, of the default
   /// 16,000,000.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
@@ -64,7 +64,7 @@ struct CellRun {
     if cell.isOfEquals {
       least = max(least, 400 * cell.fullRoundTrip, 30 * period)
       let isDefault = cell.algorithm == TCPConfiguration().congestionControl
-      most = (isDefault ? 16_000_000 : 6_000_000) / packetsPerSecond
+      most = (isDefault ? 16_000_000 : 2_000_000) / packetsPerSecond
     }
     return .milliseconds(Int64(1_000 * min(least, most)))
   }

@@ -18,6 +18,7 @@ extension TCB {
     // What was in flight at the last reduction is not all acknowledged: the same congestion.
     let sinceReduction = cold.reducedAt.distance(from: snd.una)
     if cold.isReduced, sinceReduction <= snd.max.distance(from: snd.una) { return }
+    cold.undo.isPossible = false
     congestion.reduce(
       CongestionEvent(.mark, flight: min(flight, before), mss: effectiveSendMSS, now: now.microseconds),
       &cold.congestion)

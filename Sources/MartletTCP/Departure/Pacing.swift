@@ -20,13 +20,18 @@ extension TCB {
   /// trip is long enough for the clock.
   @inline(__always)
   private func spreadsSlowStart(_ burst: UInt8) -> Bool {
-    congestion.window.inSlowStart && rtt.srtt8 >= 8 &* 4_000
+    congestion.window.inSlowStart && rtt.srtt8 >= Self.leastPacedRoundTrip
       && min(snd.flight, congestion.cwnd) > UInt32(burst) &* UInt32(snd.mss)
   }
+
+  /// Four milliseconds, as `srtt8` counts them: below that the clock is too coarse to spread anything.
+  @inline(__always)
+  private static var leastPacedRoundTrip: UInt32 { 8 &* 4_000 }
 
   /// The window is open farther than `inNetwork` has filled it: no burst follows, if it is more than a path
   /// is trusted with at once.
   mutating func spreadWindow(over inNetwork: UInt32, burst: UInt8, _ cold: inout ColdBlock) {
+    guard rtt.srtt8 >= Self.leastPacedRoundTrip, hasUnsent(cold) else { return }
     let room = congestion.cwnd > inNetwork ? congestion.cwnd &- inNetwork : 0
     if room > UInt32(burst) &* UInt32(snd.mss) { spreadWindow(&cold) }
   }
@@ -49,8 +54,7 @@ extension TCB {
       armPacing(cold.nextDeparture)
       return 0
     }
-    let quantum = min(rate / 1_000, 1 << 20)
-    return max(UInt32(truncatingIfNeeded: quantum), 2 &* UInt32(effectiveSendMSS))
+    return congestion.sendQuantum(rate: rate, mss: effectiveSendMSS)
   }
 
   /// Octets a second, of a connection that is paced; 0: nothing is known yet to go by.

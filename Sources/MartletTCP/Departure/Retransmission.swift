@@ -96,6 +96,12 @@ extension TCB {
     _ range: SequenceRange, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     let clock = now.microseconds
+    // Whatever is acknowledged of it from now on may have come in smaller segments.
+    if cold.search.isOut, range.start.precedes(cold.search.range.end),
+      cold.search.range.start.precedes(range.end)
+    {
+      failPathProbe(&cold, &around, now)
+    }
     cold.scoreboard.begin(snd.una)
     let inNetwork = pipe(cold)
     if inNetwork == 0 { cold.rate.restart(now: clock) }

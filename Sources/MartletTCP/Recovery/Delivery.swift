@@ -67,7 +67,7 @@ extension TCB {
       delivery.newest = last
       delivery.roundTrip = max(now.microseconds &- last.sentAt, 1)
     }
-    cold.scoreboard.endIfIdle()
+    cold.endScoreboardIfIdle()
   }
 
   /// Goes through those parts of `range` that SACK has not reported before.

@@ -74,6 +74,10 @@ extension TCB {
     ack.hasSelectiveAcks = mode.contains(.sack)
     if ack.lost > 0, congestion.ownsWindow { ack.loss = lossSample(cold, around) }
     congestion.acknowledged(ack, &cold.congestion)
+    // One acknowledgment of half a window: those before it were lost, or the peer sends few on purpose.
+    if ack.octets > congestion.cwnd / 2 {
+      spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
+    }
     fitSendBuffer(&around)
   }
 
@@ -118,7 +122,7 @@ extension TCB {
     if snd.flight == 0 {
       cold.scoreboard.removeAll(&around.pool, &around.budget)
     } else {
-      cold.scoreboard.endIfIdle()
+      cold.endScoreboardIfIdle()
     }
     forgetIfDone(&cold, &around)
     reaction.insert(.output)
@@ -158,7 +162,7 @@ extension TCB {
 
   /// A loss was found: the window is to shrink, and what is lost leaves again.
   mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
-    cold.undo = UndoState(congestion, una: snd.una)
+    cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt)
     congestion.reduce(
       CongestionEvent(
         .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,

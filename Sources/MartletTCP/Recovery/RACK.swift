@@ -22,7 +22,10 @@ package struct RACKState: BitwiseCopyable, Sendable {
   package var hasForward = false
   package var isRoundOpen = false
 
-  package init() {}
+  /// - Parameter minimumRoundTrip: what is known of the path already.
+  package init(minimumRoundTrip: UInt32 = 0) {
+    self.minimumRoundTrip = minimumRoundTrip
+  }
 }
 
 extension TCB {

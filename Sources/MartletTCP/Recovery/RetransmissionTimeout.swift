@@ -7,9 +7,14 @@ extension TCB {
   mutating func reorderingTimerFires(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
-    let lost = detectLosses(&cold, &around, now, &reaction)
+    var lost = detectLosses(&cold, &around, now, &reaction)
     guard lost > 0 else { return }
     cold.rate.lost = cold.rate.lost &+ lost
+    lost &-= resolvePathProbe(lost: lost, &cold, &around, now)
+    guard lost > 0 else {
+      reaction.insert(.output)
+      return
+    }
     if recovery.phase == .open {
       enterRecovery(&cold, &around, now)
     } else if congestion.ownsWindow {
@@ -32,7 +37,7 @@ extension TCB {
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
     let isFirst = timers.tries == 1
-    if isFirst, recovery.phase == .open { cold.undo = UndoState(congestion, una: snd.una) }
+    if isFirst, recovery.phase == .open { cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt) }
     if !isFirst { cold.undo.isPossible = false }
     cold.undo.followsTimeout = true
     let event = CongestionEvent(
@@ -73,6 +78,12 @@ extension TCB {
 
   private mutating func loseFlight(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     guard snd.flight > 0 else { return }
+    if cold.scoreboard.sacked.range(containing: snd.una, around.pool) != nil {
+      // RFC 2018 §8: the peer threw away what it had reported. "The data sender MUST retransmit the segment at
+      // the left edge of the window after a retransmit timeout, whether or not the SACKed bit is on".
+      around.counters.tcpSACKReneging &+= 1
+      cold.scoreboard.removeAll(&around.pool, &around.budget)
+    }
     cold.scoreboard.begin(snd.una)
     cold.scoreboard.reported = 0
     cold.scoreboard.lostEdge = snd.una
@@ -81,7 +92,10 @@ extension TCB {
     var octets = cold.scoreboard.loseResent(&around.pool, &around.budget) { record in
       clock &- record.sentAt >= patience || record.range.start == snd.una
     }
-    var edge = snd.una.advanced(by: min(UInt32(effectiveSendMSS), snd.flight))
+    let first = SequenceRange(start: snd.una, count: min(UInt32(effectiveSendMSS), snd.flight))
+    // RFC 8985 §6.3: the first one in any case, even if a retransmission of something else is older.
+    octets &+= cold.scoreboard.loseAgain(first, &around.pool, &around.budget)
+    var edge = first.end
     for i in 0..<cold.sent.count {
       let record = cold.sent.record(i, around.pool)
       guard clock &- record.sentAt >= patience else { break }

@@ -167,6 +167,16 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
     return octets
   }
 
+  /// What of `range` has not arrived is lost, though it was sent again. Returns how many octets that is news for.
+  package mutating func loseAgain(
+    _ range: SequenceRange, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> UInt32 {
+    _ = deliverResent(range, &pool, &budget)
+    let before = lost.totalBytes
+    _ = lose(range, &pool, &budget)
+    return lost.totalBytes &- before
+  }
+
   /// What of `range` has not arrived is lost. False: there is no room to say so.
   private mutating func lose(
     _ range: SequenceRange, _ pool: inout ChunkPool, _ budget: inout MemoryBudget

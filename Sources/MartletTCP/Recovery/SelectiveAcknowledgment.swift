@@ -94,7 +94,9 @@ extension TCB {
     _ around: inout Surroundings, _ now: Instant
   ) {
     // Of this connection's recent past, or it lies.
-    guard snd.nxt.distance(from: block.start) <= snd.maxWnd.scaled(by: snd.wndShift).octets &* 2 else {
+    guard block.end.precedesOrEquals(snd.nxt),
+      snd.nxt.distance(from: block.start) <= snd.maxWnd.scaled(by: snd.wndShift).octets &* 2
+    else {
       around.counters.tcpSACKDiscard &+= 1
       return
     }

@@ -103,6 +103,7 @@ extension TCB {
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     guard recovery.phase == .open else { return }
+    cold.undo.isPossible = false
     congestion.reduce(
       CongestionEvent(
         .loss, flight: congestion.cwnd, lost: UInt32(effectiveSendMSS), mss: effectiveSendMSS,

@@ -8,8 +8,10 @@ import MartletWire
 package struct UndoState: BitwiseCopyable, Sendable {
   /// As it was before the recovery.
   package var prior: CongestionController
-  /// SND.UNA when the recovery began: a duplicate report below is of something else.
+  /// SND.UNA and SND.NXT when the recovery began: what was sent again lies between them, and a duplicate report
+  /// of anything else says nothing.
   package var una: SequenceNumber
+  package var nxt: SequenceNumber
   /// TSval of the first retransmission.
   package var stamp: UInt32 = 0
   /// Octets that were sent again and not reported to have come twice.
@@ -21,13 +23,15 @@ package struct UndoState: BitwiseCopyable, Sendable {
 
   /// Nothing.
   package init() {
-    self.init(CongestionController(mss: 1, segments: 1, .newReno), una: SequenceNumber(0))
+    self.init(
+      CongestionController(mss: 1, segments: 1, .newReno), una: SequenceNumber(0), nxt: SequenceNumber(0))
     isPossible = false
   }
 
-  package init(_ prior: CongestionController, una: SequenceNumber) {
+  package init(_ prior: CongestionController, una: SequenceNumber, nxt: SequenceNumber) {
     self.prior = prior
     self.una = una
+    self.nxt = nxt
   }
 
   /// A retransmission leaves.
@@ -46,7 +50,9 @@ extension TCB {
     _ now: Instant
   ) {
     guard cold.undo.isPossible, cold.undo.hasRetransmitted else { return }
-    if delivery.duplicated > 0, cold.undo.una.precedes(delivery.duplicatedEnd) {
+    if delivery.duplicated > 0, cold.undo.una.precedes(delivery.duplicatedEnd),
+      delivery.duplicatedEnd.precedesOrEquals(cold.undo.nxt)
+    {
       let left = cold.undo.unaccounted
       cold.undo.unaccounted = left > delivery.duplicated ? left &- delivery.duplicated : 0
       if cold.undo.unaccounted == 0 {
@@ -79,6 +85,8 @@ extension TCB {
     // original that comes late has been sent again before (RFC 8985 §6.2 step 3 looks at originals only).
     if mode.contains(.sack), !cold.undo.followsTimeout { noteReordering(&around, now) }
     congestion.undo(to: cold.undo.prior, &cold.congestion)
+    // Whatever was acknowledged meanwhile has emptied the network.
+    spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
     cold.undo.isPossible = false
     cold.forwardRTO = .off
     cold.duplicateAcks = 0
@@ -87,7 +95,7 @@ extension TCB {
     pending.remove(.retransmit)
     cold.scoreboard.lost.removeAll(&around.pool, &around.budget)
     cold.scoreboard.lostEdge = snd.una
-    cold.scoreboard.endIfIdle()
+    cold.endScoreboardIfIdle()
     around.recorder.note(.recoveryUndone, snd.una.rawValue, congestion.cwnd, at: now)
   }
 }

@@ -80,7 +80,16 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// Holds nothing that must be kept.
   public var isIdle: Bool {
     send.isEmpty && receive.isEmpty && outOfOrder.isEmpty && !finWaits && !urgent && !sendsUrgent
-      && duplicate.isEmpty && pendingOpen == 0
+      && duplicate.isEmpty && pendingOpen == 0 && search.high == 0
+  }
+
+  /// Nothing is sacked, lost or sent twice any more: what RACK knew would be half a turn of the clock or of the
+  /// numbers old one day, and is forgotten with it.
+  package mutating func endScoreboardIfIdle() {
+    scoreboard.endIfIdle()
+    guard !scoreboard.isInUse else { return }
+    rack = RACKState(minimumRoundTrip: rack.minimumRoundTrip)
+    hasRescued = false
   }
 
   /// A tail-loss probe has nothing to find out now, or has been sent (RFC 8985 §7.2, §7.3).
@@ -94,5 +103,6 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
     probe.isOut = false
     forwardRTO = .off
     undo.isPossible = false
+    endScoreboardIfIdle()
   }
 }

@@ -44,6 +44,7 @@ public struct TCPCounters: BitwiseCopyable, Sendable {
   public var finWait2Timeouts: UInt64 = 0
   public var tcpSACKDiscard: UInt64 = 0
   public var tcpSACKReorder: UInt64 = 0
+  public var tcpSACKReneging: UInt64 = 0
   public var tcpDSACKRecv: UInt64 = 0
   public var tcpDSACKUndo: UInt64 = 0
   public var tcpFullUndo: UInt64 = 0
