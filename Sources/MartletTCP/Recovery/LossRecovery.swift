@@ -74,8 +74,8 @@ extension TCB {
     ack.hasSelectiveAcks = mode.contains(.sack)
     if ack.lost > 0, congestion.ownsWindow { ack.loss = lossSample(cold, around) }
     congestion.acknowledged(ack, &cold.congestion)
-    // One acknowledgment of half a window: those before it were lost, or the peer sends few on purpose.
-    if ack.octets > congestion.cwnd / 2 {
+    // One acknowledgment of half the flight: those before it were lost, or the peer sends few on purpose.
+    if ack.octets > ack.flightBefore / 2 {
       spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
     }
     fitSendBuffer(&around)

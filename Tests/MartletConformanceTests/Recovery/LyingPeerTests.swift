@@ -108,6 +108,54 @@ struct LyingPeerTests {
     #expect((r.s.status?.lost ?? 0) > 100_000, "\(r.s.status?.lost ?? 0)")
   }
 
+  @Test("RFC 2018 §8: what a peer reported and threw away is sent again after the time-out")
+  func reneging() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    r.advance(100)
+    r.ack(1, 2..<21)
+    r.expect(1)
+    // It has 1 now, and nothing else any more.
+    r.advance(100)
+    r.ack(2)
+    r.s.takeSegments()
+    var sent: [Int] = []
+    for _ in 1...20 {
+      r.advance(100)
+      let segments = r.s.takeSegments().filter { !$0.text.isEmpty }.map { ($0.seq - 1) / 1_000 }
+      sent += segments
+      if let last = segments.max() { r.ack(last + 1) }
+    }
+    #expect(sent.first == 2 && sent.contains(20), "\(sent)")
+    #expect(r.s.counters.tcp.tcpSACKReneging == 1)
+    #expect(r.s.status?.unacked == 0)
+  }
+
+  @Test("E2 a duplicate report of what was not sent again, or never sent, takes no reduction back")
+  func duplicateReportsThatLie() {
+    let r = RecoveryScript().measured()
+    r.send(40)
+    r.expect(1..<21)
+    r.advance(100)
+    r.ack(1, 2..<21)
+    r.s.takeSegments()
+    r.advance(100)
+    r.ack(21)
+    r.s.takeSegments()
+    let ssthresh = r.s.status?.ssthresh
+    #expect(ssthresh == 10_000)
+    r.advance(100)
+    for n in [25, 1_000] {
+      r.s.inject(.ack(seq: 1, ack: 21_001, options: [.sack([n * 1_000 + 1..<(n + 20) * 1_000 + 1])]))
+    }
+    // New text that the network has doubled.
+    r.s.inject(.ack(seq: 1, ack: 25_001))
+    r.s.inject(.ack(seq: 1, ack: 25_001, options: [.sack([21_001..<22_001])]))
+    #expect(r.s.status?.ssthresh == ssthresh)
+    #expect(r.s.counters.tcp.tcpDSACKUndo == 0)
+  }
+
   @Test("R4 a window that shrinks under text in flight neither takes SND.NXT back nor sends beyond it")
   func shrinking() {
     let r = RecoveryScript().measured()

@@ -54,6 +54,28 @@ struct PacingTests {
     #expect(sent == 20)
   }
 
+  @Test("R2 one acknowledgment of everything lets out no burst")
+  func stretchedAcknowledgment() {
+    let r = RecoveryScript(initialWindow: 10).measured()
+    r.s.setOptions { $0.congestionControl = .newReno }
+    r.send(400)
+    var next = 1
+    for _ in 1...4 {
+      for _ in 1...100 {
+        next += r.s.takeSegments().count
+        r.advance(1)
+      }
+      r.ack(next)
+    }
+    #expect(next > 40, "\(next)")
+    var largest = r.s.takeSegments().count
+    for _ in 1...100 {
+      r.advance(1)
+      largest = max(largest, r.s.takeSegments().count)
+    }
+    #expect(largest <= 4, "\(largest)")
+  }
+
   @Test("RFC 6937 §3: what a shut window held back in recovery leaves spread when it opens")
   func recoveryBehindWindow() {
     let r = RecoveryScript(initialWindow: 10).measured()

@@ -29,9 +29,7 @@ struct BudgetTests {
     #expect(own.receiveQueue == use.receiveQueues && own.record == Footprint.connection4)
     #expect(own.coldBlock == Footprint.coldBlock && own.total < use.total)
     var lines: [FlowReport] = []
-    withoutActuallyEscaping({ (report: FlowReport) in lines.append(report) }) { body in
-      pair.b.stack.forEachFlow(now: pair.b.now) { body($0) }
-    }
+    pair.b.stack.forEachFlow(now: pair.b.now) { lines.append($0) }
     #expect(lines.map(\.memory) == [own.total])
     // UDP too.
     let socket = try pair.b.stack.openDatagram(on: LocalEndpoint(port: 53))

@@ -136,10 +136,7 @@ struct LimitTests {
     for n in 0..<3 { host.inject(peers[n].segment([.fin, .ack])) }
     #expect(host.stack.count(of: .closeWait) == 3 && host.stack.count(of: .established) == 2)
     var shown = 0
-    withoutActuallyEscaping({ (report: FlowReport) in if report.state == .closeWait { shown += 1 } }) {
-      body in
-      host.stack.forEachFlow(now: host.now) { body($0) }
-    }
+    host.stack.forEachFlow(now: host.now) { if $0.state == .closeWait { shown += 1 } }
     #expect(shown == 3)
     host.advance(by: .seconds(29))
     #expect(host.stack.count(of: .closeWait) == 3)
