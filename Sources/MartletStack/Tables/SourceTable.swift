@@ -8,7 +8,8 @@ struct SourceTable: ~Copyable {
   private var table = FlowTable()
   private var sources = Slab<Source>()
 
-  fileprivate struct Source: BitwiseCopyable {
+  // Not private: a module that destroys a stack must name what its slabs hold (Swift 6.3 crashes over it).
+  struct Source: BitwiseCopyable {
     var network: UInt64
     var isIPv4: Bool
     var connections: UInt32
