@@ -26,7 +26,8 @@ extension TCB {
     guard !mode.contains(.finQueued) else { throw .shutDown }
     guard bytes.byteCount > 0 else { return 0 }
     let room = freeSendSpace(cold)
-    var count = around.budget.lets(grow: cold.send.chunksHeld) ? min(bytes.byteCount, Int(room)) : 0
+    var count =
+      around.budget.lets(grow: cold.send.chunksHeld) ? min(bytes.byteCount, Int(truncatingIfNeeded: room)) : 0
     // While memory is short, a chunk at a time: the next one only if that is still within its share.
     if !around.budget.lets(grow: .max) { count = min(count, ChunkPool.chunkSize) }
     while count > 0 {

@@ -1,7 +1,7 @@
 import MartletWire
 
 /// The part of a connection that exists only while something is queued,
-/// outstanding or out of order. An idle connection has none.
+/// outstanding or out of order, or the path's MTU is searched. An idle connection has none.
 public struct ColdBlock: BitwiseCopyable, Sendable {
   /// Octets from SND.UNA on (from ISS + 1 while the SYN is unacknowledged): sent and unacknowledged, then unsent.
   package var send = ByteQueue()
@@ -36,7 +36,8 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package var forwardRTO = ForwardRTO.off
   /// Acknowledgments in a row that moved nothing (RFC 5681 §2).
   package var duplicateAcks: UInt8 = 0
-  /// After a pause the window is spread over a round trip, up to `spreadEnd` (RFC 7661 §4.4.2).
+  /// The window is spread over a round trip, up to `spreadEnd`: after a pause (RFC 7661 §4.4.2), and where it
+  /// would otherwise leave as a burst.
   package var spreadsWindow = false
   package var spreadEnd = SequenceNumber(0)
   /// When a paced segment may leave.
