@@ -47,8 +47,12 @@ import Testing
     let (control, stream) = desk.run(#"{"tcp":true,"time":1,"parallel":1,"reverse":true}"#)
     #expect(!stream.drain(limit: 100_000).isEmpty)
     #expect(desk.exchange(control, [4]) == [13])
+    stream.look(desk.now, retransmitted: 9)
     #expect(stream.drain(limit: 100_000).isEmpty)
     #expect(stream.outlook == .close)
+    let results = String(decoding: desk.exchange(control, message(clientResults)), as: UTF8.self)
+    #expect(
+      results.contains(#""sender_has_retransmits":1"#) && results.contains(#""retransmits":9"#), "\(results)")
   }
 
   @Test("Both ways at once: the first stream is the client's to fill, the second ours")

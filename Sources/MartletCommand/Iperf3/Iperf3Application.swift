@@ -57,7 +57,7 @@
         failure = .ended(.timedOut)
         return
       }
-      control.look(now, retransmitted: stack.counters.tcp.retransSegs)
+      control.now = now
       control.finish()
       moveAll(&stack, now)
     }
@@ -94,8 +94,10 @@
 
     private mutating func move(_ id: ConnectionID, _ stack: inout NetworkStack, _ now: Instant) {
       guard let connection = connections[id] else { return }
-      (connection.conversation as? Iperf3ClientStream)?.now = now
-      control.look(now, retransmitted: stack.counters.tcp.retransSegs)
+      if let stream = connection.conversation as? Iperf3ClientStream {
+        stream.look(now, retransmitted: (try? stack.status(id, now: now))?.tcp.totalRetrans ?? 0)
+      }
+      control.now = now
       if case .ended(let reason) = connection.move(id, &stack, &scratch, now), id == controlID, !isOver {
         failure = .ended(reason)
       }

@@ -7,8 +7,8 @@ package final class Iperf3ClientConversation: Conversation {
   private var inbox = Iperf3Inbox()
   private var outbox: [UInt8]
   private var awaits = Awaited.state
-  private var now = Instant.origin
-  private var retransmitted: UInt64 = 0
+  /// Told before it is given octets.
+  package var now = Instant.origin
 
   package enum Outcome: Equatable, Sendable {
     /// What the server has counted.
@@ -30,15 +30,10 @@ package final class Iperf3ClientConversation: Conversation {
     outbox = cookie.octets
   }
 
-  /// Told before it is given octets: the time, and segments that the stack has sent again so far.
-  package func look(_ now: Instant, retransmitted: UInt64) {
-    (self.now, self.retransmitted) = (now, retransmitted)
-  }
-
   /// The time is up, or enough octets have passed.
   package func finish() {
     guard test.phase == .running else { return }
-    test.finish(now: now, retransmitted: retransmitted)
+    test.finish(now: now)
     outbox.append(Iperf3State.testEnd.octet)
   }
 
@@ -89,7 +84,7 @@ package final class Iperf3ClientConversation: Conversation {
     case (.paramExchange, .parameters): outbox += Iperf3Inbox.message(test.parameters.json)
     case (.createStreams, .parameters): test.enter(.streams, now: now)
     case (.testStart, .streams): break
-    case (.testRunning, .streams): test.begin(now: now, retransmitted: retransmitted)
+    case (.testRunning, .streams): test.begin(now: now)
     case (.exchangeResults, .results):
       outbox += Iperf3Inbox.message(test.results.json)
       awaits = .results
@@ -110,12 +105,18 @@ final class Iperf3ClientStream: Conversation {
   private let test: Iperf3Test
   private let stream: Iperf3Stream
   private var cookie: ArraySlice<UInt8>
-  var now = Instant.origin
+  private var now = Instant.origin
 
   init(_ test: Iperf3Test, sends: Bool, now: Instant) {
     self.test = test
     stream = test.addStream(sends: sends, now: now)
     cookie = test.cookie.octets[...]
+  }
+
+  /// Told before it is asked anything: the time, and how many segments its connection has sent again.
+  func look(_ now: Instant, retransmitted: UInt32) {
+    self.now = now
+    stream.retransmitted = retransmitted
   }
 
   var appetite: Int { .max }

@@ -23,7 +23,6 @@ package final class Iperf3Conversation: CoupledConversation {
   private var hasAnnounced = false
   private var now = Instant.origin
   private var opened: Instant?
-  private var retransmitted: UInt64 = 0
 
   /// How long each message of the control connection may take.
   private static let patience = TimeAmount.seconds(30)
@@ -34,9 +33,9 @@ package final class Iperf3Conversation: CoupledConversation {
 
   // MARK: Time and the others
 
-  package func look(_ now: Instant, retransmitted: UInt64) {
+  package func look(_ now: Instant, retransmitted: UInt32) {
     self.now = now
-    self.retransmitted = retransmitted
+    if case .stream(let stream, _) = role { stream.retransmitted = retransmitted }
     if opened == nil { opened = now }
     if case .control(let test) = role, test.phase == .running, !hasAnnounced {
       hasAnnounced = true
@@ -170,7 +169,7 @@ package final class Iperf3Conversation: CoupledConversation {
     }
     role = .stream(test.addStream(sends: expected[test.streams.count], now: now), test)
     if test.streams.count == expected.count {
-      test.begin(now: now, retransmitted: retransmitted)
+      test.begin(now: now)
       hasStirred = true
     }
   }
@@ -193,7 +192,7 @@ package final class Iperf3Conversation: CoupledConversation {
       guard let octet = inbox.takeOctet() else { return false }
       switch Iperf3State(octet: octet) {
       case .testEnd where test.phase == .running:
-        test.finish(now: now, retransmitted: retransmitted)
+        test.finish(now: now)
         outbox.append(Iperf3State.exchangeResults.octet)
         hasStirred = true
       case .clientTerminate:

@@ -16,9 +16,6 @@ final class Iperf3Test {
   private(set) var lastProgress: Instant
   private var start = Instant.origin
   private var end = Instant.origin
-  /// Segments that the whole stack had sent again when the test began.
-  private var retransmittedBefore: UInt64 = 0
-  private var retransmitted: UInt64?
 
   init(_ cookie: Iperf3Cookie, now: Instant) {
     self.cookie = cookie
@@ -38,18 +35,15 @@ final class Iperf3Test {
     return stream
   }
 
-  func begin(now: Instant, retransmitted: UInt64) {
+  func begin(now: Instant) {
     enter(.running, now: now)
     start = now
-    retransmittedBefore = retransmitted
+    for stream in streams { stream.retransmittedBefore = stream.retransmitted }
   }
 
-  /// - Parameter retransmitted: segments that the whole stack has sent again; they are those of the
-  ///   test if it has one stream.
-  func finish(now: Instant, retransmitted: UInt64) {
+  func finish(now: Instant) {
     enter(.results, now: now)
     end = now
-    if streams.count == 1, streams[0].sends { self.retransmitted = retransmitted &- retransmittedBefore }
   }
 
   func count(_ octets: Int, on stream: Iperf3Stream, now: Instant) {
@@ -76,7 +70,7 @@ final class Iperf3Test {
       streams: streams.map {
         Iperf3Results.Stream(
           number: $0.number, octets: $0.octets - $0.omitted, time: time,
-          retransmits: $0.sends ? retransmitted : nil)
+          retransmits: $0.sends ? UInt64($0.retransmitted &- $0.retransmittedBefore) : nil)
       })
   }
 
@@ -116,6 +110,9 @@ final class Iperf3Stream {
   let sends: Bool
   fileprivate(set) var octets: UInt64 = 0
   fileprivate(set) var omitted: UInt64 = 0
+  /// Segments that its connection had sent again when it was looked at last, modulo 2^32; and when the test began.
+  var retransmitted: UInt32 = 0
+  fileprivate var retransmittedBefore: UInt32 = 0
 
   init(number: Int64, sends: Bool) { (self.number, self.sends) = (number, sends) }
 }

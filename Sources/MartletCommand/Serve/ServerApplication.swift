@@ -146,7 +146,9 @@ struct ServerApplication: Application, ~Copyable {
     _ id: ConnectionID, _ readiness: Readiness, _ stack: inout NetworkStack, _ now: Instant
   ) {
     guard let served = connections[id], !isHeld else { return }
-    served.coupled?.look(now, retransmitted: stack.counters.tcp.retransSegs)
+    if let coupled = served.coupled {
+      coupled.look(now, retransmitted: (try? stack.status(id, now: now))?.tcp.totalRetrans ?? 0)
+    }
     let verdict = served.move(id, &stack, &scratch, now)
     while let note = served.conversation.takeNote() { tell(note, served) }
     switch verdict {

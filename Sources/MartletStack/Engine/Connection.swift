@@ -3,7 +3,13 @@ import MartletWire
 
 /// A connection's slot: its TCB, and what the engine needs beside it.
 struct Connection: BitwiseCopyable {
+  // The order keeps the record free of padding.
   var tcb: TCB
+  var marks: Marks
+  /// It sticks to the interface it started on.
+  var interface: UInt16
+  /// Tenths of a second that `close` waits for; `Connection.background`: any time.
+  var linger: UInt16
   /// Of an IPv6 flow, `local` is the index of its key in `NetworkStack.keys6`.
   var key: IPv4FlowKey
   /// The next connection that may have something to send; see `Interface.senders`.
@@ -12,18 +18,13 @@ struct Connection: BitwiseCopyable {
   var nextEvent = IndexList.none
   /// Its cold block; none while it is idle.
   var cold = IndexList.none
-  /// It sticks to the interface it started on.
-  var interface: UInt16
-  /// Tenths of a second that `close` waits for; `Connection.background`: any time.
-  var linger: UInt16
-  var marks: Marks
+  /// When text last came, in units of 256 ms; kept where there is an idle limit.
+  var lastText: UInt16 = 0
+  var origin = Origin.application
   /// What has not been told yet.
   var news: Readiness = []
   var hopLimit: UInt8
   var dscp: UInt8
-  var origin = Origin.application
-  /// When text last came, in units of 256 ms; kept where there is an idle limit.
-  var lastText: UInt16 = 0
 
   struct Marks: OptionSet, BitwiseCopyable {
     var rawValue: UInt8

@@ -119,7 +119,7 @@ extension NetworkStack {
       marks.insert(.isV6)
     }
     let connection = Connection(
-      tcb: tcb, key: key, interface: interface.rawValue, linger: options.linger.deciseconds, marks: marks,
+      tcb: tcb, marks: marks, interface: interface.rawValue, linger: options.linger.deciseconds, key: key,
       hopLimit: options.hopLimit, dscp: options.dscp)
     guard let handle = connections.allocate(connection, &around.budget) else {
       if marks.contains(.isV6) { keys6.free(key.local, &around.budget) }

@@ -46,6 +46,8 @@ public struct ConnectionStatus: BitwiseCopyable, Sendable {
   public var sacked: UInt32
   public var lost: UInt32
   public var resent: UInt32
+  /// Segments sent again in all of the connection's life (`tcpi_total_retrans`).
+  public var totalRetrans: UInt32
   /// Octets delivered and found lost since the connection was last idle, modulo 2^32.
   public var delivered: UInt32
   public var lostTotal: UInt32
@@ -145,8 +147,8 @@ extension TCB {
       inRecovery: recovery.phase == .fastRecovery, inTimeoutRecovery: recovery.phase == .timeout,
       recovery: ConnectionStatus.Recovery(recovery.phase), pipe: pipe(cold),
       sacked: cold.scoreboard.sacked.totalBytes, lost: cold.scoreboard.lost.totalBytes,
-      resent: cold.scoreboard.resentOctets(around.pool), delivered: cold.rate.delivered,
-      lostTotal: cold.rate.lost, reordering: recovery.reorderingSeen,
+      resent: cold.scoreboard.resentOctets(around.pool), totalRetrans: retransmissions,
+      delivered: cold.rate.delivered, lostTotal: cold.rate.lost, reordering: recovery.reorderingSeen,
       reorderingWindow: reorderingWindow(cold),
       pacingRate: isPaced(cold.spreadsWindow, burst: around.configuration.initialWindowSegments)
         ? pacingRate(cold) : 0,

@@ -112,7 +112,7 @@ extension TCB {
     // RFC 3168 §6.1.1, §6.1.1.1: asked for once; a SYN that had no answer may have met somebody who dislikes it.
     if mode.contains(.ecn), !answers, !mode.contains(.synResent) { plan.flags.formUnion([.ece, .cwr]) }
     if mode.contains(.ecn), isOpenEarly { plan.flags.insert(.ece) }
-    if plan.isRetransmission { around.counters.retransSegs &+= 1 } else { timers.progress = Tick(now) }
+    if plan.isRetransmission { countRetransmission(&around) } else { timers.progress = Tick(now) }
     pending.subtract([.syn, .ack, .ackNow])
     if answers { rcv.lastAckSent = rcv.nxt }
     if !isOpenEarly, snd.nxt == snd.una { snd.nxt = snd.una.advanced(by: 1) }

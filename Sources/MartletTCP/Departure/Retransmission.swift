@@ -92,6 +92,12 @@ extension TCB {
     return plan
   }
 
+  /// A segment leaves again.
+  mutating func countRetransmission(_ around: inout Surroundings) {
+    around.counters.retransSegs &+= 1
+    retransmissions &+= 1
+  }
+
   private mutating func noteRetransmission(
     _ range: SequenceRange, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
@@ -112,7 +118,7 @@ extension TCB {
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ range.count }
     let burst = around.configuration.initialWindowSegments
     if isPaced(cold.spreadsWindow, burst: burst) { notePacedDeparture(range.count, &cold, now) }
-    around.counters.retransSegs &+= 1
+    countRetransmission(&around)
     // RFC 6298 (5.1). The timer that has just fired runs already.
     if timers.armed.isDisjoint(with: .lossTimers) { armRetransmission(around.configuration.rto, now) }
   }

@@ -17,6 +17,8 @@ public struct TCB: BitwiseCopyable, Sendable {
   public package(set) var state: TCPState
   package var timestamps: TimestampState
   package var rtt: RoundTripTime
+  /// Segments sent again in all of the connection's life, modulo 2^32.
+  package var retransmissions: UInt32 = 0
   package var timers: ConnectionTimers
   /// `endReason` in the low four bits, `softError` above.
   private var troubles: UInt8 = 0
