@@ -75,6 +75,66 @@ struct PathMTUTests {
   }
 
   @Test(
+    "RFC 4821 §7.5, RFC 8985 §6.2: a trial that the reordering timer finds lost has failed, and is no congestion"
+  )
+  func trialLostByTimer() {
+    let s = established()
+    let trial = firstTrial(s)
+    let cwnd = s.status?.cwnd ?? 0
+    let failed = s.counters.tcp.tcpMTUPFail
+    // One segment beyond it arrives: RACK waits for a quarter of the round trip, and the timer finds the loss.
+    s.advance(by: .milliseconds(100))
+    let end = trial.upperBound
+    s.inject(.ack(seq: 1, ack: trial.lowerBound, options: [.sack([end..<end + 1_220])]))
+    #expect(s.status?.timer == .reordering)
+    s.takeSegments()
+    s.advance(by: .milliseconds(60))
+    #expect(s.counters.tcp.tcpMTUPFail == failed + 1)
+    #expect(s.status?.cwnd ?? 0 >= cwnd)
+    #expect(s.status?.recovery == ConnectionStatus.Recovery.none)
+    // Its text leaves again in segments of the size that arrives, and their arrival proves nothing else.
+    let again = s.takeSegments().filter { trial.contains($0.seq) }
+    #expect(again.map(\.text.count).allSatisfy { $0 <= 1_220 } && !again.isEmpty)
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: end + 1_220))
+    #expect(s.status?.sndMss == 1_220)
+    #expect(s.counters.tcp.tcpMTUPSuccess == 0)
+  }
+
+  @Test("RFC 4821 §7.7: a connection that was idle meanwhile goes on searching")
+  func searchAfterIdle() {
+    let s = established()
+    s.send(8_000)
+    s.takeSegments()
+    s.advance(by: .milliseconds(600))
+    s.advance(by: .milliseconds(700))
+    s.takeSegments()
+    s.inject(.ack(seq: 1, ack: 8_101))
+    #expect(s.status?.unacked == 0)
+    s.advance(by: .seconds(60))
+    s.send(20_000)
+    #expect(sizes(s).contains(1_340))
+  }
+
+  /// After a black hole: the numbers of the first segment that tries a larger size again.
+  private func firstTrial(_ s: Scenario) -> Range<Int> {
+    s.send(200_000)
+    s.takeSegments()
+    s.advance(by: .milliseconds(600))
+    s.advance(by: .milliseconds(700))
+    for _ in 0..<20 {
+      let sent = s.takeSegments().filter { !$0.text.isEmpty }
+      if let trial = sent.first(where: { $0.text.count == 1_340 }) {
+        return trial.seq..<trial.seq + trial.text.count
+      }
+      s.advance(by: .milliseconds(100))
+      s.inject(.ack(seq: 1, ack: sent.map { $0.seq + $0.text.count }.max() ?? 1_321))
+    }
+    Issue.record("nothing larger was tried")
+    return 0..<0
+  }
+
+  @Test(
     "RFC 1191 §6.5: text in flight that is too large for the path leaves again at once, in smaller pieces")
   func dropInFlight() {
     let s = established()

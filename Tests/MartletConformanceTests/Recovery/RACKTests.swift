@@ -166,23 +166,71 @@ struct RACKTests {
   @Test("RFC 8985 §6.2 step 4: each round trip with a duplicate report widens the window, up to SRTT")
   func duplicateReportsWiden() {
     let r = RecoveryScript().measured()
-    var next = 1
-    for step in 1...3 {
-      r.send(10)
-      r.s.takeSegments()
-      r.advance(100)
-      r.ack(next, next + 1..<next + 10)
-      r.advance(99)
-      #expect(r.s.takeSegments().map { ($0.seq - 1) / 1_000 }.contains(next))
-      // It had only been late: the peer gets it twice, and says so.
-      r.s.inject(
-        .ack(
-          seq: 1, ack: (next + 10) * 1_000 + 1,
-          options: [.sack([next * 1_000 + 1..<(next + 1) * 1_000 + 1])]))
-      next += 10
-      #expect(r.s.status?.reorderingWindow ?? 0 >= UInt32(step) * 25_000, "\(step)")
-      r.s.takeSegments()
+    for step in 0..<3 {
+      lateFirstSegment(r, 1 + step * 10)
+      #expect(r.s.status?.reorderingWindow ?? 0 >= UInt32(step + 1) * 25_000, "\(step)")
     }
     #expect(r.s.counters.tcp.tcpDSACKRecv == 3)
+  }
+
+  @Test("RFC 8985 §6.2 step 4: then nothing leaves again on a path that reorders by nearly a round trip")
+  func reorderingByARoundTrip() {
+    let r = RecoveryScript().measured()
+    for step in 0..<3 { lateFirstSegment(r, 1 + step * 10) }
+    let before = r.s.counters.tcp.retransSegs
+    let cwnd = r.s.status?.cwnd ?? 0
+    for next in [31, 41, 51] {
+      r.send(10)
+      r.expect(next..<next + 10)
+      r.advance(100)
+      for n in next + 2...next + 10 { r.ack(next, next + 1..<n) }
+      r.advance(95)
+      r.expect()
+      r.ack(next + 10)
+    }
+    #expect(r.s.counters.tcp.retransSegs == before)
+    #expect(r.s.status?.totalRetrans == UInt32(truncatingIfNeeded: before))
+    #expect(r.s.status?.cwnd ?? 0 >= cwnd)
+  }
+
+  /// Ten segments of which the first comes a round trip late: it leaves again, the peer gets it twice, and
+  /// says so.
+  private func lateFirstSegment(_ r: RecoveryScript, _ next: Int) {
+    r.send(10)
+    r.s.takeSegments()
+    r.advance(100)
+    r.ack(next, next + 1..<next + 10)
+    r.advance(99)
+    #expect(r.s.takeSegments().map { ($0.seq - 1) / 1_000 }.contains(next))
+    r.s.inject(
+      .ack(
+        seq: 1, ack: (next + 10) * 1_000 + 1,
+        options: [.sack([next * 1_000 + 1..<(next + 1) * 1_000 + 1])]))
+    r.s.takeSegments()
+  }
+
+  @Test("RFC 6675 §4 (4): the last segment is rescued once, when it is overdue and nothing else may leave")
+  func rescue() {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(100)
+    r.ack(1, 2..<10)
+    r.expect(1)
+    // The retransmission is lost, and so is 10. The network doubles an acknowledgment: too early, in time, again.
+    r.ack(1, 2..<10)
+    r.expect()
+    r.advance(20)
+    r.ack(1, 2..<10)
+    r.expect(10)
+    r.advance(20)
+    r.ack(1, 2..<10)
+    r.expect()
+    r.advance(100)
+    r.ack(1, 2..<11)
+    // 10 left after the retransmission of 1, which is lost again.
+    r.advance(30)
+    r.expect(1)
+    #expect(r.s.counters.tcp.tcpTimeouts == 0)
   }
 }

@@ -104,6 +104,60 @@ struct SpuriousRecoveryTests {
     #expect(r.s.status?.reordering == false)
   }
 
+  @Test("RFC 3522: what an undo lets out is no burst")
+  func noBurstAfterUndo() {
+    let r = RecoveryScript(timestamps: true, initialWindow: 10).measured()
+    r.send(240)
+    var next = 1
+    var acked = 1
+    var stamp: UInt32 = 0
+    /// A round trip, in which what may leave leaves.
+    func round() {
+      for _ in 1...100 {
+        next = takeText(r, &stamp).map { ($0.seq - 1) / 1_000 + 1 }.reduce(next, max)
+        r.advance(1)
+      }
+    }
+    func ack(_ n: Int, sacked: Range<Int>? = nil, echo: UInt32) {
+      let blocks = sacked.map { [ScriptOption.sack([$0.lowerBound * 1_000 + 1..<$0.upperBound * 1_000 + 1])] }
+      r.s.inject(.ack(seq: 1, ack: n * 1_000 + 1, options: [.timestamps(1_500, echo)] + (blocks ?? [])))
+      acked = n
+    }
+    while next < 60 {
+      round()
+      ack(next, echo: stamp)
+    }
+    r.send(60)
+    // A loss, so that slow start is over: it would be paced in any case.
+    round()
+    ack(acked, sacked: acked + 1..<next, echo: stamp)
+    round()
+    ack(next, echo: stamp)
+    round()
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    let cwnd = r.s.status?.cwnd ?? 0
+    let last = stamp
+    // The first segment of the flight is late, and then comes by its first transmission.
+    ack(acked, sacked: acked + 1..<next, echo: last)
+    #expect(takeText(r, &stamp).first?.seq == acked * 1_000 + 1)
+    r.advance(1)
+    ack(next, echo: last)
+    #expect(r.s.counters.tcp.tcpFullUndo == 1)
+    #expect(r.s.status?.cwnd ?? 0 >= cwnd && cwnd > 20_000)
+    var largest = 0
+    for _ in 1...100 {
+      largest = max(largest, takeText(r, &stamp).count)
+      r.advance(1)
+    }
+    #expect((1...4).contains(largest), "\(largest)")
+  }
+
+  private func takeText(_ r: RecoveryScript, _ stamp: inout UInt32) -> [SeenSegment] {
+    let sent = r.s.takeSegments().filter { !$0.text.isEmpty }
+    for case .timestamps(let value, _) in sent.last?.options ?? [] { stamp = value }
+    return sent
+  }
+
   @Test("RFC 2883 §5, RFC 3708: a recovery all of whose retransmissions came twice is taken back")
   func duplicateReports() {
     let r = RecoveryScript().measured()
