@@ -1,20 +1,20 @@
 import MartletWire
 
 // Van Jacobson's header prediction: nearly every segment of a busy connection is
-// the next text in order, or a bare acknowledgment of text in flight, with no
-// flag, option or window that asks for a decision. Those two take a short way to
-// what the eight checks would come to; anything else takes the checks.
+// the next text in order, or a bare acknowledgment of text in flight, with no flag
+// or option that asks for a decision. Those two take a short way to what the eight
+// checks would come to; anything else takes the checks.
 
 extension TCB {
   /// ESTABLISHED; only ACK, perhaps PSH; exactly the next octet; nothing out of order, urgent, in
-  /// recovery; the window as it was; timestamps as negotiated and not older than TS.Recent.
+  /// recovery; no window shut; timestamps as negotiated and not older than TS.Recent.
   @inline(__always)
   func isPredicted(_ seg: Segment, _ cold: ColdBlock) -> Bool {
     guard state == .established,
       seg.flags.subtracting(.psh) == .ack,
       seg.seq == rcv.nxt,
       seg.ecn != .ce,
-      seg.wnd.scaled(by: snd.wndShift) == snd.wnd,
+      snd.wnd != .zero,
       recovery.phase == .open,
       cold.isOrderly,
       mode.isDisjoint(with: [.orphan, .discardsText])
@@ -38,8 +38,7 @@ extension TCB {
 
     around.counters.tcpHPHits &+= 1
     noteArrival(seg, &around, now)
-    // The window is as it was, but SND.WL1 must not fall 2^31 behind.
-    snd.wl1 = seg.seq
+    updateWindow(seg, &cold, &around, now, &reaction)
     if timers.tries != 0, advance == 0 { timers.tries = 0 }
     if advances {
       var delivery = Delivery()

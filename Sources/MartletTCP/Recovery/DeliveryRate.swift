@@ -32,17 +32,23 @@ package struct DeliveryRate: BitwiseCopyable, Sendable {
     isApplicationLimited = true
   }
 
-  /// Octets arrived, the newest of which were in `newest`: the sample that follows (§4.1.2.3).
+  /// Octets arrived, the newest of which were in `newest`. Returns whether a round trip begins with them.
   @inline(__always)
-  package mutating func deliver(
-    _ octets: UInt32, _ newest: SendRecord?, now: UInt32
-  ) -> (sample: RateSample, startsRound: Bool) {
+  package mutating func deliver(_ octets: UInt32, _ newest: SendRecord?, now: UInt32) -> Bool {
     delivered = delivered &+ octets
     deliveredAt = now
     if isApplicationLimited, Int32(bitPattern: delivered &- limitedUntil) > 0 { isApplicationLimited = false }
-    var sample = RateSample()
-    guard let newest else { return (sample, false) }
+    guard let newest else { return false }
     firstSentAt = newest.sentAt
+    let startsRound = Int32(bitPattern: newest.delivered &- roundEnd) >= 0
+    if startsRound { roundEnd = delivered }
+    return startsRound
+  }
+
+  /// The sample that follows from what `deliver` has taken in (§4.1.2.3).
+  package func sample(_ newest: SendRecord?, now: UInt32) -> RateSample {
+    var sample = RateSample()
+    guard let newest else { return sample }
     sample.delivered = delivered &- newest.delivered
     sample.interval = max(newest.sentAt &- newest.firstSentAt, now &- newest.deliveredAt)
     sample.priorDelivered = newest.delivered
@@ -50,8 +56,6 @@ package struct DeliveryRate: BitwiseCopyable, Sendable {
     sample.flight = newest.flight
     sample.lost = (lost &- newest.lostAndLimit) & 0x7fff_ffff
     sample.isApplicationLimited = newest.isApplicationLimited
-    let startsRound = Int32(bitPattern: newest.delivered &- roundEnd) >= 0
-    if startsRound { roundEnd = delivered }
-    return (sample, startsRound)
+    return sample
   }
 }

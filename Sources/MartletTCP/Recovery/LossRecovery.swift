@@ -16,9 +16,8 @@ extension TCB {
     _ now: Instant, _ reaction: inout Reaction
   ) {
     if delivery.octets > 0 {
-      let (rate, startsRound) = cold.rate.deliver(delivery.octets, delivery.newest, now: now.microseconds)
-      delivery.rate = rate
-      delivery.startsRound = startsRound
+      delivery.startsRound = cold.rate.deliver(delivery.octets, delivery.newest, now: now.microseconds)
+      if congestion.ownsWindow { delivery.rate = cold.rate.sample(delivery.newest, now: now.microseconds) }
     }
     if delivery.acknowledged > 0 || delivery.roundTrip > 0 {
       sampleRoundTrip(seg, delivery, &cold, &around, now)
@@ -67,12 +66,14 @@ extension TCB {
     ack.roundTrip = delivery.roundTrip
     ack.srtt = rtt.srtt
     ack.startsRound = delivery.startsRound
-    ack.rate = delivery.rate
     ack.isPaced = isPaced(cold.spreadsWindow, burst: around.configuration.initialWindowSegments)
-    ack.entropy = timestamps.offset &+ snd.una.rawValue &* 0x9e37_79b1
     ack.isWindowLimited = isWindowValidated(ack, &cold)
     ack.hasSelectiveAcks = mode.contains(.sack)
-    if ack.lost > 0, congestion.ownsWindow { ack.loss = lossSample(cold, around) }
+    if congestion.ownsWindow {
+      ack.rate = delivery.rate
+      ack.entropy = timestamps.offset &+ snd.una.rawValue &* 0x9e37_79b1
+      if ack.lost > 0 { ack.loss = lossSample(cold, around) }
+    }
     congestion.acknowledged(ack, &cold.congestion)
     // One acknowledgment of half the flight: those before it were lost, or the peer sends few on purpose.
     if ack.octets > ack.flightBefore / 2 {

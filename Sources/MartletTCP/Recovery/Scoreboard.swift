@@ -66,7 +66,8 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
   ) -> (newest: SendRecord?, octets: UInt32) {
     var newest: SendRecord?
     var octets: UInt32 = 0
-    for i in 0..<resent.count {
+    // No octet is in two records. What was sent again first mostly arrives first: one step.
+    for i in 0..<resent.count where octets < range.count {
       var record = resent.record(i, pool)
       let start = SequenceNumber.latest(record.range.start, range.start)
       let end = SequenceNumber.earliest(record.range.end, range.end)
