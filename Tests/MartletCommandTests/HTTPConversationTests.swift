@@ -1,4 +1,5 @@
 import MartletCommand
+import MartletTCP
 import Testing
 
 #if canImport(Glibc)
@@ -100,6 +101,33 @@ import Testing
     defer { tree.remove() }
     let (status, content) = try ask(tree, get("/a.txt"), size: size)
     #expect(status == 200 && content == "hello\n")
+  }
+
+  @Test("E7 a head that comes octet by octet is refused after a minute, however lively its sender")
+  func slowHead() {
+    let conversation = HTTPConversation(HTTPConversation.Site(.page("page")))
+    var answer = ""
+    for (second, octet) in "GET / HTTP/1.1\r\nHost: example".utf8.enumerated() where answer.isEmpty {
+      conversation.now = Instant(nanoseconds: UInt64(second) * 5_000_000_000)
+      [octet].withUnsafeBytes { conversation.take($0.bytes) }
+      answer = String(decoding: conversation.drain(limit: 1_000), as: UTF8.self)
+      #expect(answer.isEmpty || second == 13, "\(second)")
+    }
+    #expect(answer.hasPrefix("HTTP/1.1 408 Request Timeout\r\n"), "\(answer)")
+    #expect(conversation.outlook == .finish)
+  }
+
+  @Test("E7 the minute begins anew with each request, and only with its first octet")
+  func patienceForEachHead() {
+    let conversation = HTTPConversation(HTTPConversation.Site(.page("page")))
+    for minute in 0..<3 {
+      conversation.now = Instant(nanoseconds: UInt64(minute) * 120_000_000_000)
+      Array("GET / HTTP/1.1\r\n".utf8).withUnsafeBytes { conversation.take($0.bytes) }
+      conversation.now = conversation.now.advanced(by: .seconds(50))
+      Array("Host: example\r\n\r\n".utf8).withUnsafeBytes { conversation.take($0.bytes) }
+      let answer = String(decoding: conversation.drain(limit: 1_000), as: UTF8.self)
+      #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(answer)")
+    }
   }
 
   @Test("HEAD gives the head alone")

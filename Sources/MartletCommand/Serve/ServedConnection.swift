@@ -9,6 +9,8 @@ final class ServedConnection {
   let conversation: any Conversation
   /// The same, if it depends on others.
   let coupled: (any CoupledConversation)?
+  /// The same, if it asks for the time.
+  private let timed: (any TimedConversation)?
   let since: Instant
 
   /// Octets.
@@ -28,6 +30,7 @@ final class ServedConnection {
     self.remote = remote
     self.conversation = conversation ?? service.conversation()
     coupled = self.conversation as? any CoupledConversation
+    timed = self.conversation as? any TimedConversation
     since = now
   }
 
@@ -49,6 +52,7 @@ final class ServedConnection {
   func move(
     _ id: ConnectionID, _ stack: inout NetworkStack, _ scratch: inout [UInt8], _ now: Instant
   ) -> Verdict {
+    timed?.now = now
     while true {
       do throws(Stop) {
         let taken = try receive(id, &stack, &scratch, now)

@@ -30,11 +30,17 @@ package protocol Conversation: AnyObject {
   func takeNote() -> ServiceNote?
 }
 
+/// A conversation to which time matters, though it waits for nothing.
+package protocol TimedConversation: Conversation {
+  /// Told before it is asked anything.
+  var now: Instant { get set }
+}
+
 /// A conversation that knows the time, and has others beside it that depend on it.
 package protocol CoupledConversation: Conversation {
-  /// Told before it is asked anything, and at `deadline`: the time, and how many segments the whole
-  /// stack has sent again so far.
-  func look(_ now: Instant, retransmitted: UInt64)
+  /// Told before it is asked anything, and at `deadline`: the time, and how many segments its connection has
+  /// sent again so far, modulo 2^32.
+  func look(_ now: Instant, retransmitted: UInt32)
 
   /// When it wants to look though nothing happens; nil: never.
   var deadline: Instant? { get }

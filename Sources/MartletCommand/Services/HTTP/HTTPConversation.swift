@@ -1,8 +1,10 @@
+import MartletTCP
+
 /// An HTTP/1.1 connection to a served directory: GET, HEAD, and PUT where it is allowed.
 ///
 /// One request at a time: the next is read when the answer to the last has left. A request
 /// that has content and is refused, or is not understood, ends the connection after its answer.
-package final class HTTPConversation: Conversation {
+package final class HTTPConversation: TimedConversation {
   /// What is served, and how.
   package struct Site: Sendable {
     package enum Content: Sendable {
@@ -33,10 +35,17 @@ package final class HTTPConversation: Conversation {
     case over
   }
 
+  /// How long a request's head may take from its first octet to its last. One octet now and then keeps a
+  /// connection from being idle, and costs the sender nothing.
+  private static let headPatience = TimeAmount.seconds(60)
+
+  package var now = Instant.origin
   private let site: Site
   private var phase = Phase.head
   /// Octets that arrived and belong to no request yet.
   private var pending: [UInt8] = []
+  /// When the first octet came of a head that is not complete.
+  private var headBegan: Instant?
   private var peerIsFinished = false
   /// It ends after this answer.
   private var isLast = false
@@ -105,9 +114,16 @@ package final class HTTPConversation: Conversation {
               HTTPRefusal(.headerFieldsTooLarge, "The head is longer than \(HTTPRequestHead.limit) octets."))
           } else if peerIsFinished {
             finish()
+          } else if !pending.isEmpty {
+            let began = headBegan ?? now
+            headBegan = began
+            if now.since(began) > Self.headPatience {
+              refuse(HTTPRefusal(.requestTimeout, "The head did not come within a minute."))
+            }
           }
           return
         }
+        headBegan = nil
         let head = pending[..<end.content]
         hasKnownEnd = false
         do throws(HTTPRefusal) {

@@ -7,6 +7,7 @@ package enum HTTPStatus: UInt16, Sendable {
   case forbidden = 403
   case notFound = 404
   case methodNotAllowed = 405
+  case requestTimeout = 408
   case lengthRequired = 411
   case contentTooLarge = 413
   case expectationFailed = 417
@@ -25,6 +26,7 @@ package enum HTTPStatus: UInt16, Sendable {
     case .forbidden: "Forbidden"
     case .notFound: "Not Found"
     case .methodNotAllowed: "Method Not Allowed"
+    case .requestTimeout: "Request Timeout"
     case .lengthRequired: "Length Required"
     case .contentTooLarge: "Content Too Large"
     case .expectationFailed: "Expectation Failed"
