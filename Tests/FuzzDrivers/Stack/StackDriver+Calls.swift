@@ -123,7 +123,9 @@ extension StackDriver {
     guard connections.count < 16 else { return }
     let from: LocalEndpoint? = what & 1 == 0 ? nil : LocalEndpoint(port: Places.ports[Int(what >> 4 & 7)])
     let to = Endpoint(address: remote, port: Places.ports[Int(what >> 1 & 7)])
-    if let id = try? stack.connect(to: to, from: from, now: now) { connections.append(id) }
+    var options = ConnectionOptions()
+    options.fastOpen = what & 128 != 0
+    if let id = try? stack.connect(to: to, from: from, options, now: now) { connections.append(id) }
   }
 
   mutating func changeInterface() {

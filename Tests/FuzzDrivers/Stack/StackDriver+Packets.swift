@@ -47,6 +47,11 @@ extension StackDriver {
     if control & 128 != 0 { header.options.present.formSymmetricDifference(.timestamps) }
     let text = Octets(repeating: UInt8(truncatingIfNeeded: count), count: min(count, 1_400))
     if header.flags.contains(.syn), flow.next == flow.ack { header.options.present.insert(.sackPermitted) }
+    // A cookie for us.
+    if header.flags.contains(.syn), control & 64 != 0 {
+      header.options.present.insert(.fastOpen)
+      header.options.fastOpenCookieCount = 8
+    }
     try inject(segment(header, text, from: flow.remote.address, to: flow.local.address))
   }
 
@@ -59,7 +64,16 @@ extension StackDriver {
       window: UnscaledWindow(1_000))
     if ports & 64 != 0 { header.options.present.insert(.timestamps) }
     if ports & 128 != 0 { header.options.present.insert(.sackPermitted) }
+    if control & 1 != 0 { askForFastOpen(&header.options, isRight: control & 2 != 0) }
     try inject(segment(header, Octets(repeating: 7, count: count & 15), from: source, to: destination))
+  }
+
+  /// With the cookie that was given, as far as it is the right one, or asking for one.
+  private func askForFastOpen(_ options: inout TCPOptions, isRight: Bool) {
+    options.present.insert(.fastOpen)
+    guard isRight, let cookie else { return }
+    options.fastOpenCookieCount = cookie.fastOpenCookieCount
+    options.fastOpenCookie = cookie.fastOpenCookie
   }
 
   /// Where from and where to: mostly from a peer to us.

@@ -25,6 +25,8 @@ struct StackDriver: ~Copyable {
   var lastSent: Octets = []
   /// What the stack has given out and not been asked about.
   var attempts: [AttemptID] = []
+  /// The Fast Open cookie that the stack gave last.
+  var cookie: TCPOptions?
 
   init(_ script: ByteScript) throws(Finding) {
     var script = script
@@ -55,13 +57,15 @@ struct StackDriver: ~Copyable {
     self.script = script
   }
 
-  /// Two listeners, one of which defers, and a socket; then a peer opens a connection and it is accepted.
+  /// Two listeners, one of which takes early text and the other defers, and a socket; then a peer opens a connection and it is accepted.
   mutating func open() throws(Finding) {
     var deferring = ListenerOptions()
     deferring.defersAccept = true
     deferring.acceptLimit = 1
     deferring.halfOpenLimit = 2
-    if let id = try? stack.listen(on: LocalEndpoint(port: 80)) { listeners.append(id) }
+    var early = ListenerOptions()
+    early.fastOpenLimit = 2
+    if let id = try? stack.listen(on: LocalEndpoint(port: 80), early) { listeners.append(id) }
     if let id = try? stack.listen(on: LocalEndpoint(address: Places.own4, port: 81), deferring) {
       listeners.append(id)
     }
@@ -183,6 +187,7 @@ struct StackDriver: ~Copyable {
 
   private mutating func note(_ sent: SentPacket) {
     guard let tcp = sent.tcp, !tcp.flags.contains(.rst) else { return }
+    if tcp.flags.contains([.syn, .ack]), tcp.options.fastOpenCookieCount > 0 { cookie = tcp.options }
     let length = UInt32(sent.textCount) &+ tcp.flags.sequenceLength
     let flow = SeenFlow(
       local: Endpoint(address: sent.source, port: tcp.sourcePort),
