@@ -271,6 +271,69 @@ struct BBRModelTests {
     #expect(model.maxBW.octetsPerSecond == 1_500_000)
   }
 
+  @Test("§5.3.3.8: the waits differ, though acknowledgments advance by whole segments")
+  func probeWaits() {
+    var model = model(.probeBWUp)
+    var rounds = [0, 0]
+    var waits: [UInt32] = []
+    for segment in UInt32(1)...1_000 {
+      // As the sender makes them: the lowest bit is always the same.
+      model.entropy = 0x1234_5678 &+ (segment &* 86 &* 1_448) &* 0x9e37_79b1
+      model.startProbeBWDown()
+      rounds[Int(model.roundsSinceProbeUp)] += 1
+      waits.append(model.bwProbeWait)
+    }
+    #expect(rounds[0] > 400 && rounds[1] > 400, "\(rounds)")
+    #expect(waits.allSatisfy { (2_000_000..<3_000_000).contains($0) })
+    for tenth in UInt32(0)..<10 {
+      let slot = 2_000_000 + tenth * 100_000..<2_100_000 + tenth * 100_000
+      #expect(waits.filter { slot.contains($0) }.count > 50, "\(slot)")
+    }
+  }
+
+  @Test("§5.3.4.3: ProbeRTT makes application-limited what it sends, and not what had left before")
+  func limitedByProbeRTT() {
+    var model = model(.probeBWCruise)
+    model.updateOnAck(ack(at: 6_100_000, delivered: 50_000, sent: 0), cwnd: 100_000)
+    #expect(model.state == .probeRTT)
+    model.thisCycleBW = .zero
+    var before = ack(at: 6_110_000, delivered: 51_000, sent: 49_000)
+    before.rate.delivered = 40_000
+    model.updateOnAck(before, cwnd: 100_000)
+    #expect(model.thisCycleBW.octetsPerSecond == 800_000)
+    var since = ack(at: 6_120_000, delivered: 52_000, sent: 50_000)
+    since.rate.delivered = 45_000
+    model.updateOnAck(since, cwnd: 100_000)
+    #expect(model.thisCycleBW.octetsPerSecond == 800_000)
+  }
+
+  @Test("§5.6.4.4: each recovery saves what it may undo, though the round trip has seen losses before")
+  func secondRecovery() {
+    var model = model(.probeBWCruise)
+    model.updateOnAck(ack(at: 1_050_000, delivered: 50_000, sent: 0), cwnd: 100_000)
+    model.enterFastRecovery()
+    model.leaveRecovery()
+    model.inflightShortterm = 70_000
+    model.inflightLongterm = 90_000
+    model.enterFastRecovery()
+    model.inflightShortterm = 60_000
+    model.inflightLongterm = 80_000
+    model.spuriousLossDetected()
+    #expect(model.inflightShortterm == 70_000)
+    #expect(model.inflightLongterm == 90_000)
+  }
+
+  @Test("§5.6.4.6: after an idle spell in Startup the model bounds the window from the first acknowledgment")
+  func windowAfterIdle() {
+    var past = past()
+    past.search = .under
+    var model = BBRModel(
+      past, 150_000, Bandwidth(octetsPerSecond: 1_000_000), mss: Self.mss, now: 1_000_000, srtt: 50_000)
+    model.updateOnAck(ack(at: 1_050_000, delivered: 1_000, sent: 0), cwnd: 150_000)
+    #expect(model.state == .startup)
+    #expect(model.cwnd == 150_000)
+  }
+
   @Test("§5.6.2: before the first sample 2.77 times the initial window in a round trip, or in a millisecond")
   func initialPace() {
     let controller = CongestionController(mss: Self.mss, segments: 10, .bbr)

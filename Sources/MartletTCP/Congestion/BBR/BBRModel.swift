@@ -28,6 +28,7 @@ package struct BBRModel: BitwiseCopyable, Sendable {
   package var inflight: UInt32 = 0
   package var delivered: UInt32 = 0
   package var now: UInt32 = 0
+  /// 0 after an idle spell: more than C.InitialCwnd has been delivered.
   package var initialCwnd: UInt32 = 0
   package var entropy: UInt32 = 0
   package var mss: UInt16 = 0
@@ -38,7 +39,9 @@ package struct BBRModel: BitwiseCopyable, Sendable {
   package var wasFullLastRound = false
   /// `delivered` counts mean something: a sample was seen since the epoch began.
   package var hasDelivered = false
-  /// MarkConnectionAppLimited(): samples of what was sent before so much was delivered are low on purpose.
+  /// MarkConnectionAppLimited(): samples of what was sent once so much was delivered, and until so much was,
+  /// are low on purpose.
+  package var limitedFrom: UInt32 = 0
   package var limitedUntil: UInt32 = 0
   package var isLimited = false
 
@@ -123,7 +126,6 @@ package struct BBRModel: BitwiseCopyable, Sendable {
     self.cwnd = cwnd
     self.now = now
     self.mss = mss
-    initialCwnd = cwnd
     pacingRate = rate
     maxBW = past.maxBW
     bw = past.maxBW
@@ -134,6 +136,7 @@ package struct BBRModel: BitwiseCopyable, Sendable {
     prevProbePrecautionary = past.search == .precautionary
     extraAckedIntervalStart = now
     if past.minRTT == BBRModel.infinity {
+      initialCwnd = cwnd
       minRTT = srtt == 0 ? BBRModel.infinity : srtt
       minRTTStamp = now
     } else {
@@ -236,7 +239,7 @@ package struct BBRModel: BitwiseCopyable, Sendable {
     if isLimited {
       if isReached(limitedUntil, by: rs.priorDelivered) {
         isLimited = false
-      } else {
+      } else if isReached(limitedFrom, by: rs.priorDelivered) {
         rs.isAppLimited = true
       }
     }

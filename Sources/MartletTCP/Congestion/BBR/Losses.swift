@@ -70,6 +70,8 @@ extension BBRModel {
 
   package mutating func enterFastRecovery() {
     saveCwnd()
+    // What a recovery can undo is what came of its own losses.
+    if !isInRecovery, isLossInRound { saveStateUponLoss() }
     noteLoss()
     isInRecovery = true
   }

@@ -104,9 +104,11 @@ extension BBRModel {
   }
 
   private mutating func pickProbeWait() {
-    roundsSinceProbeUp = entropy & 1
+    // "for better mixing and fairness convergence": flows that all probe at one time see nothing of each other.
+    // The lowest bit of a number that grows by whole segments hardly ever changes.
+    roundsSinceProbeUp = entropy >> 31
     // 2 to 3 s.
-    bwProbeWait = 2_000_000 &+ UInt32(truncatingIfNeeded: UInt64(entropy >> 1) &* 1_000_000 >> 31)
+    bwProbeWait = 2_000_000 &+ UInt32(truncatingIfNeeded: (UInt64(entropy << 1) &* 1_000_000) >> 32)
   }
 
   /// Reno would have grown back by now: one segment a round trip.

@@ -37,6 +37,7 @@ extension BBRModel {
   /// HandleProbeRTT().
   private mutating func stayInProbeRTT() {
     // "Ignore low rate samples during ProbeRTT".
+    if !isLimited { limitedFrom = delivered }
     isLimited = true
     limitedUntil = delivered &+ min(max(inflight, 1), 1 << 30)
     if !isProbeRTTTimed {
