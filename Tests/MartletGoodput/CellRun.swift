@@ -53,8 +53,8 @@ struct CellRun {
   /// 10 s and 100 round trips at least, 400 for ten flows; and so long that at the bound 20,000 packets go and
   /// random loss strikes two hundred times; but not longer than 60 round trips and 300,000 packets take, or
   /// 1,000,000 of ten flows. Ten flows on a path that loses nothing by itself have to come to terms: for 400
-  /// round trips with a full queue and thirty periods of their algorithm, or 2,000,000 packets, of the default
-  /// 16,000,000.
+  /// round trips with a full queue and thirty periods of their algorithm, or 16,000,000 packets, 2,000,000 with
+  /// BBR, which comes to terms in a few periods or never.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
     let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
@@ -63,8 +63,7 @@ struct CellRun {
     var most = max(60 * roundTrip, (cell.flows == 1 ? 300_000 : 1_000_000) / packetsPerSecond)
     if cell.isOfEquals {
       least = max(least, 400 * cell.fullRoundTrip, 30 * period)
-      let isDefault = cell.algorithm == TCPConfiguration().congestionControl
-      most = (isDefault ? 16_000_000 : 2_000_000) / packetsPerSecond
+      most = (cell.algorithm == .bbr ? 2_000_000 : 16_000_000) / packetsPerSecond
     }
     return .milliseconds(Int64(1_000 * min(least, most)))
   }
