@@ -10,6 +10,8 @@ struct Delivery {
   var flightBefore: UInt32 = 0
   /// Octets that this acknowledgment shows to be lost.
   var lost: UInt32 = 0
+  /// In how many ranges that were not known.
+  var lostRanges: UInt8 = 0
   /// The record, among those delivered, of what was sent last.
   var newest: SendRecord?
   /// Microseconds since `newest` was sent, unless it is not clear which transmission arrived (Karn); else 0.

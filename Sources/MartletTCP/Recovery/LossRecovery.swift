@@ -61,7 +61,7 @@ extension TCB {
     var ack = CongestionAck(
       octets: octets, flightBefore: delivery.flightBefore, flight: pipe(cold), mss: effectiveSendMSS)
     ack.lost = delivery.lost
-    if delivery.lost > 0 { ack.lostRanges = UInt8(clamping: cold.scoreboard.lost.count) }
+    ack.lostRanges = delivery.lostRanges
     ack.now = now.microseconds
     ack.roundTrip = delivery.roundTrip
     ack.srtt = rtt.srtt
@@ -105,6 +105,7 @@ extension TCB {
     if recovery.phase != .open, snd.una.follows(cold.recover) || snd.una == snd.nxt {
       leaveRecovery(&cold, &around, now)
     }
+    let rangesBefore = cold.scoreboard.lost.count
     if mode.contains(.sack) {
       let waits = timers.armed.contains(.reordering)
       delivery.lost = detectLosses(&cold, &around, now, &reaction)
@@ -113,6 +114,9 @@ extension TCB {
       }
     } else {
       delivery.lost = losePartially(delivery, &cold, &around)
+    }
+    if delivery.lost > 0 {
+      delivery.lostRanges = UInt8(clamping: max(cold.scoreboard.lost.count &- rangesBefore, 1))
     }
     cold.rate.lost = cold.rate.lost &+ delivery.lost
     delivery.lost &-= resolvePathProbe(lost: delivery.lost, &cold, &around, now)
