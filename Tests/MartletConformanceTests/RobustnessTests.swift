@@ -219,6 +219,53 @@ struct DeadlineTests {
     s.expectQuiet()
   }
 
+  @Test(
+    "E8 an orphan whose peer repeats an acknowledgment with a shut window ends too (CVE-2015-5358)",
+    arguments: [.finWait1(orphan: true), .closing(orphan: true), .lastAck(orphan: true)] as [ScenarioStart])
+  func orphanBeforeRepeatedAcknowledgment(start: ScenarioStart) {
+    let s = Scenario(start)
+    let seq = start.state == .finWait1 ? 1 : 2
+    for _ in 0..<60 where s.state != .closed {
+      s.inject(.ack(seq: seq, ack: 1, window: 0))
+      s.advance(by: .seconds(10))
+    }
+    s.takeSegments()
+    s.expectQuiet()
+  }
+
+  @Test("E8 an orphan with text in flight ends behind a window that shuts, however often the peer says so")
+  func orphanWithTextBeforeShutWindow() {
+    let s = Scenario(.established())
+    s.send(3_000)
+    s.close()
+    for _ in 0..<100 where s.state != .closed {
+      s.takeSegments()
+      s.inject(.ack(seq: 1, ack: 1, window: 0))
+      s.advance(by: .seconds(10))
+    }
+    s.takeSegments()
+    s.expectQuiet()
+  }
+
+  @Test("E8 an orphan whose peer takes an octet now and then is reset; one that takes segments is not")
+  func orphanThatTrickles() {
+    for (step, isReset) in [(1, true), (1_460, false)] {
+      let s = Scenario(.established())
+      s.send(100_000)
+      s.close()
+      var acked = 1
+      var sent: [SeenSegment] = []
+      for _ in 0..<40 where s.state != .closed {
+        acked += step
+        s.inject(.ack(seq: 1, ack: acked))
+        s.advance(by: .seconds(30))
+        sent += s.takeSegments()
+      }
+      #expect(sent.contains { $0.flags.contains(.rst) } == isReset, "\(step)")
+      #expect((s.state == .closed) == isReset, "\(step)")
+    }
+  }
+
   @Test("T4 a clock that jumps fires each timer once, and one that goes back fires none")
   func jump() {
     let s = Scenario(.established())

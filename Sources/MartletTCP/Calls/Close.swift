@@ -73,7 +73,10 @@ extension TCB {
     if state == .finWait2 {
       armEnding(around.configuration.finWait2, now)
     } else if case .atMost(let time) = linger {
+      mode.insert(.lingers)
       armEnding(time, now)
+    } else if !cold.send.isEmpty {
+      watchOrphan(&cold, around, now)
     }
     reaction.insert(.rearmTimer)
     return reaction

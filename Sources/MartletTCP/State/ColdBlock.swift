@@ -57,6 +57,9 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// When the reader last took something, or something began to wait for it.
   package var readerMoved = Tick(rawValue: 0)
 
+  /// SND.UNA of an orphan when it was last looked after.
+  package var orphanUna = SequenceNumber(0)
+
   /// RCV.UP: one past the last urgent octet; meaningful while `urgent` (RFC 9293 §3.8.5).
   package var urgent = false
   package var urgentPointer = SequenceNumber(0)

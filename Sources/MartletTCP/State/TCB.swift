@@ -249,6 +249,8 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var fastOpen: Mode { Mode(rawValue: 1 << 24) }
   /// The first SYN has a Fast Open option.
   @inlinable package static var offersFastOpen: Mode { Mode(rawValue: 1 << 25) }
+  /// `ConnectionTimers.life` is the end of the linger time.
+  @inlinable package static var lingers: Mode { Mode(rawValue: 1 << 26) }
   /// The send buffer follows the congestion window.
   @inlinable package static var fitsSendBuffer: Mode { Mode(rawValue: 131072) }
 }

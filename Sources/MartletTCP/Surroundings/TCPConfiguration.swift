@@ -28,6 +28,9 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
   public var retransmissionsBeforeEnd: UInt8 = 15
   /// The same for a connection whose application has closed it (robustness rule E8).
   public var orphanRetransmissions: UInt8 = 8
+  /// An orphan, a connection that its application has closed, is reset when its peer acknowledges less than a full
+  /// segment of its text in such a time: an octet now and then would keep it for ever (robustness rule E8).
+  public var orphanPatience: TimeAmount = .minutes(5)
 
   /// Longest delay of an acknowledgment (RFC 9293 MUST-40: below 500 ms).
   public var delayedAck: TimeAmount = .milliseconds(40)

@@ -152,7 +152,13 @@ extension TCB {
     reaction.insert(.output)
   }
 
-  /// FIN-WAIT-2 of an orphan, or the linger time, is over.
+  /// From here on the peer has a time in which to acknowledge a segment.
+  mutating func watchOrphan(_ cold: inout ColdBlock, _ around: borrowing Surroundings, _ now: Instant) {
+    cold.orphanUna = snd.una
+    armEnding(around.configuration.orphanPatience, now)
+  }
+
+  /// FIN-WAIT-2 of an orphan, the linger time, or the patience with a peer that takes its time, is over.
   private mutating func endingTimerFires(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
@@ -160,6 +166,13 @@ extension TCB {
       // The peer's half may stay open for ever; a reset would be wrong, silence is what it gets.
       around.counters.finWait2Timeouts &+= 1
       end(.closed, &cold, &around, now, &reaction)
+    } else if !mode.contains(.lingers), cold.send.isEmpty {
+      // The FIN alone has its tries.
+      timers.armed.remove(.ending)
+    } else if !mode.contains(.lingers),
+      snd.una.distance(from: cold.orphanUna) >= UInt32(effectiveSendMSS)
+    {
+      watchOrphan(&cold, around, now)
     } else {
       around.counters.tcpAbortOnLinger &+= 1
       end(.aborted, &cold, &around, now, &reaction)
