@@ -84,8 +84,9 @@ extension TCB {
   ) -> Bool {
     let sacked = cold.scoreboard.sacked
     if sacked.count < Int(around.configuration.outOfOrderRanges) { return true }
-    return sacked.range(containing: block.start.retreated(by: 1), around.pool) != nil
-      || sacked.range(containing: block.end, around.pool) != nil
+    // It may be one with others, which takes none: a block that covers fifty of them least of all.
+    let i = sacked.firstIndex(endingAfter: block.start.retreated(by: 1), around.pool)
+    return i < sacked.count && sacked.range(at: i, around.pool).start.precedesOrEquals(block.end)
   }
 
   /// The peer got something twice: a retransmission was not needed, or the network duplicated.

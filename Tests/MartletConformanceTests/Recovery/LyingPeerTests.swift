@@ -108,6 +108,25 @@ struct LyingPeerTests {
     #expect((r.s.status?.lost ?? 0) > 100_000, "\(r.s.status?.lost ?? 0)")
   }
 
+  @Test("E2 a block that joins ranges is taken in though there is room for none")
+  func joiningBlockWithoutRoom() {
+    let r = RecoveryScript {
+      $0.tcp.initialWindowSegments = 60
+      $0.tcp.outOfOrderRanges = 16
+    }.measured()
+    r.send(60)
+    r.s.takeSegments()
+    r.advance(100)
+    for n in stride(from: 3, to: 50, by: 2) { r.ack(1, n..<n + 1) }
+    #expect(r.s.status?.sacked == 16_000)
+    // What lay between them has come: it begins before the first and ends behind the last.
+    r.ack(1, 2..<55)
+    #expect(r.s.status?.sacked == 53_000)
+    r.s.takeSegments()
+    r.ack(1, 2..<56)
+    #expect(r.s.status?.sacked == 54_000)
+  }
+
   @Test("RFC 2018 §8: what a peer reported and threw away is sent again after the time-out")
   func reneging() {
     let r = RecoveryScript().measured()
