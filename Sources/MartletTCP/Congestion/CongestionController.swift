@@ -138,9 +138,11 @@ package struct CongestionController: BitwiseCopyable, Sendable {
   }
 
   /// Octets a second at which a paced connection sends; 0: as fast as the window allows.
-  package func pacingRate(srtt: UInt32, _ epoch: borrowing CongestionEpoch) -> UInt64 {
+  package func pacingRate(
+    srtt: UInt32, isRecovering: Bool = false, _ epoch: borrowing CongestionEpoch
+  ) -> UInt64 {
     switch algorithm {
-    case .newReno, .cubic: window.pacingRate(srtt: srtt)
+    case .newReno, .cubic: window.pacingRate(srtt: srtt, isRecovering: isRecovering)
     case .bbr(let bbr): bbr.pacingRate(window, srtt: srtt, epoch)
     }
   }
@@ -173,10 +175,13 @@ package struct CongestionWindow: BitwiseCopyable, Sendable {
     cwnd = min(cwnd &+ min(octets, 1 << 30), 1 << 30)
   }
 
-  /// The window over the smoothed round trip, with room to grow: twice it in slow start, 6/5 later.
-  package func pacingRate(srtt: UInt32) -> UInt64 {
+  /// The window over the smoothed round trip, with room to grow: twice it in slow start, 6/5 later. While PRR
+  /// says how much may leave, and begins with next to nothing after many losses, the rate is that of the window
+  /// it leads to.
+  package func pacingRate(srtt: UInt32, isRecovering: Bool) -> UInt64 {
     guard srtt > 0 else { return 0 }
-    let window = UInt64(cwnd) &* (inSlowStart ? 2_000_000 : 1_200_000)
+    let octets = isRecovering ? max(cwnd, ssthresh) : cwnd
+    let window = UInt64(octets) &* (inSlowStart && !isRecovering ? 2_000_000 : 1_200_000)
     return max(window / UInt64(srtt), 1)
   }
 }

@@ -59,7 +59,8 @@ extension TCB {
 
   /// Octets a second, of a connection that is paced; 0: nothing is known yet to go by.
   func pacingRate(_ cold: ColdBlock) -> UInt64 {
-    congestion.pacingRate(srtt: rtt.srtt, cold.congestion)
+    congestion.pacingRate(
+      srtt: rtt.srtt, isRecovering: recovery.phase == .fastRecovery, cold.congestion)
   }
 
   /// So many octets left: the next may when their time has passed.
