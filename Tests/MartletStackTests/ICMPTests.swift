@@ -148,6 +148,40 @@ struct ICMPTests {
     #expect(try pair.a.stack.status(next, now: pair.a.now).tcp.sndMss <= 552 - 40)
   }
 
+  @Test("RFC 1191 §3: a second connection to a destination believes what the first was told")
+  func packetTooBigTwice() throws {
+    let pair = try Pair()
+    let (client, _, _) = try pair.connect()
+    let second = try pair.a.stack.connect(to: pair.b.endpoint(80), now: pair.a.now)
+    try pair.pump()
+    _ = try pair.a.send(client, Packet(repeating: 7, count: 4_000))
+    _ = try pair.a.send(second, Packet(repeating: 7, count: 4_000))
+    #expect(pair.a.pull().filter { $0.packet.count == 1_500 }.count >= 4)
+    for id in [client, second] {
+      let una = try pair.a.stack.status(id, now: pair.a.now).tcp.sndUna.rawValue
+      pair.a.inject(try quoting(pair, id, seq: una, type: 3, code: 4, rest: 1_000))
+      let resent = pair.a.pull()
+      #expect(!resent.isEmpty && resent.allSatisfy { $0.packet.count <= 1_000 })
+    }
+  }
+
+  @Test("RFC 4821 §7.7: an outage that looks like a black hole does not make other connections small")
+  func outageThenNewConnection() throws {
+    let pair = try Pair()
+    let (client, _, _) = try pair.connect()
+    _ = try pair.a.send(client, Packet(repeating: 7, count: 20_000))
+    // Nothing arrives for six seconds.
+    for _ in 0..<60 {
+      _ = pair.a.pull()
+      pair.a.advance(by: .milliseconds(100))
+      pair.b.advance(by: .milliseconds(100))
+    }
+    #expect(try pair.a.stack.status(client, now: pair.a.now).tcp.sndMss < 1_300)
+    let next = try pair.a.stack.connect(to: pair.b.endpoint(80), now: pair.a.now)
+    try pair.pump()
+    #expect(try pair.a.stack.status(next, now: pair.a.now).tcp.sndMss > 1_400)
+  }
+
   @Test("A SYN that ICMP says goes nowhere ends the attempt")
   func hardErrorOnSyn() throws {
     let pair = try Pair()

@@ -47,7 +47,7 @@ extension NetworkStack {
     if reaction.contains(.rearmTimer) { rearmTimer(of: i) }
   }
 
-  /// A black hole on the way: the destination's next connections begin below it.
+  /// What a router said is believed now: the destination's next connections begin with it.
   private mutating func rememberPathMTU(of i: UInt32) {
     let flow = connections.flow(of: i, keys6)
     let headers: UInt16 = flow.local.isIPv4 ? 40 : 60

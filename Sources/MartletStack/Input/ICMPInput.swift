@@ -117,12 +117,12 @@ extension NetworkStack {
     // Floors: 552 octets (RFC 1191 §6.3 has no lower plateau worth keeping), 1,280 (RFC 8201 §4). Never up.
     let floor: UInt32 = arrival.isIPv4 ? 552 : 1_280
     let lower = UInt16(truncatingIfNeeded: min(max(mtu, floor), UInt32(UInt16.max)))
-    guard lower < known.mtu else { return counts.drop(.icmpIgnored) }
+    let mss = Path(interface: known.interface, mtu: lower).mss(isIPv4: arrival.isIPv4)
+    // Another connection may have taught it before.
+    guard lower < known.mtu || mss < connections[i].tcb.pathMSS else { return counts.drop(.icmpIgnored) }
     guard let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i
-    let path = Path(interface: known.interface, mtu: lower)
-    let reaction = connections[i].tcb.pathMTUFell(
-      toMSS: path.mss(isIPv4: arrival.isIPv4), cold: &cold[j], &around, now: clock)
+    let reaction = connections[i].tcb.pathMTUFell(toMSS: mss, cold: &cold[j], &around, now: clock)
     // A claim that the connection does not believe yet is nothing that others should start from.
     let isDoubted = cold[j].search.claimed != 0
     settleCold(i, j)

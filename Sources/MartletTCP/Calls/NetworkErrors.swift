@@ -43,7 +43,7 @@ extension TCB {
     let old = snd.mss
     snd.mss = max(mss, floor)
     mode.remove(.provenSize)
-    if snd.una != snd.max { cold.search.fail(old, now: Tick(now)) }
+    if snd.una != snd.max { cold.search.told(old, now: Tick(now)) }
     guard snd.una != snd.max, state.isSynchronized else { return [] }
     loseForPathMTU(&cold, &around, now)
     return .output

@@ -16,6 +16,8 @@ extension TCB {
       return retransmission(of: SequenceRange(start: snd.una, end: snd.nxt), &cold, &around, now)
     }
     let mss = UInt32(effectiveSendMSS)
+    // Not a segment for each octet that a peer leaves out.
+    let wanted = lost.count < mss ? cold.scoreboard.lostSpan(within: mss, around.pool) : lost.count
     // F-RTO step 2: new text goes first.
     if cold.forwardRTO == .probing, !isForced, hasUnsent(cold) { return nil }
     // Into a shut window only the timer sends.
@@ -23,14 +25,14 @@ extension TCB {
     let inNetwork = pipe(cold)
     var allowed = congestion.cwnd > inNetwork ? congestion.cwnd &- inNetwork : 0
     if isForced { allowed = max(allowed, mss) }
-    guard allowed >= min(mss, lost.count) else { return nil }
+    guard allowed >= min(mss, wanted) else { return nil }
     let burst = around.configuration.initialWindowSegments
     if !isForced, isPaced(cold.spreadsWindow, burst: burst) {
       allowed = min(allowed, pacedOctets(&cold, burst: burst, now))
       guard allowed > 0 else { return nil }
     }
     let most = min(max(limit, mss), allowed)
-    let count = min(lost.count, most >= mss ? most &- most % mss : most)
+    let count = min(wanted, most >= mss ? most &- most % mss : most)
     pending.remove(.retransmit)
     return retransmission(
       of: SequenceRange(start: lost.start, count: count), &cold, &around, now)
@@ -114,7 +116,7 @@ extension TCB {
     cold.scoreboard.resend(
       range, cold.rate, flight: inNetwork &+ range.count, now: clock, span: rtt.srtt8 >> 11, &around.pool,
       &around.budget)
-    cold.undo.retransmitted(range.count, stamp: timestampValue(now))
+    cold.undo.retransmitted(range.count, stamp: timestampValue(now), now: clock)
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ range.count }
     let burst = around.configuration.initialWindowSegments
     if isPaced(cold.spreadsWindow, burst: burst) { notePacedDeparture(range.count, &cold, now) }

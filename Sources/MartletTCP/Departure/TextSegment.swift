@@ -84,6 +84,16 @@ extension TCB {
     cold.rate.becomeApplicationLimited(flight: inNetwork)
   }
 
+  /// There is new text, or a FIN, and neither the peer's window, nor Nagle, nor the silly-window rules hold it
+  /// back.
+  func mayLeave(_ cold: ColdBlock) -> Bool {
+    guard hasUnsent(cold), snd.wnd.octets > snd.flight else { return false }
+    let usable = snd.wnd.octets &- snd.flight
+    let unsent = cold.send.count &- snd.flight
+    let mss = UInt32(effectiveSendMSS)
+    return unsent == 0 || textCount(unsent, usable: usable, allowed: usable, limit: mss, mss) > 0
+  }
+
   /// How many octets the rules let leave; 0: none.
   @inline(__always)
   private func textCount(
@@ -168,11 +178,9 @@ extension TCB {
     let burst = around.configuration.initialWindowSegments
     if isPaced(cold.spreadsWindow, burst: burst) { notePacedDeparture(length, &cold, now) }
     timers.armed.remove(.persist)
-    // RFC 6298 (5.1), RFC 8985 §7.2. Acknowledgments move it on; text that leaves in between would move it by
-    // no more than the time since the last of them, and the second segment makes the probe's wait shorter.
-    if before <= UInt32(plan.segmentSize), timers.armed.isDisjoint(with: .reordering) {
-      armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
-    }
+    startLossTimer(
+      crossesSegment: before <= UInt32(plan.segmentSize) && before &+ length > UInt32(plan.segmentSize), cold,
+      around.configuration.rto, now)
   }
 
   /// Nothing may leave and nothing is in flight: no acknowledgment will ever come to go on with, so a

@@ -14,6 +14,8 @@ package struct PathSearch: BitwiseCopyable, Sendable {
   /// The size that is being tried; meaningful while `isOut`.
   package var size: UInt16 = 0
   package var isOut = false
+  /// A router told the size: an idle connection does not remember the search.
+  package var isTold = false
   package var range = SequenceRange(start: SequenceNumber(0), end: SequenceNumber(0))
   /// No probe before.
   package var notBefore = Tick(rawValue: 0)
@@ -32,8 +34,16 @@ package struct PathSearch: BitwiseCopyable, Sendable {
     if ceiling == 0 { ceiling = size }
     high = size
     isOut = false
+    isTold = false
     claimed = 0
     notBefore = now
+  }
+
+  /// A router says so. RFC 1191 §3, RFC 8201 §4: nothing larger is tried within five minutes, and ten are
+  /// recommended.
+  mutating func told(_ size: UInt16, now: Tick) {
+    fail(size, now: now.advanced(by: Self.retryAfter))
+    isTold = true
   }
 
   /// The next size to try above `low`; nil: the search is over for now.
@@ -112,19 +122,20 @@ extension TCB {
     failPathProbe(&cold, &around, now)
     if cold.search.claimed != 0 {
       // What ICMP said is believed now: nothing of this size arrives any more.
-      lowerMSS(to: cold.search.claimed, &cold, &around, now, &reaction)
+      lowerMSS(to: cold.search.claimed, &cold, &around, now)
+      reaction.insert(.pathMTUFell)
       return
     }
     let isFull = min(cold.send.count, snd.flight) >= UInt32(effectiveSendMSS)
     let lower: UInt16 = timers.tries >= 4 ? 536 : 1_220
     guard isFull, timers.tries >= 2, snd.mss > lower else { return }
     around.counters.tcpMTUPFail &+= 1
-    lowerMSS(to: lower, &cold, &around, now, &reaction)
+    // A guess, that the search puts right soon; an outage looks the same. Nobody else learns of it.
+    lowerMSS(to: lower, &cold, &around, now)
   }
 
   private mutating func lowerMSS(
-    to mss: UInt16, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
-    _ reaction: inout Reaction
+    to mss: UInt16, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     let lower = max(mss, around.configuration.minimumSendMSS)
     guard lower < snd.mss else { return }
@@ -132,7 +143,6 @@ extension TCB {
     snd.mss = lower
     mode.remove(.provenSize)
     around.recorder.note(.blackHole, UInt32(cold.search.high), UInt32(lower), at: now)
-    reaction.insert(.pathMTUFell)
   }
 
   /// What the path is believed to carry, without headers.

@@ -23,6 +23,9 @@ struct Delivery {
   /// Something arrived that was sent only once, and below SND.NXT as it was when recovery began: the
   /// evidence that F-RTO looks for.
   var originalArrived = false
+  /// Something arrived that an earlier recovery had sent again: that its echo is older than this recovery's
+  /// retransmissions says nothing.
+  var wasResentBefore = false
   /// RACK.fack before this acknowledgment: what one acknowledgment reports arrived in no order that it shows.
   var forward: SequenceNumber?
   /// SACK reported something new.
@@ -51,8 +54,9 @@ extension TCB {
       deliverUnsacked(
         SequenceRange(start: snd.una, end: ack), onceFrom: first, seg, &delivery, &cold, &around, now)
     } else {
-      let (newest, _) = cold.scoreboard.deliverResent(range, &around.pool, &around.budget)
+      let (newest, oldest, _) = cold.scoreboard.deliverResent(range, &around.pool, &around.budget)
       if newest == nil { delivery.originalArrived = true }
+      if newest != nil, cold.undo.follows(oldest) { delivery.wasResentBefore = true }
       // One segment filled the hole; what else is acknowledged now is what the duplicates reported.
       let filled = min(range.count, UInt32(effectiveSendMSS))
       let known = range.count &- filled
@@ -83,6 +87,7 @@ extension TCB {
     while let hole = cold.scoreboard.sacked.firstHole(from: from, before: range.end, around.pool) {
       from = hole.end
       let again = cold.scoreboard.deliverResent(hole, &around.pool, &around.budget)
+      if again.newest != nil, cold.undo.follows(again.oldest) { delivery.wasResentBefore = true }
       if let record = again.newest, isPlausible(record, seg, cold, now) { delivery.add(record) }
       guard again.octets < hole.count else { continue }
       // Some of it arrived by its first transmission: late, if later text came before it (RFC 8985 §6.2

@@ -30,7 +30,7 @@ extension TCB {
     }
     guard cold.forwardRTO != .off, delivery.acknowledged > 0 else { return }
     // Step 2: "if … covers more than recover, or there is no new data", conventional recovery.
-    if snd.una.follows(cold.recover) || !hasUnsent(cold) || snd.wnd.octets <= snd.flight {
+    if snd.una.follows(cold.recover) || !mayLeave(cold) {
       cold.forwardRTO = .off
     } else {
       cold.forwardRTO = .probing

@@ -193,7 +193,8 @@ extension TCB {
         spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
       }
     }
-    congestion.recovered(&cold.congestion)
+    // A smaller MTU is no congestion: the window stays (RFC 1191 §6.5).
+    if recovery.phase != .pathMTU { congestion.recovered(&cold.congestion) }
     recovery.phase = .open
     recoveryWithoutDuplicates()
     pending.remove(.retransmit)
@@ -248,7 +249,10 @@ extension TCB {
         return 0
       }
     } else {
-      guard recovery.phase == .fastRecovery, delivery.acknowledged > 0 else { return 0 }
+      // What was sent again last is on its way, if only a part of it is acknowledged.
+      guard recovery.phase == .fastRecovery, delivery.acknowledged > 0,
+        !cold.scoreboard.isInUse || snd.una.followsOrEquals(cold.scoreboard.lostEdge)
+      else { return 0 }
       around.counters.tcpPartialAcks &+= 1
       pending.insert(.retransmit)
     }

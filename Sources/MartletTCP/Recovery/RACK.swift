@@ -17,14 +17,22 @@ package struct RACKState: BitwiseCopyable, Sendable {
   package var end = SequenceNumber(0)
   /// RACK.fack: the highest number reported by SACK or acknowledged; meaningful with `hasForward`.
   package var forward = SequenceNumber(0)
-  /// RACK.dsack_round; meaningful with `isRoundOpen`.
-  package var duplicateRound = SequenceNumber(0)
+  /// When a duplicate report widened the window last, in microseconds; meaningful with `hasDuplicate`. It
+  /// stands for RACK.dsack_round, whose number would be half a turn old one day.
+  package var duplicateAt: UInt32 = 0
   package var hasForward = false
-  package var isRoundOpen = false
+  package var hasDuplicate = false
 
   /// - Parameter minimumRoundTrip: what is known of the path already.
   package init(minimumRoundTrip: UInt32 = 0) {
     self.minimumRoundTrip = minimumRoundTrip
+  }
+
+  /// All that was sent has been judged: what is left is what the path is like.
+  package mutating func forget() {
+    let last = self
+    self = RACKState(minimumRoundTrip: last.minimumRoundTrip)
+    (hasDuplicate, duplicateAt) = (last.hasDuplicate, last.duplicateAt)
   }
 }
 
@@ -56,13 +64,11 @@ extension TCB {
   }
 
   /// Step 4, its first half: once in a round trip, a segment that came twice widens the window.
-  mutating func widenReorderingWindow(_ cold: inout ColdBlock) {
-    if cold.rack.isRoundOpen, snd.una.followsOrEquals(cold.rack.duplicateRound) {
-      cold.rack.isRoundOpen = false
-    }
-    guard !cold.rack.isRoundOpen else { return }
-    cold.rack.isRoundOpen = true
-    cold.rack.duplicateRound = snd.nxt
+  mutating func widenReorderingWindow(_ cold: inout ColdBlock, _ now: Instant) {
+    let clock = now.microseconds
+    if cold.rack.hasDuplicate, clock &- cold.rack.duplicateAt < rtt.srtt { return }
+    cold.rack.hasDuplicate = true
+    cold.rack.duplicateAt = clock
     recovery.reorderingSteps = min(recovery.reorderingSteps &+ 1, 250)
     recovery.reorderingPersists = 16
   }

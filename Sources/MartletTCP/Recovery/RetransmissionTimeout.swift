@@ -88,7 +88,9 @@ extension TCB {
     cold.scoreboard.reported = 0
     cold.scoreboard.lostEdge = snd.una
     let clock = now.microseconds
-    let patience = mode.contains(.sack) ? cold.rack.roundTrip &+ reorderingWindow(cold) : 0
+    // RACK.rtt is not known when nothing was out of order lately.
+    let roundTrip = cold.rack.roundTrip == 0 ? rtt.srtt : cold.rack.roundTrip
+    let patience = mode.contains(.sack) ? roundTrip &+ reorderingWindow(cold) : 0
     var octets = cold.scoreboard.loseResent(&around.pool, &around.budget) { record in
       clock &- record.sentAt >= patience || record.range.start == snd.una
     }

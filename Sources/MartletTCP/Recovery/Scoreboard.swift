@@ -60,18 +60,21 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
   // MARK: Delivery
 
   /// Takes `range` out of what is on its way a second time. Returns the newest retransmission that
-  /// any of it was in, and how many of its octets were.
+  /// any of it was in, when the oldest was made, and how many of its octets were in any.
   package mutating func deliverResent(
     _ range: SequenceRange, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
-  ) -> (newest: SendRecord?, octets: UInt32) {
+  ) -> (newest: SendRecord?, oldest: UInt32, octets: UInt32) {
     var newest: SendRecord?
+    var oldest: UInt32 = 0
     var octets: UInt32 = 0
     // No octet is in two records. What was sent again first mostly arrives first: one step.
-    for i in 0..<resent.count where octets < range.count {
+    for i in 0..<resent.count {
+      if octets >= range.count { break }
       var record = resent.record(i, pool)
       let start = SequenceNumber.latest(record.range.start, range.start)
       let end = SequenceNumber.earliest(record.range.end, range.end)
       guard start.precedes(end) else { continue }
+      if newest == nil { oldest = record.sentAt }
       // Of a record that is longer, what lies behind may still come.
       newest = record
       newest?.range = SequenceRange(start: start, end: end)
@@ -85,7 +88,7 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
       resent.set(i, record, &pool)
     }
     dropEmptyResent(&pool, &budget)
-    return (newest, octets)
+    return (newest, oldest, octets)
   }
 
   /// SND.UNA moves to `ack`.
@@ -188,6 +191,20 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
       from = hole.end
     }
     return true
+  }
+
+  /// Octets from the first lost one to the last that lies within `octets` of it: what leaves in one segment,
+  /// however many pieces of it have arrived (robustness rule E2).
+  package func lostSpan(within octets: UInt32, _ pool: borrowing ChunkPool) -> UInt32 {
+    guard let first = lost.first(pool) else { return 0 }
+    var end = first.end
+    let limit = first.start.advanced(by: octets)
+    for i in 1..<max(lost.count, 1) {
+      let next = lost.range(at: i, pool)
+      guard next.start.precedes(limit) else { break }
+      end = SequenceNumber.earliest(next.end, limit)
+    }
+    return end.distance(from: first.start)
   }
 
   /// Takes what is sent again now off the front of what is lost.

@@ -105,6 +105,6 @@ extension TCB {
     delivery.duplicated = block.count
     delivery.duplicatedEnd = block.end
     around.recorder.note(.duplicateReported, block.start.rawValue, block.count, at: now)
-    widenReorderingWindow(&cold)
+    widenReorderingWindow(&cold, now)
   }
 }

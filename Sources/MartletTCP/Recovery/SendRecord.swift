@@ -51,8 +51,9 @@ package struct SendRecord: BitwiseCopyable, Sendable {
 /// one by number. Retransmissions have a ring of their own, ordered by time alone,
 /// in which a record whose range is empty stands for nothing any more.
 ///
-/// At `capacity`, or when the budget refuses, the newest record is stretched: its
-/// time is then that of its first octet.
+/// At `capacity`, or when the budget refuses, neighbours are made one, which has the
+/// time of the later: half as many know half as much. Where none are neighbours, a
+/// record that finds no room is not kept.
 package struct SendRecords: BitwiseCopyable, Sendable {
   private static var inlineCapacity: Int { 2 }
   private static var perChunk: Int { ChunkPool.chunkSize / MemoryLayout<SendRecord>.stride }
@@ -143,26 +144,62 @@ package struct SendRecords: BitwiseCopyable, Sendable {
   private mutating func appendApart(
     _ record: SendRecord, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) {
-    if !isSpilled, count == Self.inlineCapacity, !spill(&pool, &budget) { return stretch(record, &pool) }
-    if isSpilled {
-      guard count < Self.capacity else { return stretch(record, &pool) }
-      let chunk = place(count) / Self.perChunk
-      if chunks[chunk] == 0 {
-        chunks[chunk] = pool.allocate(&budget)
-        if chunks[chunk] == 0 { return stretch(record, &pool) }
-      }
-    }
+    // A retransmission that finds no room goes unrecorded: the retransmission time-out is what finds its loss.
+    guard makeRoom(&pool, &budget) else { return }
     records &+= 1
     set(count &- 1, record, &pool)
   }
 
-  /// There is no room: the newest record covers this too, if it can. A retransmission that it does not
-  /// touch goes unrecorded, and the retransmission time-out is what finds its loss.
-  private mutating func stretch(_ record: SendRecord, _ pool: inout ChunkPool) {
-    var newest = self.record(count &- 1, pool)
-    guard newest.range.end == record.range.start else { return }
-    newest.range.end = record.range.end
-    set(count &- 1, newest, &pool)
+  /// One more fits.
+  private mutating func makeRoom(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) -> Bool {
+    if !isSpilled {
+      if count < Self.inlineCapacity || spill(&pool, &budget) { return true }
+    } else if count < Self.capacity {
+      let chunk = place(count) / Self.perChunk
+      if chunks[chunk] == 0 { chunks[chunk] = pool.allocate(&budget) }
+      if chunks[chunk] != 0 { return true }
+    }
+    return joinNeighbours(&pool, &budget)
+  }
+
+  /// Makes one record of each two that adjoin. False: there were none.
+  private mutating func joinNeighbours(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) -> Bool {
+    let before = count
+    var kept = 0
+    var i = 0
+    while i < before {
+      var record = self.record(i, pool)
+      i &+= 1
+      if i < before {
+        var later = self.record(i, pool)
+        if record.range.end == later.range.start {
+          later.range.start = record.range.start
+          record = later
+          i &+= 1
+        }
+      }
+      set(kept, record, &pool)
+      kept &+= 1
+    }
+    records = UInt16(truncatingIfNeeded: kept)
+    releaseUnused(upTo: before, &pool, &budget)
+    return kept < before
+  }
+
+  /// Gives back the chunks in which the records behind the next one, up to `end`, were the only ones.
+  private mutating func releaseUnused(
+    upTo end: Int, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    guard isSpilled else { return }
+    let first = place(0) / Self.perChunk
+    let next = place(count) / Self.perChunk
+    for i in count..<end {
+      let chunk = place(i) / Self.perChunk
+      if chunk != first, chunk != next, chunks[chunk] != 0 {
+        pool.release(chunks[chunk], &budget)
+        chunks[chunk] = 0
+      }
+    }
   }
 
   private mutating func spill(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) -> Bool {

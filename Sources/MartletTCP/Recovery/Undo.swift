@@ -14,6 +14,8 @@ package struct UndoState: BitwiseCopyable, Sendable {
   package var nxt: SequenceNumber
   /// TSval of the first retransmission.
   package var stamp: UInt32 = 0
+  /// When that left, in microseconds modulo 2^32.
+  package var began: UInt32 = 0
   /// Octets that were sent again and not reported to have come twice.
   package var unaccounted: UInt32 = 0
   package var hasRetransmitted = false
@@ -35,11 +37,19 @@ package struct UndoState: BitwiseCopyable, Sendable {
   }
 
   /// A retransmission leaves.
-  package mutating func retransmitted(_ octets: UInt32, stamp: UInt32) {
+  package mutating func retransmitted(_ octets: UInt32, stamp: UInt32, now: UInt32) {
     guard isPossible else { return }
-    if !hasRetransmitted { self.stamp = stamp }
+    if !hasRetransmitted {
+      self.stamp = stamp
+      began = now
+    }
     hasRetransmitted = true
     unaccounted = unaccounted &+ octets
+  }
+
+  /// A retransmission at `time` was another recovery's.
+  package func follows(_ time: UInt32) -> Bool {
+    hasRetransmitted && Int32(bitPattern: time &- began) < 0
   }
 }
 
@@ -61,7 +71,7 @@ extension TCB {
       }
     }
     guard recovery.phase == .fastRecovery || recovery.phase == .timeout else { return }
-    if delivery.acknowledged > 0, answersOriginal(seg, cold) {
+    if delivery.acknowledged > 0, !delivery.wasResentBefore, answersOriginal(seg, cold) {
       if recovery.phase == .timeout { around.counters.tcpSpuriousRTOs &+= 1 }
       return undo(&cold, &around, now)
     }

@@ -84,7 +84,7 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// Holds nothing that must be kept.
   public var isIdle: Bool {
     send.isEmpty && receive.isEmpty && outOfOrder.isEmpty && !finWaits && !urgent && !sendsUrgent
-      && duplicate.isEmpty && pendingOpen == 0 && search.high == 0
+      && duplicate.isEmpty && pendingOpen == 0 && (search.high == 0 || search.isTold)
   }
 
   /// Nothing is sacked, lost or sent twice any more: what RACK knew would be half a turn of the clock or of the
@@ -92,7 +92,7 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package mutating func endScoreboardIfIdle() {
     scoreboard.endIfIdle()
     guard !scoreboard.isInUse else { return }
-    rack = RACKState(minimumRoundTrip: rack.minimumRoundTrip)
+    rack.forget()
     hasRescued = false
   }
 

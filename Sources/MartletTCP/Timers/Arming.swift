@@ -52,6 +52,22 @@ extension TCB {
     armTailProbe(limits, now)
   }
 
+  /// New text left. RFC 6298 (5.1): "if the timer is not running, start it": one that runs is for what left
+  /// before, and is not put off, or text without end would hide for ever that something was lost. Only a
+  /// probe's wait becomes shorter when it is no longer for a single segment (RFC 8985 §7.2).
+  @inline(__always)
+  mutating func startLossTimer(
+    crossesSegment: Bool, _ cold: ColdBlock, _ limits: RTOLimits, _ now: Instant
+  ) {
+    if timers.armed.isDisjoint(with: .lossTimers) {
+      armLossTimer(cold.wantsNoProbe, limits, now)
+    } else if crossesSegment, timers.armed.contains(.tailProbe), !cold.wantsNoProbe, wantsTailProbe {
+      let sooner = timers.retransmission
+      armTailProbe(limits, now)
+      if sooner.precedes(timers.retransmission) { timers.retransmission = sooner }
+    }
+  }
+
   private mutating func armTailProbe(_ limits: RTOLimits, _ now: Instant) {
     let margin = limits.minimum
     var wait = tailProbeTimeout(minimumRTO: margin)

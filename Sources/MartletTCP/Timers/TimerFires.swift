@@ -134,7 +134,7 @@ extension TCB {
     // received … within an interval".
     let idle = UInt32(limits.keepAliveIdle) &* 1_000
     let silence = Tick(now).milliseconds(since: timers.lastArrival)
-    let otherTimerRuns = !timers.armed.isDisjoint(with: [.retransmission, .persist])
+    let otherTimerRuns = !timers.armed.isDisjoint(with: .lossTimers.union(.persist))
     if silence < idle || otherTimerRuns {
       timers.life =
         otherTimerRuns && silence >= idle

@@ -108,6 +108,43 @@ struct LyingPeerTests {
     #expect((r.s.status?.lost ?? 0) > 100_000, "\(r.s.status?.lost ?? 0)")
   }
 
+  @Test("E2 holes of an octet each do not make segments of an octet each, nor a burst")
+  func tinyHoles() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    r.advance(100)
+    for n in 0..<62 {
+      let blocks = (0..<4).map { 1_002 + 8 * n + 2 * $0 }.map { $0..<$0 + 1 }
+      r.s.inject(.ack(seq: 1, ack: 1_001, options: [.sack(blocks)]))
+    }
+    r.s.takeSegments()
+    r.s.inject(.ack(seq: 1, ack: 1_001, options: [.sack([10_001..<21_001])]))
+    var sent = r.s.takeSegments().filter { !$0.text.isEmpty }
+    for _ in 1...30 {
+      r.advance(100)
+      sent += r.s.takeSegments().filter { !$0.text.isEmpty }
+    }
+    #expect(sent.allSatisfy { $0.text.count >= 88 }, "\(sent.map(\.text.count))")
+    #expect(sent.count < 40, "\(sent.count)")
+  }
+
+  @Test("E2 partial acknowledgments of an octet each do not make segments of an octet each")
+  func tinyPartialAcknowledgments() {
+    let r = RecoveryScript(sack: false).measured()
+    r.send(20)
+    r.expect(1..<21)
+    r.advance(100)
+    for _ in 1...3 { r.ack(1) }
+    r.expect(1)
+    var sizes: [Int] = []
+    for n in 1...50 {
+      r.s.inject(.ack(seq: 1, ack: 1_001 + n))
+      sizes += r.s.takeSegments().map(\.text.count).filter { $0 > 0 }
+    }
+    #expect(sizes.allSatisfy { $0 >= 88 }, "\(sizes)")
+  }
+
   @Test("E2 a block that joins ranges is taken in though there is room for none")
   func joiningBlockWithoutRoom() {
     let r = RecoveryScript {

@@ -149,6 +149,66 @@ struct PathMTUTests {
     #expect(s.status?.unacked == 0)
   }
 
+  @Test(
+    "RFC 1191 §3, RFC 8201 §4: nothing larger is tried within ten minutes of a router's message, then it is")
+  func largerAfterTold() {
+    let s = established()
+    s.send(100_000)
+    let sent = s.takeSegments()
+    s.inject(packet: tooBig(1_300, about: sent[0]))
+    // Ten minutes are 3,000 rounds.
+    var acked = 101
+    var largest = 0
+    // Never idle: four kilooctets a round of 200 ms leave, and as much is written.
+    func round(window: UInt16) {
+      let sent = s.takeSegments().filter { !$0.text.isEmpty }
+      largest = max(largest, sent.map(\.text.count).max() ?? 0)
+      s.advance(by: .milliseconds(200))
+      acked = max(acked, sent.map { $0.seq + $0.text.count }.max() ?? 0)
+      s.inject(.ack(seq: 1, ack: acked, window: window / 16))
+      s.send(4_000)
+    }
+    for _ in 1...2_990 { round(window: 4_000) }
+    #expect(largest == 1_260)
+    for _ in 1...30 { round(window: 20_000) }
+    #expect(largest > 1_260)
+  }
+
+  @Test("RFC 1191 §6.5: a router's message leaves the window alone in congestion avoidance, too")
+  func windowAfterTold() {
+    let s = established()
+    s.setOptions { $0.noDelay = true }
+    // A loss of small segments: ssthresh is set, and no size is proven.
+    var end = 101
+    func write(_ count: Int) {
+      for _ in 1...count {
+        s.send(1_000)
+        s.takeSegments()
+        end += 1_000
+      }
+      s.advance(by: .milliseconds(100))
+    }
+    write(10)
+    s.inject(.ack(seq: 1, ack: 101, options: [.sack([1_101..<end])]))
+    s.takeSegments()
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: end))
+    for _ in 1...20 {
+      write(8)
+      for n in (0..<8).reversed() { s.inject(.ack(seq: 1, ack: end - n * 1_000)) }
+    }
+    let before = s.status
+    #expect(before?.cwnd ?? 0 > before?.ssthresh ?? .max)
+    s.send(5_840)
+    let sent = s.takeSegments().filter { !$0.text.isEmpty }
+    s.inject(packet: tooBig(1_300, about: sent[0]))
+    s.takeSegments()
+    #expect(s.status?.recovery == .pathMTU)
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: end + 5_840))
+    #expect(s.status?.cwnd ?? 0 >= before?.cwnd ?? .max)
+  }
+
   @Test("RFC 5927 §7.2: a claim against a size that has arrived waits until a time-out makes it credible")
   func forged() {
     let s = established()

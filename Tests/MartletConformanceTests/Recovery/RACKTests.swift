@@ -173,6 +173,22 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpDSACKRecv == 3)
   }
 
+  @Test("RFC 8985 §6.2 step 4: several duplicate reports in a round trip widen the window once")
+  func reportsOfOneRoundTrip() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    #expect(r.s.status?.reorderingWindow == 25_000)
+    for wait in [0, 40, 59] {
+      r.advance(Int64(wait))
+      r.s.inject(.ack(seq: 1, ack: 1_001, options: [.sack([1..<1_001])]))
+      #expect(r.s.status?.reorderingWindow == 50_000)
+    }
+    r.advance(1)
+    r.s.inject(.ack(seq: 1, ack: 1_001, options: [.sack([1..<1_001])]))
+    #expect(r.s.status?.reorderingWindow == 75_000)
+  }
+
   @Test("RFC 8985 §6.2 step 4: then nothing leaves again on a path that reorders by nearly a round trip")
   func reorderingByARoundTrip() {
     let r = RecoveryScript().measured()

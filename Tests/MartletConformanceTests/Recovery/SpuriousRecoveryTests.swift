@@ -84,6 +84,27 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
   }
 
+  @Test(
+    "RFC 5682 §2.1 step 2: where Nagle holds new text back there is none, and old text leaves",
+    arguments: [false, true])
+  func newTextHeldBack(sack: Bool) {
+    let r = RecoveryScript(sack: sack).measured()
+    r.s.send(4_100)
+    r.s.takeSegments()
+    if sack {
+      // The probe took the hundred octets with it.
+      r.advance(250)
+      r.s.send(50)
+      r.advance(400)
+    } else {
+      r.advance(301)
+    }
+    r.s.takeSegments()
+    r.advance(100)
+    r.ack(2)
+    #expect(r.s.takeSegments().first { !$0.text.isEmpty }?.seq == 2_001)
+  }
+
   @Test("RFC 3522, RFC 4015 §3.2: an echo older than the retransmission takes a time-out back at once")
   func eifel() {
     let r = RecoveryScript(timestamps: true).measured()
@@ -102,6 +123,37 @@ struct SpuriousRecoveryTests {
     #expect(r.s.status?.cwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
     #expect(r.s.status?.reordering == false)
+  }
+
+  @Test("RFC 3522 §3.2: the echo of an earlier recovery's retransmission takes nothing back")
+  func echoOfEarlierRecovery() {
+    let r = RecoveryScript(timestamps: true).measured()
+    var original: UInt32 = 0
+    var again: UInt32 = 0
+    var other: UInt32 = 0
+    func ack(_ n: Int, _ ranges: [Range<Int>], echo: UInt32) {
+      let blocks = ranges.map { $0.lowerBound * 1_000 + 1..<$0.upperBound * 1_000 + 1 }
+      r.s.inject(
+        .ack(seq: 1, ack: n * 1_000 + 1, options: [.timestamps(1_500, echo), .sack(blocks)]))
+    }
+    r.send(20)
+    _ = takeText(r, &original)
+    r.advance(100)
+    ack(1, [3..<9], echo: original)
+    #expect(takeText(r, &again).map(\.seq).filter { $0 < 20_000 } == [1_001, 2_001])
+    // Segment 1 was late, segment 2 is lost, and so is 9.
+    r.advance(1)
+    ack(2, [3..<9], echo: original)
+    #expect(r.s.counters.tcp.tcpFullUndo == 1)
+    r.advance(1)
+    ack(2, [3..<9, 10..<20], echo: original)
+    r.advance(30)
+    #expect(takeText(r, &other).contains { $0.seq == 9_001 })
+    #expect(r.s.status?.recovery == .fastRecovery)
+    r.advance(68)
+    ack(9, [10..<20], echo: again)
+    #expect(r.s.status?.recovery == .fastRecovery)
+    #expect(r.s.counters.tcp.tcpFullUndo == 1)
   }
 
   @Test("RFC 3522: what an undo lets out is no burst")

@@ -56,6 +56,50 @@ struct TailLossProbeTests {
     #expect(r.s.status?.timer == .retransmission)
   }
 
+  @Test("RFC 6298 (5.1), RFC 8985 §7.2: small writes do not put the timer off", arguments: [false, true])
+  func smallWrites(sack: Bool) {
+    let r = RecoveryScript(sack: sack).measured()
+    r.s.setOptions { $0.noDelay = true }
+    var repeated: [Int] = []
+    for n in 0..<20 {
+      r.s.send(10)
+      let new = 1_001 + 10 * n
+      for segment in r.s.takeSegments() where !segment.text.isEmpty && segment.seq < new {
+        repeated.append(n)
+      }
+      r.advance(100)
+      for segment in r.s.takeSegments() where !segment.text.isEmpty { repeated.append(n) }
+    }
+    #expect((repeated.first ?? 20) < 5, "\(repeated)")
+  }
+
+  @Test(
+    "RFC 6298 (5.1): new text does not put the time-out of a lost retransmission off",
+    arguments: CongestionControl.allCases)
+  func lostRetransmissionWithoutSACK(control: CongestionControl) {
+    let r = RecoveryScript(sack: false, initialWindow: 4) { $0.tcp.congestionControl = control }.measured()
+    r.s.send(.count(200_000))
+    var arrived: Set<Int> = []
+    var next = 1
+    var transmissions: [Int: [Instant]] = [:]
+    for _ in 0..<300 where transmissions[2, default: []].count < 3 {
+      let sent = r.s.takeSegments().filter { !$0.text.isEmpty }
+      r.advance(100)
+      for segment in sent {
+        let n = (segment.seq - 1) / 1_000
+        transmissions[n, default: []].append(segment.time)
+        // The first flight is lost, and so is the first retransmission of segment 2.
+        let count = transmissions[n, default: []].count
+        if n <= 4 && count == 1 || n == 2 && count == 2 { continue }
+        arrived.insert(n)
+        while arrived.contains(next) { next += 1 }
+        r.ack(next)
+      }
+    }
+    let times = transmissions[2, default: []]
+    #expect(times.count == 3 && times[2].since(times[1]) < .seconds(2), "\(times)")
+  }
+
   @Test("RFC 8985 §7.2: one segment alone may wait for a delayed acknowledgment")
   func delayedAcknowledgment() {
     let r = RecoveryScript().measured()
