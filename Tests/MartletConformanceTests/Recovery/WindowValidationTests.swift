@@ -61,4 +61,26 @@ struct WindowValidationTests {
     }
     #expect(r.s.status?.cwnd == 40_000)
   }
+
+  @Test("RFC 7661 §4.1: the send buffer grows to two windows, up to its maximum, unless the application set it")
+  func sendBufferFollows() {
+    for (own, expected) in [(UInt32(0), UInt32(400 << 10)), (300 << 10, 300 << 10)] {
+      let r = RecoveryScript(initialWindow: 40) {
+        $0.tcp.maximumSendBuffer = 400 << 10
+      }.measured()
+      if own != 0 { r.s.setOptions { $0.sendBuffer = own } }
+      #expect(r.s.status?.sendBuffer == (own == 0 ? 256 << 10 : own))
+      r.send(200)
+      var next = 1
+      for _ in 1...12 {
+        next += r.s.takeSegments().filter { !$0.text.isEmpty }.count
+        r.advance(100)
+        next += r.s.takeSegments().filter { !$0.text.isEmpty }.count
+        for n in stride(from: next - 8, through: next, by: 2) where n > 1 { r.ack(n) }
+        r.s.send(.count(100_000))
+      }
+      #expect(r.s.status?.cwnd ?? 0 > 200 << 10)
+      #expect(r.s.status?.sendBuffer == expected, "\(r.s.status?.sendBuffer ?? 0) \(r.s.status?.cwnd ?? 0)")
+    }
+  }
 }
