@@ -118,7 +118,10 @@ extension TCB {
       timers.backoff = 0
       pending.subtract([.probe, .override])
       // A probe, or what was in flight when the window shut, waits for its acknowledgment as ever.
-      if snd.una != snd.max { armRetransmission(around.configuration.rto, now) }
+      if snd.una != snd.max {
+        armRetransmission(around.configuration.rto, now)
+        reaction.insert(.rearmTimer)
+      }
     }
     if hasUnsent(cold) || cold.scoreboard.isInUse { reaction.insert(.output) }
   }

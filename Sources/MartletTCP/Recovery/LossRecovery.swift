@@ -22,7 +22,7 @@ extension TCB {
     if delivery.acknowledged > 0 || delivery.roundTrip > 0 {
       sampleRoundTrip(seg, delivery, &cold, &around, now)
     }
-    if delivery.acknowledged > 0 { restartLossTimer(&cold, &around, now) }
+    if delivery.acknowledged > 0 { restartLossTimer(&cold, &around, now, &reaction) }
     guard recovery.phase == .open, !cold.scoreboard.isInUse, !cold.probe.isOut, delivery.duplicated == 0,
       !cold.search.isOut
     else { return recover(seg, &delivery, &cold, &around, now, &reaction) }
@@ -43,12 +43,15 @@ extension TCB {
   /// RFC 6298 (5.2), (5.3): SND.UNA moved.
   @inline(__always)
   private mutating func restartLossTimer(
-    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
     if snd.max == snd.una {
       timers.armed.subtract(.lossTimers)
     } else {
+      let old = timers.retransmission
       armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
+      // The first round trip was measured, or a back-off is over: it is due before the engine would look.
+      if timers.retransmission.precedes(old) { reaction.insert(.rearmTimer) }
     }
   }
 
