@@ -18,6 +18,7 @@ public struct NetworkStack: ~Copyable {
   // What all connections share, and what everything is derived from.
   var around: Surroundings
   var secrets: Secrets
+  let handshake: HandshakeTerms
   /// The latest time that any call has told.
   var clock = Instant.origin
 
@@ -75,6 +76,7 @@ public struct NetworkStack: ~Copyable {
       budget: MemoryBudget(limit: configuration.memoryBudget),
       recorder: FlightRecorder(capacity: configuration.recorderCapacity))
     secrets = Secrets(seed)
+    handshake = HandshakeTerms(configuration.tcp)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
     answerLimits = AnswerLimits(configuration, secrets)
     fastOpens = FastOpenCache(limit: configuration.fastOpenCacheLimit, key: secrets.fastOpen)
@@ -87,7 +89,8 @@ public struct NetworkStack: ~Copyable {
   /// A deep copy, for snapshots: the two never share anything. It names every field.
   public borrowing func copy() -> NetworkStack {
     NetworkStack(
-      configuration: configuration, around: around.copy(), secrets: secrets, clock: clock,
+      configuration: configuration, around: around.copy(), secrets: secrets, handshake: handshake,
+      clock: clock,
       interfaces: interfaces, routing: routing, destinations: destinations,
       listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), sources: sources.copy(),
@@ -102,8 +105,8 @@ public struct NetworkStack: ~Copyable {
 
   /// Every field, so that a new one cannot be forgotten in `copy`.
   private init(
-    configuration: StackConfiguration, around: consuming Surroundings, secrets: Secrets, clock: Instant,
-    interfaces: [Interface], routing: Routing,
+    configuration: StackConfiguration, around: consuming Surroundings, secrets: Secrets,
+    handshake: HandshakeTerms, clock: Instant, interfaces: [Interface], routing: Routing,
     destinations: DestinationTable, listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
     flows4: consuming FlowSpace<IPv4FlowKey>, flows6: consuming FlowSpace<IPv6FlowKey>,
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
@@ -118,6 +121,7 @@ public struct NetworkStack: ~Copyable {
     self.configuration = configuration
     self.around = around
     self.secrets = secrets
+    self.handshake = handshake
     self.clock = clock
     self.interfaces = interfaces
     self.routing = routing

@@ -3,9 +3,10 @@ import MartletTCP
 import MartletWire
 
 /// A listener under a flood of SYNs, each from another peer, of whom some come back after their record had
-/// to make room.
+/// to make room, or never had one. Others only guess.
 struct Flood: ~Copyable {
   private var server: NetworkStack
+  private let policy: SynCookiePolicy
   private let interface: InterfaceID
   private let listener: ListenerID
   private let now = Instant(nanoseconds: 1_000_000_000)
@@ -17,47 +18,64 @@ struct Flood: ~Copyable {
 
   struct NothingReturned: Error {}
 
-  private init(server: consuming NetworkStack, interface: InterfaceID, listener: ListenerID) {
+  private init(
+    server: consuming NetworkStack, _ policy: SynCookiePolicy, interface: InterfaceID, listener: ListenerID
+  ) {
     self.server = server
+    self.policy = policy
     self.interface = interface
     self.listener = listener
   }
 
-  /// With its queue full.
-  static func begun() throws -> Flood {
-    var configuration = StackConfiguration()
-    configuration.resetsPerSecond = 0
-    var server = NetworkStack(configuration: configuration, seed: StackSeed(2))
+  /// With its queue full, where the policy has one, and no more resets to give.
+  static func begun(_ policy: SynCookiePolicy) throws -> Flood {
+    var server = NetworkStack(seed: StackSeed(2))
     let interface = try server.addInterface(
       InterfaceConfiguration(addresses: [IPPrefix(.v4(address), length: 8)]))
     var options = ListenerOptions()
     options.halfOpenLimit = UInt32(backlog)
+    options.synCookies = policy
     let listener = try server.listen(on: LocalEndpoint(port: 80), options)
-    var flood = Flood(server: server, interface: interface, listener: listener)
+    var flood = Flood(server: server, policy, interface: interface, listener: listener)
     for _ in 0..<2 * backlog { try flood.answer() }
+    for _ in 0..<16 * backlog { flood.guess() }
+    while pull(&flood.server, interface, &flood.packet, flood.now) {}
     return flood
   }
 
-  /// So many SYNs answered, and as many cookies returned; a multiple of the backlog.
+  /// So many SYNs answered, as many cookies returned and as many guessed; a multiple of the backlog.
   mutating func run(_ count: Int) throws {
+    let failed = server.counters.syncookiesFailed
     var done = 0
     while done < count {
       var thirds: [[UInt8]] = []
       for _ in 0..<Self.backlog {
         peer += 1
-        let syn = segment(.syn, seq: peer, ack: 0)
-        guard let size = synAnsweredByCookie(&server, interface, syn, &packet, now) else {
-          throw NothingReturned()
-        }
+        guard let size = answered(segment(.syn, seq: peer, ack: 0)) else { throw NothingReturned() }
         thirds.append(third(packet, size))
       }
       // As many again push their records out.
       for _ in 0..<Self.backlog { try answer() }
       for third in thirds { cookieReturns(&server, third, now, on: interface) }
+      for _ in 0..<Self.backlog { guess() }
       try abortAll()
       done += Self.backlog
     }
-    guard server.counters.syncookiesRecv == UInt64(done) else { throw NothingReturned() }
+    guard server.counters.syncookiesRecv == UInt64(done),
+      server.counters.syncookiesFailed == failed + UInt64(done)
+    else { throw NothingReturned() }
+  }
+
+  /// Where there is a queue, the oldest record makes room; else no record is made.
+  private mutating func answered(_ syn: [UInt8]) -> Int? {
+    policy == .always
+      ? synAnsweredWithoutRecord(syn, &packet, &server, on: interface, now)
+      : synAnsweredByCookie(&server, interface, syn, &packet, now)
+  }
+
+  private mutating func guess() {
+    peer += 1
+    wrongCookieReturns(segment(.ack, seq: peer, ack: peer, TCPOptions()), &server, now, interface)
   }
 
   private mutating func answer() throws {
@@ -146,4 +164,22 @@ private func cookieReturns(
   _ stack: inout NetworkStack, _ third: [UInt8], _ now: Instant, on interface: InterfaceID
 ) {
   stack.receive(third.span.bytes, on: interface, now: now)
+}
+
+@inline(never)
+private func synAnsweredWithoutRecord(
+  _ syn: [UInt8], _ packet: inout [UInt8], _ stack: inout NetworkStack, on interface: InterfaceID,
+  _ now: Instant
+) -> Int? {
+  stack.receive(syn.span.bytes, on: interface, now: now)
+  var span = packet.mutableSpan
+  var bytes = span.mutableBytes
+  return stack.nextPacket(on: interface, into: &bytes, now: now)?.count
+}
+
+@inline(never)
+private func wrongCookieReturns(
+  _ guess: [UInt8], _ stack: inout NetworkStack, _ now: Instant, _ interface: InterfaceID
+) {
+  stack.receive(guess.span.bytes, on: interface, now: now)
 }

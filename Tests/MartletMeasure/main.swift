@@ -1,5 +1,7 @@
 // What Tools/check-allocations, Tools/measure-layout and Tools/measure-instructions run.
 
+import MartletStack
+
 switch CommandLine.arguments.dropFirst().first {
 case "layout":
   printLayout()
@@ -7,12 +9,13 @@ case "segments":
   let count = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 0 : 0
   var transfer = try Transfer.established()
   try transfer.carry(count)
-case "flood":
+case "flood", "flood-without-records":
   let count = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 0 : 0
-  var flood = try Flood.begun()
+  var flood = try Flood.begun(CommandLine.arguments[1] == "flood" ? .auto : .always)
   try flood.run(count)
 case "allocations":
   try countAllocations()
 default:
-  print("usage: MartletMeasure layout | segments COUNT | flood COUNT | allocations")
+  print(
+    "usage: MartletMeasure layout | segments COUNT | flood COUNT | flood-without-records COUNT | allocations")
 }

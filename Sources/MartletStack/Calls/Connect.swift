@@ -43,7 +43,7 @@ extension NetworkStack {
       defaultPeerMSS: flow.defaultMSS, options: options, around, now: clock)
     if options.fastOpen { offerFastOpen(&tcb, flow, path) }
     guard let i = addConnection(tcb, flow, on: path.interface, options) else { throw .budget }
-    guard insert(i, flow), let handle = connections.handle(at: i) else {
+    guard insert(i, flow.tableHash(secrets.flowTable)), let handle = connections.handle(at: i) else {
       freeConnection(i)
       throw .budget
     }
@@ -110,12 +110,11 @@ extension NetworkStack {
   }
 
   /// Enters a connection into the flow table. False: the budget refused.
-  mutating func insert(_ i: UInt32, _ flow: Flow) -> Bool {
+  ///
+  /// - Parameter hash: `Flow.tableHash` of its flow.
+  mutating func insert(_ i: UInt32, _ hash: UInt64) -> Bool {
     let value = FlowEntry(.connection, i).rawValue
-    if let key = IPv4FlowKey(flow) {
-      return flows4.table.insert(key.hash(secrets.flowTable), value, &around.budget)
-    }
-    guard let key = IPv6FlowKey(flow) else { return false }
-    return flows6.table.insert(key.hash(secrets.flowTable), value, &around.budget)
+    return connections[i].isIPv4
+      ? flows4.table.insert(hash, value, &around.budget) : flows6.table.insert(hash, value, &around.budget)
   }
 }

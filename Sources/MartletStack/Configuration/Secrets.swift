@@ -49,10 +49,16 @@ struct Secrets: BitwiseCopyable {
   /// What is added to the clock in the timestamps between two addresses, so that they tell
   /// nobody the uptime nor that two addresses are one host (robustness rule O7).
   func timestampOffset(_ flow: Flow) -> UInt32 {
-    var pair = flow
-    pair.localPort = 0
-    pair.remotePort = 0
-    return UInt32(truncatingIfNeeded: pair.hash24(timestamp))
+    switch (flow.local, flow.remote) {
+    case (.v4(let local), .v4(let remote)):
+      let pair = UInt64(local.bits) << 32 | UInt64(remote.bits)
+      return UInt32(truncatingIfNeeded: SipHash.hash24(timestamp, pair))
+    case (.v6(let local), .v6(let remote)):
+      return UInt32(
+        truncatingIfNeeded: SipHash.hash24(timestamp, local.high, local.low, remote.high, remote.low))
+    default:
+      return 0
+    }
   }
 
   /// A random number for a limit that nobody is to predict (robustness rule O8); the next call gives another.

@@ -18,6 +18,7 @@ struct CookieOffer: Equatable, BitwiseCopyable {
   }
 
   /// Nil: the MSS is below the smallest of the table. Such a peer has to have a record.
+  @inline(__always)
   init?(_ embryo: EmbryonicTCB, isIPv4: Bool) {
     var mssIndex: UInt8 = 4
     let mss = isIPv4 ? Self.mss4 : Self.mss6

@@ -18,34 +18,34 @@ extension NetworkStack {
       || flows4.embryos.live &+ flows6.embryos.live >= Int(configuration.halfOpenLimit / 2)
   }
 
-  /// The initial sequence number that stands for a SYN; nil: it offered what no cookie can hold.
-  mutating func cookie(for tcb: EmbryonicTCB, _ flow: Flow) -> SequenceNumber? {
-    guard let offer = CookieOffer(tcb, isIPv4: flow.local.isIPv4) else { return nil }
-    return SynCookie.make(offer, irs: tcb.irs, flow, secrets.cookie, now: clock)
-  }
-
-  /// Answers a SYN and forgets it.
-  mutating func answer(
-    _ flow: Flow, sealing tcb: EmbryonicTCB, with cookie: SequenceNumber, listener l: UInt32
-  ) {
-    var tcb = tcb
-    tcb.iss = cookie
-    countCookie(l)
-    sendSynAck(tcb, flow, listener: l)
-  }
-
-  mutating func countCookie(_ l: UInt32) {
+  /// Writes the SYN-ACK whose initial sequence number is a cookie.
+  @inline(__always)
+  mutating func sendCookie(_ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32) {
     counts.syncookiesSent &+= 1
     listeners[l].meter.cookieLeaves()
+    guard let interface = routing.interface(to: flow.remote, zone: flow.zone), isPresent(interface) else {
+      return counts.drop(.noRoute)
+    }
+    let options = tcb.synAckOptions(
+      mss: offeredMSS(flow, interface, cap: listeners[l].options.connection.maximumSegmentSize),
+      shift: handshake.shift, timestampOffset: secrets.timestampOffset(flow), now: clock)
+    let window = WindowSize(receiveBuffer(of: l)).unscaled(by: WindowScale(0))
+    let hopLimit = configuration.hopLimit(listeners[l].options.connection.hopLimit)
+    let dscp = listeners[l].options.connection.dscp
+    around.counters.outSegs &+= 1
+    guard let r = makeReply(on: interface.index) else { return }
+    let isPartial = interfaces[interface.index].offload.contains(.checksum)
+    replies[r].writeSynAck(tcb, flow, window, options, hopLimit, dscp, isPartial: isPartial)
   }
 
   // MARK: Coming back
 
   /// An acknowledgment to a listener, of a flow that has no record. True: it brought a cookie back, and is
   /// dealt with.
-  mutating func cookieReturns(_ seg: Segment, _ flow: Flow, listener l: UInt32, text: RawSpan) -> Bool {
-    guard seg.flags.contains(.ack), !seg.flags.contains(.syn), !seg.flags.contains(.rst), believesCookies(l)
-    else { return false }
+  mutating func cookieReturns(
+    _ seg: Segment, _ flow: Flow, _ hash: UInt64, listener l: UInt32, text: RawSpan
+  ) -> Bool {
+    guard seg.flags.intersection([.ack, .syn, .rst]) == .ack, believesCookies(l) else { return false }
     let irs = seg.seq.retreated(by: 1)
     let iss = seg.ack.retreated(by: 1)
     switch SynCookie.open(iss, irs: irs, flow, secrets.cookie, now: clock) {
@@ -53,12 +53,9 @@ extension NetworkStack {
       counts.syncookiesRecv &+= 1
       listeners[l].meter.cookieReturns()
       if seg.len > 0 { counts.syncookiesWithText &+= 1 }
-      if let reason = refusal(of: flow, l) {
-        refuse(seg, flow, reason)
-        return true
-      }
-      let tcb = record(of: offer, iss: iss, irs: irs, seg, flow)
-      establish(tcb, flow, seg, listener: l, text: text)
+      let stamp = secrets.timestampOffset(flow)
+      let tcb = record(of: offer, iss: iss, irs: irs, seg, isIPv4: flow.local.isIPv4, stamp)
+      establish(tcb, flow, hash, stamp, seg, listener: l, text: text)
       return true
     case .expired:
       counts.syncookiesExpired &+= 1
@@ -79,25 +76,29 @@ extension NetworkStack {
   }
 
   /// The half-open record as it would have been.
+  @inline(__always)
   private mutating func record(
-    of offer: CookieOffer, iss: SequenceNumber, irs: SequenceNumber, _ seg: Segment, _ flow: Flow
+    of offer: CookieOffer, iss: SequenceNumber, irs: SequenceNumber, _ seg: Segment, isIPv4: Bool,
+    _ timestampOffset: UInt32
   ) -> EmbryonicTCB {
     let shift = offer.shift
-    var agreed: UInt8 = 0
-    if offer.sack { agreed |= EmbryonicTCB.Options.sack.rawValue }
-    if offer.ecn { agreed |= EmbryonicTCB.Options.ecn.rawValue }
-    if shift != nil { agreed |= EmbryonicTCB.Options.windowScaling.rawValue }
-    if echoesOurClock(seg, flow) { agreed |= EmbryonicTCB.Options.timestamps.rawValue }
+    var agreed: EmbryonicTCB.Options = []
+    if offer.sack { agreed.insert(.sack) }
+    if offer.ecn { agreed.insert(.ecn) }
+    if shift != nil { agreed.insert(.windowScaling) }
+    if echoesOurClock(seg, timestampOffset) { agreed.insert(.timestamps) }
     return EmbryonicTCB(
-      iss: iss, irs: irs, peerMSS: offer.mss(isIPv4: flow.local.isIPv4), peerShift: shift ?? .none,
-      EmbryonicTCB.Options(rawValue: agreed), tsRecent: seg.options.tsval, now: clock)
+      iss: iss, irs: irs, peerMSS: offer.mss(isIPv4: isIPv4), peerShift: shift ?? .none, agreed,
+      tsRecent: seg.options.tsval, now: clock)
   }
 
   /// Timestamps are on exactly when the acknowledgment echoes one that we can have sent while its cookie was
   /// good: the SYN-ACK had one, so the SYN did too.
-  private mutating func echoesOurClock(_ seg: Segment, _ flow: Flow) -> Bool {
-    guard configuration.tcp.timestamps, seg.options.present.contains(.timestamps) else { return false }
-    let own = Tick(clock).rawValue &+ secrets.timestampOffset(flow)
-    return own &- seg.options.tsecr <= 30_000
+  @inline(__always)
+  private mutating func echoesOurClock(_ seg: Segment, _ timestampOffset: UInt32) -> Bool {
+    guard handshake.agreed.contains(.timestamps), seg.options.present.contains(.timestamps) else {
+      return false
+    }
+    return Tick(clock).rawValue &+ timestampOffset &- seg.options.tsecr <= 30_000
   }
 }

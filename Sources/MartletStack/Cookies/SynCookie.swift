@@ -29,13 +29,15 @@ enum SynCookie {
   private static var generationLength: UInt64 { 15_000_000_000 }
 
   /// The initial sequence number with which to answer the SYN whose own is `irs`.
+  @inline(__always)
   static func make(
     _ offer: CookieOffer, irs: SequenceNumber, _ flow: Flow, _ key: SipKey, now: Instant
   ) -> SequenceNumber {
-    cookie(offer, generation: now.nanoseconds / generationLength, irs, flow, key)
+    CookieMAC(flow, irs, key).cookie(offer, generation: now.nanoseconds / generationLength)
   }
 
   /// What is to be thought of `iss`, which somebody says he was answered with.
+  @inline(__always)
   static func open(
     _ iss: SequenceNumber, irs: SequenceNumber, _ flow: Flow, _ key: SipKey, now: Instant
   ) -> Verdict {
@@ -43,31 +45,46 @@ enum SynCookie {
     let current = now.nanoseconds / generationLength
     let isOfCurrent = current & 1 == UInt64(iss.rawValue >> 7 & 1)
     let generation = isOfCurrent ? current : current &- 1
-    if cookie(offer, generation: generation, irs, flow, key) == iss { return .genuine(offer) }
-    return cookie(offer, generation: generation &- 2, irs, flow, key) == iss ? .expired : .forged
+    let mac = CookieMAC(flow, irs, key)
+    if mac.cookie(offer, generation: generation) == iss { return .genuine(offer) }
+    return mac.cookie(offer, generation: generation &- 2) == iss ? .expired : .forged
   }
+}
 
-  private static func cookie(
-    _ offer: CookieOffer, generation: UInt64, _ irs: SequenceNumber, _ flow: Flow, _ key: SipKey
-  ) -> SequenceNumber {
-    let low = UInt8(truncatingIfNeeded: generation & 1) << 7 | offer.bits
-    let mac = mac(flow, irs, generation, low, key)
-    return SequenceNumber(UInt32(truncatingIfNeeded: mac) & 0xffff_ff00 | UInt32(low))
-  }
+/// SipHash-2-4 under way: what is the same for all cookies of one SYN has been absorbed.
+private struct CookieMAC {
+  private var state: SipState
+  private let byteCount: Int
+  private let zone: UInt16
 
-  private static func mac(
-    _ flow: Flow, _ irs: SequenceNumber, _ generation: UInt64, _ low: UInt8, _ key: SipKey
-  ) -> UInt64 {
-    let ends = UInt64(flow.localPort) << 48 | UInt64(flow.remotePort) << 32 | UInt64(irs.rawValue)
-    // The number of a generation stays below 2^31 for as long as an `Instant` can count.
-    let rest = generation << 24 | UInt64(flow.zone) << 8 | UInt64(low)
+  @inline(__always)
+  init(_ flow: Flow, _ irs: SequenceNumber, _ key: SipKey) {
+    state = SipState(key)
+    zone = flow.zone
     switch (flow.local, flow.remote) {
     case (.v4(let local), .v4(let remote)):
-      return SipHash.hash24(key, UInt64(local.bits) << 32 | UInt64(remote.bits), ends, rest)
+      state.absorb(UInt64(local.bits) << 32 | UInt64(remote.bits), rounds: 2)
+      byteCount = 24
     case (.v6(let local), .v6(let remote)):
-      return SipHash.hash24(key, local.high, local.low, remote.high, remote.low, ends, rest)
+      state.absorb(local.high, rounds: 2)
+      state.absorb(local.low, rounds: 2)
+      state.absorb(remote.high, rounds: 2)
+      state.absorb(remote.low, rounds: 2)
+      byteCount = 48
     default:
-      return SipHash.hash24(key, ends, rest)
+      byteCount = 16
     }
+    let ends = UInt64(flow.localPort) << 48 | UInt64(flow.remotePort) << 32 | UInt64(irs.rawValue)
+    state.absorb(ends, rounds: 2)
+  }
+
+  @inline(__always)
+  func cookie(_ offer: CookieOffer, generation: UInt64) -> SequenceNumber {
+    let low = UInt8(truncatingIfNeeded: generation & 1) << 7 | offer.bits
+    var state = state
+    // The number of a generation stays below 2^31 for as long as an `Instant` can count.
+    state.absorb(generation << 24 | UInt64(zone) << 8 | UInt64(low), rounds: 2)
+    let mac = state.finish(byteCount: byteCount, rounds: 2, finalRounds: 4)
+    return SequenceNumber(UInt32(truncatingIfNeeded: mac) & 0xffff_ff00 | UInt32(low))
   }
 }

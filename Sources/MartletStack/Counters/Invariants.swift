@@ -21,9 +21,7 @@ extension NetworkStack {
       if !connection.isIPv4 { keys &+= 1 }
       let onWire = connection.marks.contains(.onWire)
       if onWire {
-        if find(connections.flow(of: i, keys6))?.entry != FlowEntry(.connection, i) {
-          violated = "the table finds every connection"
-        }
+        if !isListed(i) { violated = "the table finds every connection" }
         if let next = connection.tcb.nextDeadline(near: clock), !wheel.isArmed(i),
           !next.isDue(at: Tick(clock))
         {
@@ -41,6 +39,15 @@ extension NetworkStack {
       return "every cold block has one connection"
     }
     return keys6.live == keys ? nil : "every IPv6 key has one connection"
+  }
+
+  private func isListed(_ i: UInt32) -> Bool {
+    let value = FlowEntry(.connection, i).rawValue
+    let hash = connections.flow(of: i, keys6).tableHash(secrets.flowTable)
+    let found =
+      connections[i].isIPv4
+      ? flows4.table.find(hash) { $0 == value } : flows6.table.find(hash) { $0 == value }
+    return found != nil
   }
 
   private func checkTables() -> StaticString? {

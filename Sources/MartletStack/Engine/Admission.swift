@@ -14,54 +14,59 @@ extension NetworkStack {
   /// - Parameter minimumISS: the flow has a TIME-WAIT record, whose numbers ours must stay above: no cookie
   ///   can promise that.
   mutating func conceive(
-    _ flow: Flow, _ seg: Segment, listener l: UInt32, above minimumISS: SequenceNumber?, text: RawSpan
+    _ flow: Flow, _ hash: UInt64, _ seg: Segment, listener l: UInt32, above minimumISS: SequenceNumber?,
+    text: RawSpan
   ) {
     let defers = listeners[l].options.defersAccept && configuration.attemptTimeout > .zero
     let policy = defers ? .off : listeners[l].options.synCookies
-    let canSeal = policy != .off && minimumISS == nil
     let isFull = meterSyn(l, flow)
+    let isUnderPressure = isSealing(l, policy)
     var grants = false
-    if seg.options.present.contains(.fastOpen), canOpenFast(l, defers || isFull || minimumISS != nil, policy)
+    // Not under pressure: then nobody is given more than a cookie's worth, and every ISS is one.
+    if seg.options.present.contains(.fastOpen), listeners[l].options.fastOpenLimit > 0,
+      !(defers || isFull || isUnderPressure || minimumISS != nil)
     {
-      switch fastOpenArrives(flow, seg, listener: l, text: text) {
+      switch fastOpenArrives(flow, hash, seg, listener: l, text: text) {
       case .plain: break
       case .grants: grants = true
       case .opened: return
       }
     }
-    var tcb = EmbryonicTCB(
-      seg, iss: SequenceNumber(0), defaultPeerMSS: flow.defaultMSS,
-      deferredFor: defers ? configuration.attemptTimeout : .zero, around, now: clock)
-    let cookie = canSeal && isSealing(l, policy) ? cookie(for: tcb, flow) : nil
-    if cookie != nil, listeners[l].backlogCount >= listeners[l].options.acceptLimit {
-      // Nothing would repeat the SYN-ACK; the peer repeats its SYN.
-      return refuseForAcceptQueue(l)
+    var tcb = EmbryonicTCB(seg, defaultPeerMSS: flow.defaultMSS, handshake)
+    if isUnderPressure, policy != .off, minimumISS == nil,
+      let offer = CookieOffer(tcb, isIPv4: flow.local.isIPv4)
+    {
+      return answer(flow, hash, tcb, sealing: offer, listener: l, isFull: isFull)
     }
-    if let cookie, policy == .always { return answer(flow, sealing: tcb, with: cookie, listener: l) }
-    if isFull, !makeRoom(for: flow, listener: l, policy) {
-      guard let cookie else { return refuseForHalfOpenQueue() }
-      return answer(flow, sealing: tcb, with: cookie, listener: l)
-    }
-    tcb.iss = cookie ?? initialSequence(flow, above: minimumISS)
+    if isFull, !makeRoom(for: flow, listener: l, policy) { return refuseForHalfOpenQueue() }
+    tcb.iss = initialSequence(flow, above: minimumISS)
+    tcb.deadline = Tick(roundingUp: clock).advanced(by: handshake.wait)
+    if defers { tcb.deferFor(configuration.attemptTimeout, now: clock) }
     var marks: EmbryoMarks = defers ? .deferred : []
     if minimumISS != nil { marks.insert(.reopens) }
-    if cookie != nil { marks.insert(.sealed) }
-    guard
-      let reference = addEmbryo(tcb, flow, listener: l, marks) ?? retryEmbryo(tcb, flow, listener: l, marks)
-    else {
-      counts.listenDrops &+= 1
-      return counts.drop(.noMemory)
-    }
-    listeners[l].halfOpen &+= 1
-    listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
-    noteTransition(.listen, .synReceived)
-    if cookie != nil { countCookie(l) }
-    if !defers { sendSynAck(reference, grants: grants) }
+    guard keep(tcb, flow, hash, listener: l, marks) else { return }
+    if !defers { sendSynAck(tcb, flow, listener: l, grants: grants) }
   }
 
-  /// Not while an overflow is recent: then nobody is given more than a cookie's worth, and every ISS is one.
-  private mutating func canOpenFast(_ l: UInt32, _ isPlain: Bool, _ policy: SynCookiePolicy) -> Bool {
-    listeners[l].options.fastOpenLimit > 0 && !isPlain && !isSealing(l, policy)
+  /// The SYN-ACK carries a cookie. There may be a record beside it: it holds more than the cookie does.
+  @inline(__always)
+  private mutating func answer(
+    _ flow: Flow, _ hash: UInt64, _ embryo: EmbryonicTCB, sealing offer: CookieOffer, listener l: UInt32,
+    isFull: Bool
+  ) {
+    // Nothing would repeat the SYN-ACK; the peer repeats its SYN.
+    if listeners[l].backlogCount >= listeners[l].options.acceptLimit { return refuseForAcceptQueue(l) }
+    var tcb = embryo
+    tcb.iss = SynCookie.make(offer, irs: tcb.irs, flow, secrets.cookie, now: clock)
+    if listeners[l].options.synCookies != .always {
+      tcb.deadline = Tick(roundingUp: clock).advanced(by: handshake.wait)
+      if isFull {
+        replaceSpare(with: tcb, flow, hash, listener: l)
+      } else if !keep(tcb, flow, hash, listener: l, .sealed) {
+        return
+      }
+    }
+    sendCookie(tcb, flow, listener: l)
   }
 
   private func initialSequence(_ flow: Flow, above minimum: SequenceNumber?) -> SequenceNumber {
@@ -73,6 +78,7 @@ extension NetworkStack {
   // MARK: Counting
 
   /// Counts the SYN. True: the half-open queue, of the listener or of the stack, has no room for it.
+  @inline(__always)
   private mutating func meterSyn(_ l: UInt32, _ flow: Flow) -> Bool {
     listeners[l].meter.synArrives(at: clock)
     let isFull =
@@ -121,6 +127,26 @@ extension NetworkStack {
     return !isListenerFull && evictEmbryo(isIPv4: flow.local.isIPv4)
   }
 
+  /// A record in the place of one that can be spared. Where there is none, the cookie alone has to do.
+  private mutating func replaceSpare(
+    with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32
+  ) {
+    counts.tcpReqQFullDoCookies &+= 1
+    let isListenerFull = listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
+    guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else { return }
+    counts.embryosEvicted &+= 1
+    guard spared.isIPv4, let key = IPv4FlowKey(flow) else {
+      discardEmbryo(spared)
+      _ = keep(tcb, flow, hash, listener: l, .sealed)
+      return
+    }
+    let i = spared.entry.index
+    listeners[flows4.embryos[i].listener].halfOpen &-= 1
+    let old = flows4.embryos[i].key.hash(secrets.flowTable)
+    let embryo = Embryo(tcb, key: key, listener: l, marks: .sealed)
+    if flows4.replaceEmbryo(i, old, with: embryo, hash, &around.budget) { countHalfOpen(l) }
+  }
+
   /// The record that has waited longest of those that are no loss: what it stands for will complete by its
   /// cookie, or has not answered a SYN-ACK for a second.
   private mutating func spareEmbryo(of listener: UInt32?, isIPv4: Bool) -> FlowReference? {
@@ -159,25 +185,39 @@ extension NetworkStack {
 
   // MARK: The record
 
-  private mutating func retryEmbryo(
-    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
-  ) -> FlowReference? {
-    guard evictEmbryo(isIPv4: flow.local.isIPv4) else { return nil }
-    return addEmbryo(tcb, flow, listener: l, marks)
+  /// Keeps a record of the SYN. False: there is no memory, and it is counted.
+  private mutating func keep(
+    _ tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, _ marks: EmbryoMarks
+  ) -> Bool {
+    var isKept = addEmbryo(tcb, flow, hash, listener: l, marks)
+    if !isKept, evictEmbryo(isIPv4: flow.local.isIPv4) {
+      isKept = addEmbryo(tcb, flow, hash, listener: l, marks)
+    }
+    guard isKept else {
+      counts.listenDrops &+= 1
+      counts.drop(.noMemory)
+      return false
+    }
+    countHalfOpen(l)
+    return true
+  }
+
+  private mutating func countHalfOpen(_ l: UInt32) {
+    listeners[l].halfOpen &+= 1
+    listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
+    noteTransition(.listen, .synReceived)
   }
 
   private mutating func addEmbryo(
-    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, _ marks: EmbryoMarks
-  ) -> FlowReference? {
+    _ tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, _ marks: EmbryoMarks
+  ) -> Bool {
     if let key = IPv4FlowKey(flow) {
       let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
-      return flows4.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
-        .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: true) }
+      return flows4.addEmbryo(embryo, hash, &around.budget) != nil
     }
-    guard let key = IPv6FlowKey(flow) else { return nil }
+    guard let key = IPv6FlowKey(flow) else { return false }
     let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
-    return flows6.addEmbryo(embryo, key.hash(secrets.flowTable), &around.budget)
-      .map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: false) }
+    return flows6.addEmbryo(embryo, hash, &around.budget) != nil
   }
 
   /// Ends a half-open record without a connection.

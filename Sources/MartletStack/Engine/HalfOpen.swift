@@ -66,7 +66,7 @@ extension NetworkStack {
   }
 
   /// The window that its SYN-ACK offers.
-  private mutating func receiveBuffer(of listener: UInt32) -> UInt32 {
+  mutating func receiveBuffer(of listener: UInt32) -> UInt32 {
     let octets = listeners[listener].options.connection.receiveBuffer
     return octets == 0 ? configuration.tcp.receiveBuffer : octets
   }
@@ -133,7 +133,9 @@ extension NetworkStack {
     switch verdict {
     case .drop: counts.drop(.unacceptable)
     case .acknowledge(let plan): queueReply(plan, flow, hopLimit: 0, dscp: 0)
-    case .reopen(let minimumISS): newcomerArrives(seg, flow, above: minimumISS, text: RawSpan())
+    case .reopen(let minimumISS):
+      newcomerArrives(
+        seg, flow, flow.tableHash(secrets.flowTable), above: minimumISS, text: RawSpan())
     }
   }
 }

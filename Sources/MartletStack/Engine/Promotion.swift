@@ -19,30 +19,42 @@ extension NetworkStack {
   /// The third segment is right: now there is a connection, and it waits to be accepted (S3.1).
   mutating func establish(_ r: FlowReference, _ flow: Flow, _ seg: Segment, text: RawSpan) {
     let old = embryo(r)
-    guard let i = addConnection(from: old.tcb, flow, seg, listener: old.listener, instead: r) else { return }
+    let stamp = secrets.timestampOffset(flow)
+    guard let i = addConnection(from: old.tcb, flow, stamp, seg, listener: old.listener, instead: r) else {
+      return
+    }
     promote(r, to: i)
     if old.marks.contains(.reopens) { forgetLingering(flow) }
     listeners[old.listener].halfOpen &-= 1
-    begin(i, seg, listener: old.listener, text: text)
+    begin(i, listener: old.listener)
+    rearmTimer(of: i)
+    connectionArrives(i, seg, text: text)
   }
 
   /// Likewise where a cookie stood for the record.
   mutating func establish(
-    _ tcb: EmbryonicTCB, _ flow: Flow, _ seg: Segment, listener l: UInt32, text: RawSpan
+    _ tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, _ timestampOffset: UInt32, _ seg: Segment,
+    listener l: UInt32, text: RawSpan
   ) {
-    guard let i = addConnection(from: tcb, flow, seg, listener: l, instead: nil) else { return }
-    guard insert(i, flow) else {
+    guard let i = addConnection(from: tcb, flow, timestampOffset, seg, listener: l, instead: nil) else {
+      return
+    }
+    guard insert(i, hash) else {
       uncount(i)
       freeConnection(i)
       return refuse(seg, flow, .noMemory)
     }
     noteTransition(.listen, .synReceived)
-    begin(i, seg, listener: l, text: text)
+    begin(i, listener: l)
+    if connections[i].tcb.hasTimers || connections[i].origin.hasIdleLimit { rearmTimer(of: i) }
+    // A bare acknowledgment has told all that it knows when the TCB was made of it.
+    if seg.textCount > 0 || seg.flags != .ack || seg.ecn == .ce { connectionArrives(i, seg, text: text) }
   }
 
   /// Nil: there is no room, and it is counted. Where no time will bring any, the record `r` is gone too.
   private mutating func addConnection(
-    from tcb: EmbryonicTCB, _ flow: Flow, _ seg: Segment, listener l: UInt32, instead r: FlowReference?
+    from tcb: EmbryonicTCB, _ flow: Flow, _ timestampOffset: UInt32, _ seg: Segment, listener l: UInt32,
+    instead r: FlowReference?
   ) -> UInt32? {
     // RFC 9293 says nothing of a full accept queue. As if the segment had been lost: the record stays,
     // the SYN-ACK is sent again, and the peer answers it when there may be room.
@@ -53,7 +65,6 @@ extension NetworkStack {
       counts.drop(.acceptQueueFull)
       return nil
     }
-    let options = listeners[l].options.connection
     guard let path = path(to: flow.remote, zone: flow.zone) else {
       counts.drop(.noRoute)
       return nil
@@ -63,10 +74,10 @@ extension NetworkStack {
       refuse(seg, flow, reason)
       return nil
     }
+    let options = listeners[l].options.connection
     let tcb = TCB(
-      accepting: tcb, seg, timestampOffset: secrets.timestampOffset(flow),
-      mss: offeredMSS(flow, path.interface, options),
-      sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4), options: options, around, now: clock)
+      accepting: tcb, seg, timestampOffset: timestampOffset, mss: offeredMSS(flow, path.interface, options),
+      sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4), options: options, around.configuration, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
       if let r { discardEmbryo(r) }
       refuse(seg, flow, .noMemory)
@@ -78,17 +89,15 @@ extension NetworkStack {
       refuse(seg, flow, .noMemory)
       return nil
     }
-    connections[i].marks.insert([.onWire, .inBacklog, .passive])
+    connections[i].marks.formUnion([.onWire, .inBacklog, .passive])
     return i
   }
 
-  /// The flow table has the connection: it goes into the accept queue, and on with the segment.
-  private mutating func begin(_ i: UInt32, _ seg: Segment, listener l: UInt32, text: RawSpan) {
+  /// The flow table has the connection: it goes into the accept queue.
+  private mutating func begin(_ i: UInt32, listener l: UInt32) {
     around.counters.passiveOpens &+= 1
     noteTransition(.synReceived, .established, of: i)
     appendToBacklog(i, of: l)
-    rearmTimer(of: i)
-    connectionArrives(i, seg, text: text)
   }
 
   private mutating func promote(_ r: FlowReference, to i: UInt32) {

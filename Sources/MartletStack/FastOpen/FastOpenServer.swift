@@ -17,7 +17,7 @@ enum FastOpenOutcome {
 extension NetworkStack {
   /// "Server: Receiving SYN and responding with SYN-ACK", steps 1 to 4.
   mutating func fastOpenArrives(
-    _ flow: Flow, _ seg: Segment, listener l: UInt32, text: RawSpan
+    _ flow: Flow, _ hash: UInt64, _ seg: Segment, listener l: UInt32, text: RawSpan
   ) -> FastOpenOutcome {
     switch judge(seg.options, of: flow.remote) {
     case .isAskedFor:
@@ -31,7 +31,7 @@ extension NetworkStack {
         around.counters.tcpFastOpenListenOverflow &+= 1
         return .plain
       }
-      return openFast(flow, seg, listener: l, text: text) ? .opened : .plain
+      return openFast(flow, hash, seg, listener: l, text: text) ? .opened : .plain
     }
   }
 
@@ -45,7 +45,9 @@ extension NetworkStack {
   }
 
   /// False: there is no memory, or no way back; the handshake of three segments may be luckier.
-  private mutating func openFast(_ flow: Flow, _ seg: Segment, listener l: UInt32, text: RawSpan) -> Bool {
+  private mutating func openFast(
+    _ flow: Flow, _ hash: UInt64, _ seg: Segment, listener l: UInt32, text: RawSpan
+  ) -> Bool {
     let options = listeners[l].options.connection
     guard let path = path(to: flow.remote, zone: flow.zone),
       let block = cold.allocate(ColdBlock(), &around.budget)
@@ -62,7 +64,7 @@ extension NetworkStack {
       discardBlock(j)
       return false
     }
-    guard count(i, of: l, flow), insert(i, flow) else {
+    guard count(i, of: l, flow), insert(i, hash) else {
       uncount(i)
       freeConnection(i)
       discardBlock(j)

@@ -9,15 +9,14 @@ extension NetworkStack {
     let source = packet.source
     let destination = packet.destination
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
-    guard source.isValidSource, !routing.isSubnetBroadcast(source) else {
-      return counts.drop(.martianSource)
-    }
+    let standing = routing.standing(of: source, destination)
+    guard source.isValidSource, !standing.sourceIsBroadcast else { return counts.drop(.martianSource) }
     guard !destination.isThisNetwork, !destination.isLoopback else { return counts.drop(.martianDestination) }
-    let isUnicast = routing.isOurs(destination)
-    if !isUnicast, let reason = refusal(of: destination) { return counts.drop(reason) }
+    let isUnicast = standing.destinationIsOurs
+    if !isUnicast, let reason = refusal(of: destination, standing) { return counts.drop(reason) }
     // RFC 1122 §3.3.6: whoever asks everybody on a link for something of one host wants many answers.
     if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
-    if routing.isOurs(source) { return counts.drop(.ownSource) }
+    if standing.sourceIsOurs { return counts.drop(.ownSource) }
     if packet.isFragment { return counts.drop(.fragment) }
     let arrival = Arrival(
       interface: interface, source: .v4(source), destination: .v4(destination), isUnicast: isUnicast,
@@ -27,9 +26,9 @@ extension NetworkStack {
 
   /// Nil for the broadcasts that reach us (RFC 1122 §3.2.1.3).
   @inline(__always)
-  private mutating func refusal(of destination: IPv4Address) -> DropReason? {
+  private mutating func refusal(of destination: IPv4Address, _ standing: PacketStanding) -> DropReason? {
     if destination.isMulticast { return .multicast }
     if destination.isBroadcast { return nil }
-    return routing.isSubnetBroadcast(destination) ? nil : .notOurs
+    return standing.destinationIsBroadcast ? nil : .notOurs
   }
 }

@@ -12,17 +12,17 @@ extension NetworkStack {
         source: arrival.source, destination: arrival.destination, proto: .tcp, length: bytes.byteCount)
       guard view.isChecksumValid(pseudoHeader: sum) else { return counts.drop(.badTCPChecksum) }
     }
-    let header = view.header()
     let seg = Segment(
-      seq: header.seq, ack: header.ack, flags: header.flags, wnd: header.window, up: header.urgentPointer,
+      seq: view.seq, ack: view.ack, flags: view.flags, wnd: view.window, up: view.urgentPointer,
       textCount: UInt32(truncatingIfNeeded: view.textCount), segmentSize: arrival.segmentSize,
-      ecn: arrival.ecn, options: header.options)
+      ecn: arrival.ecn, options: TCPOptions(parsing: view.options))
     let flow = Flow(
-      local: arrival.destination, remote: arrival.source, localPort: header.destinationPort,
-      remotePort: header.sourcePort, zone: arrival.zone)
-    guard let reference = find(flow) else {
+      local: arrival.destination, remote: arrival.source, localPort: view.destinationPort,
+      remotePort: view.sourcePort, zone: arrival.zone)
+    let hash = flow.tableHash(secrets.flowTable)
+    guard let reference = find(flow, hash) else {
       around.counters.inSegs &+= 1
-      newcomerArrives(seg, flow, above: nil, text: view.text)
+      newcomerArrives(seg, flow, hash, above: nil, text: view.text)
       return
     }
     switch reference.entry.phase {
@@ -34,11 +34,13 @@ extension NetworkStack {
 
   /// The record of a flow, if it has one. A TIME-WAIT record that a SYN is reopening stays in the table
   /// beside the embryo, which comes first.
+  ///
+  /// - Parameter hash: `flow.tableHash`.
   @inline(__always)
-  func find(_ flow: Flow) -> FlowReference? {
-    guard let key = IPv4FlowKey(flow) else { return find6(flow) }
+  mutating func find(_ flow: Flow, _ hash: UInt64) -> FlowReference? {
+    guard let key = IPv4FlowKey(flow) else { return find6(flow, hash) }
     var lingering: FlowReference?
-    var search = flows4.table.search(key.hash(secrets.flowTable))
+    var search = flows4.table.search(hash)
     while let value = flows4.table.next(&search) {
       let entry = FlowEntry(rawValue: value)
       switch entry.phase {
@@ -55,10 +57,13 @@ extension NetworkStack {
   }
 
   @inline(__always)
-  private func find6(_ flow: Flow) -> FlowReference? {
+  mutating func find(_ flow: Flow) -> FlowReference? { find(flow, flow.tableHash(secrets.flowTable)) }
+
+  @inline(__always)
+  private mutating func find6(_ flow: Flow, _ hash: UInt64) -> FlowReference? {
     guard let key = IPv6FlowKey(flow) else { return nil }
     var lingering: FlowReference?
-    var search = flows6.table.search(key.hash(secrets.flowTable))
+    var search = flows6.table.search(hash)
     while let value = flows6.table.next(&search) {
       let entry = FlowEntry(rawValue: value)
       switch entry.phase {
@@ -77,7 +82,7 @@ extension NetworkStack {
   /// LISTEN and CLOSED: a segment whose flow has no record, or, with `minimumISS`, one that reopens a
   /// TIME-WAIT.
   mutating func newcomerArrives(
-    _ seg: Segment, _ flow: Flow, above minimumISS: SequenceNumber?, text: RawSpan
+    _ seg: Segment, _ flow: Flow, _ hash: UInt64, above minimumISS: SequenceNumber?, text: RawSpan
   ) {
     guard let listener = listener(at: flow.localEndpoint) else {
       counts.drop(.noConnection)
@@ -85,18 +90,14 @@ extension NetworkStack {
       if let plan = segmentArrivesClosed(seg) { queueReset(plan, flow) }
       return
     }
-    if cookieReturns(seg, flow, listener: listener, text: text) { return }
-    // RFC 9293 §3.10.7.2.
-    switch segmentArrivesListen(seg) {
-    case .drop:
-      counts.drop(.listenRefused)
-    case .reset(let plan):
-      counts.drop(.listenRefused)
-      queueReset(plan, flow)
-    case .open:
+    // RFC 9293 §3.10.7.2. A SYN is all that is left after RST and ACK.
+    if seg.flags.intersection([.syn, .ack, .rst]) == .syn {
       if let reason = refusal(of: flow, listener) { return refuse(seg, flow, reason) }
-      conceive(flow, seg, listener: listener, above: minimumISS, text: text)
+      return conceive(flow, hash, seg, listener: listener, above: minimumISS, text: text)
     }
+    if cookieReturns(seg, flow, hash, listener: listener, text: text) { return }
+    counts.drop(.listenRefused)
+    if case .reset(let plan) = segmentArrivesListen(seg) { queueReset(plan, flow) }
   }
 
   /// Who listens there: the exact address wins over any address.

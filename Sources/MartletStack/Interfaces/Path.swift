@@ -26,8 +26,14 @@ extension NetworkStack {
 
   /// The MSS option of a flow that leaves through `interface` (RFC 9293 MUST-67).
   mutating func offeredMSS(_ flow: Flow, _ interface: InterfaceID, _ options: ConnectionOptions) -> UInt16 {
+    offeredMSS(flow, interface, cap: options.maximumSegmentSize)
+  }
+
+  /// - Parameter cap: 0: there is none.
+  @inline(__always)
+  mutating func offeredMSS(_ flow: Flow, _ interface: InterfaceID, cap: UInt16) -> UInt16 {
     let mss = interfaces[interface.index].mss(isIPv4: flow.local.isIPv4)
-    return options.maximumSegmentSize == 0 ? mss : min(mss, options.maximumSegmentSize)
+    return cap == 0 ? mss : min(mss, cap)
   }
 }
 

@@ -44,7 +44,44 @@ struct SegmentHeader: BitwiseCopyable {
   }
 }
 
+extension SegmentHeader {
+  /// The same of a segment without text.
+  func writeAlone(into out: inout MutableRawSpan) -> OutgoingPacket {
+    let tcp = TCPHeader(
+      sourcePort: flow.localPort, destinationPort: flow.remotePort, seq: plan.seq, ack: plan.ack,
+      flags: plan.flags, window: plan.window, urgentPointer: plan.urgentPointer, options: plan.options)
+    let length = tcp.encodedCount
+    let start = flow.writeIP(.tcp, length, hopLimit, dscp, plan.ecn, into: &out)
+    tcp.write(into: &out, at: start)
+    var metadata = PacketMetadata()
+    if offload.contains(.checksum) {
+      flow.storePartialChecksum(of: length, into: &out, at: start)
+      metadata.checksum = .partial(
+        start: UInt16(truncatingIfNeeded: start), offset: UInt16(truncatingIfNeeded: TCPHeader.checksumOffset)
+      )
+    } else {
+      flow.storeChecksum(of: length, into: &out, at: start)
+    }
+    return OutgoingPacket(count: start &+ length, metadata: metadata)
+  }
+}
+
 extension Flow {
+  /// The checksum of the TCP header of `length` octets at `start`, with nothing after it.
+  @inline(__always)
+  func storeChecksum(of length: Int, into out: inout MutableRawSpan, at start: Int) {
+    var sum = InternetChecksum.pseudoHeader(source: local, destination: remote, proto: .tcp, length: length)
+    sum.add(out.checksum(from: start, count: length))
+    out.store16be(sum.field, at: start &+ TCPHeader.checksumOffset)
+  }
+
+  /// Likewise the part of it that a device cannot know.
+  @inline(__always)
+  func storePartialChecksum(of length: Int, into out: inout MutableRawSpan, at start: Int) {
+    let sum = InternetChecksum.pseudoHeader(source: local, destination: remote, proto: .tcp, length: length)
+    out.store16be(sum.folded, at: start &+ TCPHeader.checksumOffset)
+  }
+
   /// Writes the IP header of a packet with `length` octets after it; returns where they begin.
   func writeIP(
     _ proto: IPProtocol, _ length: Int, _ hopLimit: UInt8, _ dscp: UInt8, _ ecn: ECN,

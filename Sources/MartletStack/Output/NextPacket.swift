@@ -33,13 +33,12 @@ extension NetworkStack {
   }
 
   private mutating func nextReply(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    guard let r = popReply(on: interface) else { return nil }
-    let reply = replies[r]
-    replies.free(r, &around.budget)
-    let header = SegmentHeader(
-      flow: reply.flow, plan: reply.plan, hopLimit: configuration.hopLimit(reply.hopLimit), dscp: reply.dscp,
-      offload: interfaces[interface].offload)
-    return header.write(into: &buffer, text: ByteQueue(), around.pool)
+    while let r = popReply(on: interface) {
+      let packet = replies[r].copy(into: &buffer)
+      replies.free(r, &around.budget)
+      if let packet { return packet }
+    }
+    return nil
   }
 
   /// Asks the first connection that may have something; one that has nothing leaves the list.

@@ -4,11 +4,15 @@ import MartletWire
 /// A segment without text that waits to be pulled: resets, SYN-ACKs, challenge and
 /// TIME-WAIT acknowledgments, and acknowledgments that must not merge. All of them
 /// may be lost: what they answer comes again.
+///
+/// It is written when it is decided on, since its octets take less room than the plan that they were written
+/// from, and a pull then is a copy.
 struct Reply: BitwiseCopyable {
-  var flow: Flow
-  var plan: SegmentPlan
-  var hopLimit: UInt8
-  var dscp: UInt8
+  /// From the IP header on. Forty octets of IPv6 and sixty of TCP are the most.
+  var octets = ScratchBytes<100>()
+  var count: UInt8 = 0
+  /// Where the TCP header begins if a device completes the checksum; 0: it is complete.
+  var partialStart: UInt8 = 0
   var next = IndexList.none
 }
 
@@ -27,17 +31,14 @@ extension NetworkStack {
   ) {
     // What a connection plans it has counted itself, but for resets.
     if !plan.flags.contains(.rst) { around.counters.outSegs &+= 1 }
-    append(Reply(flow: flow, plan: plan, hopLimit: hopLimit, dscp: dscp), on: interface.index)
+    append(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface.index)
   }
 
   /// Queues a segment of a connection: by its interface, with its options (MUST-45, MUST-48, MUST-49).
   mutating func queueReply(_ plan: SegmentPlan, of i: UInt32) {
-    let connection = connections[i]
     append(
-      Reply(
-        flow: connections.flow(of: i, keys6), plan: plan, hopLimit: connection.hopLimit, dscp: connection.dscp
-      ),
-      on: Int(connection.interface))
+      plan, connections.flow(of: i, keys6), hopLimit: connections[i].hopLimit, dscp: connections[i].dscp,
+      on: Int(connections[i].interface))
   }
 
   /// Queues a reset in answer to a segment that fits no connection, within the limits (S5.1).
@@ -60,31 +61,95 @@ extension NetworkStack {
       answer, to: destination, draw: secrets.drawJitter(), at: clock, &around.budget)
   }
 
-  private mutating func append(_ reply: Reply, on interface: Int) {
-    guard interface < interfaces.count, interfaces[interface].isPresent else { return counts.drop(.noRoute) }
-    guard UInt32(truncatingIfNeeded: replies.live) < configuration.replyLimit,
-      let handle = replies.allocate(reply, &around.budget)
-    else { return counts.drop(.outputQueueFull) }
-    if reply.plan.flags.contains(.rst) {
+  private mutating func append(
+    _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: Int
+  ) {
+    guard let r = makeReply(on: interface) else { return }
+    if plan.flags.contains(.rst) {
       around.counters.outRsts &+= 1
       around.counters.outSegs &+= 1
     }
-    let last = interfaces[interface].replies.last
-    if last == IndexList.none {
-      interfaces[interface].replies.first = handle.index
-    } else {
-      replies[last].next = handle.index
+    let header = SegmentHeader(
+      flow: flow, plan: plan, hopLimit: configuration.hopLimit(hopLimit), dscp: dscp,
+      offload: interfaces[interface].offload)
+    replies[r].write(header)
+  }
+
+  /// An empty reply at the end of an interface's list; nil: there is no room, and it is counted.
+  mutating func makeReply(on interface: Int) -> UInt32? {
+    guard interface < interfaces.count, interfaces[interface].isPresent else {
+      counts.drop(.noRoute)
+      return nil
     }
-    interfaces[interface].replies.last = handle.index
+    guard UInt32(truncatingIfNeeded: replies.live) < configuration.replyLimit,
+      let handle = replies.allocate(Reply(), &around.budget)
+    else {
+      counts.drop(.outputQueueFull)
+      return nil
+    }
+    var list = interfaces[interface].replies
+    if list.isEmpty { list.first = handle.index } else { replies[list.last].next = handle.index }
+    list.last = handle.index
+    interfaces[interface].replies = list
+    return handle.index
   }
 
   /// Takes the first reply off the list; the caller frees it.
+  @inline(__always)
   mutating func popReply(on interface: Int) -> UInt32? {
-    let first = interfaces[interface].replies.first
+    var list = interfaces[interface].replies
+    let first = list.first
     if first == IndexList.none { return nil }
-    let next = replies[first].next
-    interfaces[interface].replies.first = next
-    if next == IndexList.none { interfaces[interface].replies.last = IndexList.none }
+    list.first = replies[first].next
+    if list.isEmpty { list.last = IndexList.none }
+    interfaces[interface].replies = list
     return first
+  }
+}
+
+extension Reply {
+  mutating func write(_ header: SegmentHeader) {
+    var packet = OutgoingPacket(count: 0, metadata: PacketMetadata())
+    octets.fill { packet = header.writeAlone(into: &$0) }
+    count = UInt8(truncatingIfNeeded: packet.count)
+    if case .partial(let start, _) = packet.metadata.checksum {
+      partialStart = UInt8(truncatingIfNeeded: start)
+    }
+  }
+
+  /// Writes a SYN-ACK straight from values: a flood of SYNs comes here.
+  @inline(__always)
+  mutating func writeSynAck(
+    _ tcb: EmbryonicTCB, _ flow: Flow, _ window: UnscaledWindow, _ options: HandshakeOptions,
+    _ hopLimit: UInt8, _ dscp: UInt8, isPartial: Bool
+  ) {
+    let length = TCPHeader.minimumCount &+ options.encodedCount
+    var start = 0
+    octets.fill { out in
+      start = flow.writeIP(.tcp, length, hopLimit, dscp, .notECT, into: &out)
+      _ = TCPHeader.write(
+        from: flow.localPort, to: flow.remotePort, seq: tcb.iss, ack: tcb.irs.advanced(by: 1),
+        tcb.synAckFlags, window, options, into: &out, at: start)
+      if isPartial {
+        flow.storePartialChecksum(of: length, into: &out, at: start)
+      } else {
+        flow.storeChecksum(of: length, into: &out, at: start)
+      }
+    }
+    count = UInt8(truncatingIfNeeded: start &+ length)
+    if isPartial { partialStart = UInt8(truncatingIfNeeded: start) }
+  }
+
+  /// Copies the packet to the start of `out`. Nil: there is no room.
+  @inline(__always)
+  func copy(into out: inout MutableRawSpan) -> OutgoingPacket? {
+    guard Int(count) <= out.byteCount else { return nil }
+    octets.copy(Int(count), into: &out)
+    var metadata = PacketMetadata()
+    if partialStart > 0 {
+      metadata.checksum = .partial(
+        start: UInt16(partialStart), offset: UInt16(truncatingIfNeeded: TCPHeader.checksumOffset))
+    }
+    return OutgoingPacket(count: Int(count), metadata: metadata)
   }
 }

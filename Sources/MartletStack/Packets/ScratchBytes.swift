@@ -1,3 +1,5 @@
+import MartletWire
+
 /// A few octets on the stack of a function, to build a header in.
 ///
 /// Invariant: the spans cover exactly the array's octets, of which every pattern is a
@@ -11,9 +13,16 @@ struct ScratchBytes<let n: Int>: BitwiseCopyable {
   }
 
   /// Lets `body` write the octets.
+  @inline(__always)
   mutating func fill(_ body: (inout MutableRawSpan) -> Void) {
     var span = octets.mutableSpan
     var raw = unsafe span.mutableBytes
     body(&raw)
+  }
+
+  /// Copies the first `count` octets to the start of `out`, which has room for them.
+  @inline(__always)
+  func copy(_ count: Int, into out: inout MutableRawSpan) {
+    out.copy(bytes.extracting(0..<count))
   }
 }

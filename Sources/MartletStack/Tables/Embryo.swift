@@ -56,6 +56,22 @@ extension FlowSpace {
     return i
   }
 
+  /// Puts another record into the place of one. False: the budget refused, and the old one is gone all the
+  /// same.
+  mutating func replaceEmbryo(
+    _ i: UInt32, _ hash: UInt64, with embryo: Embryo<Key>, _ newHash: UInt64, _ budget: inout MemoryBudget
+  ) -> Bool {
+    unlinkEmbryo(i, from: embryos[i].list)
+    let value = FlowEntry(.embryonic, i).rawValue
+    guard table.move(value, from: hash, to: newHash, &budget) else {
+      embryos.free(i, &budget)
+      return false
+    }
+    embryos[i] = embryo
+    appendEmbryo(i, to: embryo.list)
+    return true
+  }
+
   /// Takes the record out of its list and the table, and frees it.
   mutating func removeEmbryo(_ i: UInt32, _ hash: UInt64, _ budget: inout MemoryBudget) {
     unlinkEmbryo(i, from: embryos[i].list)

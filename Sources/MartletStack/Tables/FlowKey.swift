@@ -24,6 +24,7 @@ struct IPv4FlowKey: FlowKey {
     self.remotePort = remotePort
   }
 
+  @inline(__always)
   init?(_ flow: Flow) {
     guard case .v4(let local) = flow.local, case .v4(let remote) = flow.remote else { return nil }
     self.init(
@@ -88,6 +89,15 @@ struct IPv6FlowKey: FlowKey {
   }
 
   private func quad(_ high: UInt32, _ low: UInt32) -> UInt64 { UInt64(high) << 32 | UInt64(low) }
+}
+
+extension Flow {
+  /// What the flow table finds it by.
+  @inline(__always)
+  func tableHash(_ key: SipKey) -> UInt64 {
+    if let own = IPv4FlowKey(self) { return own.hash(key) }
+    return IPv6FlowKey(self)?.hash(key) ?? 0
+  }
 }
 
 /// What the flow table says of a flow: which phase its record is in, and where.

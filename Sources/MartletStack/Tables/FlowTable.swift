@@ -180,6 +180,18 @@ public struct FlowTable: ~Copyable {
     return true
   }
 
+  /// Moves `value` to another hash. False: it is under neither any more, since there was no room for it.
+  public mutating func move(
+    _ value: UInt32, from old: UInt64, to new: UInt64, _ budget: inout MemoryBudget
+  ) -> Bool {
+    let tag = Self.tag(old)
+    if let directory = unsafe directory, let i = slot(of: value, tag) {
+      unsafe removeEntry(at: i, of: directory[segmentIndex(tag)])
+      count &-= 1
+    }
+    return insert(new, value, &budget)
+  }
+
   /// Removes `value` from under `hash`. False: not there.
   public mutating func remove(
     _ hash: UInt64, value: UInt32, _ budget: inout MemoryBudget

@@ -190,10 +190,11 @@ public struct Slab<Record: BitwiseCopyable>: ~Copyable {
 
   /// Ends the record at a live index; its handles are stale from now on. Traps when none lives there.
   public mutating func free(_ i: UInt32, _ budget: inout MemoryBudget) {
-    precondition(isLive(i), "freed twice")
+    let slot = unsafe slot(i)
+    precondition(unsafe slot.pointee.generation & 1 == 1, "freed twice")
     guard let marks = unsafe marks else { return }
     let page = Int(truncatingIfNeeded: i >> 6)
-    unsafe slot(i).pointee.generation &+= 1
+    unsafe slot.pointee.generation &+= 1
     let wasFull = unsafe marks[page].free == 0
     unsafe marks[page].free |= 1 << UInt64(i & 63)
     live &-= 1
@@ -202,7 +203,7 @@ public struct Slab<Record: BitwiseCopyable>: ~Copyable {
     emptyPages &+= 1
     if emptyPages > 1 {
       dropPage(page, &budget)
-    } else {
+    } else if Int(truncatingIfNeeded: openLast) != page {
       removeFromOpen(page)
       pushOpenLast(page)
     }
@@ -246,8 +247,10 @@ public struct Slab<Record: BitwiseCopyable>: ~Copyable {
 
   // MARK: Pages
 
+  @inline(__always)
   private func slots(in page: Int) -> Int { page == 0 ? firstPage : Self.pageSlots }
 
+  @inline(__always)
   private func allFree(_ page: Int) -> UInt64 {
     let n = slots(in: page)
     return n == 64 ? ~0 : (1 << UInt64(n)) &- 1

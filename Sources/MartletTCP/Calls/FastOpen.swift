@@ -62,7 +62,7 @@ extension TCB {
   ) {
     self.init(
       accepting: embryo, syn, timestampOffset: timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit,
-      options: options, around, now: now)
+      options: options, around.configuration, now: now)
     snd.una = embryo.iss.advanced(by: 1)
     snd.nxt = snd.una
     // RFC 7323 §2.2: the window of a SYN is not scaled.

@@ -15,7 +15,7 @@ extension TCB {
   ) {
     self.init(
       iss: iss, timestampOffset: timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit, options: options,
-      around, now: now)
+      around.configuration, now: now)
     // Holds the default until the peer's SYN tells its MSS.
     rcv.segmentSize = defaultPeerMSS
     state = .synSent
@@ -35,11 +35,11 @@ extension TCB {
   /// which may carry text, or a FIN (S2.5).
   public init(
     accepting embryo: EmbryonicTCB, _ seg: Segment, timestampOffset: UInt32, mss: UInt16,
-    sendMSSLimit: UInt16, options: ConnectionOptions, _ around: borrowing Surroundings, now: Instant
+    sendMSSLimit: UInt16, options: ConnectionOptions, _ configuration: TCPConfiguration, now: Instant
   ) {
     self.init(
       iss: embryo.iss, timestampOffset: timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit,
-      options: options, around, now: now)
+      options: options, configuration, now: now)
     rcv.nxt = embryo.irs.advanced(by: 1)
     rcv.lastAckSent = rcv.nxt
     rcv.advertisedEdge = rcv.nxt.advanced(by: min(rcv.buffer.octets, 65_535))
@@ -47,7 +47,7 @@ extension TCB {
     if embryo.options.contains(.windowScaling) {
       mode.insert(.windowScaling)
       snd.wndShift = embryo.peerShift
-      rcv.wndShift = .fitting(around.configuration.maximumReceiveBuffer)
+      rcv.wndShift = .fitting(configuration.maximumReceiveBuffer)
     }
     if embryo.options.contains(.sack) { mode.insert(.sack) }
     if embryo.options.contains(.ecn) { mode.insert(.ecn) }
@@ -57,7 +57,7 @@ extension TCB {
       timers.recentEpoch = now.epoch
     }
     rcv.segmentSize = fullSegment(of: embryo.peerMSS)
-    snd.mss = max(min(snd.mss, embryo.peerMSS), around.configuration.minimumSendMSS)
+    snd.mss = max(min(snd.mss, embryo.peerMSS), configuration.minimumSendMSS)
     snd.una = seg.ack
     snd.nxt = seg.ack
     snd.wnd = seg.wnd.scaled(by: snd.wndShift)
@@ -66,7 +66,7 @@ extension TCB {
     congestion = CongestionController(
       mss: effectiveSendMSS,
       // RFC 5681 §3.1: one segment when the SYN-ACK was lost.
-      segments: embryo.tries == 0 ? around.configuration.initialWindowSegments : 1,
+      segments: embryo.tries == 0 ? configuration.initialWindowSegments : 1,
       congestion.algorithm.control)
     // RFC 6298 (5.7), likewise.
     if embryo.tries > 0 { mode.insert(.synResent) }
@@ -78,9 +78,8 @@ extension TCB {
   /// What both kinds of open have in common.
   private init(
     iss: SequenceNumber, timestampOffset: UInt32, mss: UInt16, sendMSSLimit: UInt16,
-    options: ConnectionOptions, _ around: borrowing Surroundings, now: Instant
+    options: ConnectionOptions, _ configuration: TCPConfiguration, now: Instant
   ) {
-    let configuration = around.configuration
     let cap = options.maximumSegmentSize == 0 ? UInt16.max : max(options.maximumSegmentSize, 88)
     let sendMSS = max(min(sendMSSLimit, cap), configuration.minimumSendMSS)
     let receive = min(

@@ -173,17 +173,18 @@ public enum SipHash {
   }
 }
 
-/// The four words that the rounds stir (SipHash, §2).
+/// The four words that the rounds stir (SipHash, §2). By itself for several hashes that begin with the same
+/// words: those are absorbed once.
 @frozen
 @usableFromInline
-struct SipState {
+package struct SipState: BitwiseCopyable {
   @usableFromInline var v0: UInt64
   @usableFromInline var v1: UInt64
   @usableFromInline var v2: UInt64
   @usableFromInline var v3: UInt64
 
   @inlinable @inline(__always)
-  init(_ key: SipKey) {
+  package init(_ key: SipKey) {
     v0 = key.k0 ^ 0x736f_6d65_7073_6575
     v1 = key.k1 ^ 0x646f_7261_6e64_6f6d
     v2 = key.k0 ^ 0x6c79_6765_6e65_7261
@@ -191,7 +192,7 @@ struct SipState {
   }
 
   @inlinable @inline(__always)
-  mutating func absorb(_ word: UInt64, rounds: Int) {
+  package mutating func absorb(_ word: UInt64, rounds: Int) {
     v3 ^= word
     for _ in 0..<rounds { stir() }
     v0 ^= word
@@ -199,7 +200,7 @@ struct SipState {
 
   /// `tail` holds the up to seven bytes that filled no word.
   @inlinable @inline(__always)
-  mutating func finish(byteCount: Int, tail: UInt64 = 0, rounds: Int, finalRounds: Int) -> UInt64 {
+  package mutating func finish(byteCount: Int, tail: UInt64 = 0, rounds: Int, finalRounds: Int) -> UInt64 {
     absorb(UInt64(truncatingIfNeeded: byteCount) << 56 | tail, rounds: rounds)
     v2 ^= 0xFF
     for _ in 0..<finalRounds { stir() }

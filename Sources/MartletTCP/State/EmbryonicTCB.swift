@@ -7,30 +7,35 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
   public var irs: SequenceNumber
   public var iss: SequenceNumber
   /// The peer's TSval, to be echoed.
-  package var tsRecent: UInt32
+  @usableFromInline package var tsRecent: UInt32
   /// When the SYN-ACK is sent again, or a deferred attempt gives up.
   public var deadline: Tick
   /// The peer's MSS option, or the default of the address family.
-  package var peerMSS: UInt16
-  package var options: Options
-  package var peerShift: WindowScale
+  @usableFromInline package var peerMSS: UInt16
+  @usableFromInline package var options: Options
+  @usableFromInline package var peerShift: WindowScale
   /// SYN-ACKs sent again.
-  public package(set) var tries: UInt8
-  public package(set) var isDeferred: Bool
+  public package(set) var tries: UInt8 = 0
+  public package(set) var isDeferred = false
   /// The low half of the tick of the last answer to a segment that does not fit; of no meaning without
   /// `Options.answered`.
   package var answered: UInt16 = 0
 
   /// What the SYN offered and this side agrees to.
-  @frozen
+  @frozen @usableFromInline
   package struct Options: OptionSet, BitwiseCopyable, Sendable {
-    package var rawValue: UInt8
-    @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
-    @inlinable package static var windowScaling: Options { Options(rawValue: 1) }
-    @inlinable package static var timestamps: Options { Options(rawValue: 2) }
-    @inlinable package static var sack: Options { Options(rawValue: 4) }
+    @usableFromInline package var rawValue: UInt8
+    @inlinable @inline(__always)
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    @inlinable @inline(__always)
+    package static var windowScaling: Options { Options(rawValue: 1) }
+    @inlinable @inline(__always)
+    package static var timestamps: Options { Options(rawValue: 2) }
+    @inlinable @inline(__always)
+    package static var sack: Options { Options(rawValue: 4) }
     /// Congestion marks are understood (RFC 3168 §6.1.1).
-    @inlinable package static var ecn: Options { Options(rawValue: 16) }
+    @inlinable @inline(__always)
+    package static var ecn: Options { Options(rawValue: 16) }
     /// `answered` holds a time.
     @inlinable package static var answered: Options { Options(rawValue: 8) }
   }
@@ -42,24 +47,34 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
     _ syn: Segment, iss: SequenceNumber, defaultPeerMSS: UInt16, deferredFor: TimeAmount = .zero,
     _ around: borrowing Surroundings, now: Instant
   ) {
-    let present = syn.options.present
-    irs = syn.seq
+    self.init(syn, defaultPeerMSS: defaultPeerMSS, HandshakeTerms(around.configuration))
     self.iss = iss
-    tsRecent = syn.options.tsval
-    peerMSS = present.contains(.maximumSegmentSize) ? syn.options.maximumSegmentSize : defaultPeerMSS
-    options = []
-    if around.configuration.windowScaling, present.contains(.windowScale) { options.insert(.windowScaling) }
-    if around.configuration.timestamps, present.contains(.timestamps) { options.insert(.timestamps) }
-    if around.configuration.sack, present.contains(.sackPermitted) { options.insert(.sack) }
-    if around.configuration.ecn != .off, syn.asksForECN { options.insert(.ecn) }
-    peerShift = options.contains(.windowScaling) ? syn.options.windowScale : .none
-    tries = 0
     isDeferred = deferredFor > .zero
     let wait = isDeferred ? deferredFor.timerMilliseconds : around.configuration.synAckWait(after: 0)
     deadline = Tick(roundingUp: now).advanced(by: wait)
   }
 
+  /// What a SYN comes to, before there is an answer or anything waits for one.
+  @inlinable @inline(__always)
+  package init(_ syn: Segment, defaultPeerMSS: UInt16, _ terms: HandshakeTerms) {
+    let present = syn.options.present
+    var offered: Options = []
+    if present.contains(.windowScale) { offered.insert(.windowScaling) }
+    if present.contains(.timestamps) { offered.insert(.timestamps) }
+    if present.contains(.sackPermitted) { offered.insert(.sack) }
+    if syn.asksForECN { offered.insert(.ecn) }
+    let agreed = offered.intersection(terms.agreed)
+    irs = syn.seq
+    iss = SequenceNumber(0)
+    tsRecent = syn.options.tsval
+    deadline = Tick(rawValue: 0)
+    peerMSS = present.contains(.maximumSegmentSize) ? syn.options.maximumSegmentSize : defaultPeerMSS
+    options = agreed
+    peerShift = agreed.contains(.windowScaling) ? syn.options.windowScale : WindowScale(0)
+  }
+
   /// A record that was never kept, made anew from the cookie that stood for it.
+  @inlinable @inline(__always)
   package init(
     iss: SequenceNumber, irs: SequenceNumber, peerMSS: UInt16, peerShift: WindowScale, _ options: Options,
     tsRecent: UInt32, now: Instant
@@ -70,9 +85,13 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
     self.peerMSS = peerMSS
     self.peerShift = peerShift
     self.options = options
-    tries = 0
-    isDeferred = false
     deadline = Tick(now)
+  }
+
+  /// The application thinks about it for so long at most, and no SYN-ACK is sent before.
+  package mutating func deferFor(_ time: TimeAmount, now: Instant) {
+    isDeferred = true
+    deadline = Tick(roundingUp: now).advanced(by: time.timerMilliseconds)
   }
 
   /// The application answered a deferred attempt with "accept": the SYN-ACK may leave.
@@ -83,28 +102,62 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
   }
 }
 
+/// What a stack's settings come to when a SYN arrives: worked out once, and small enough to be handed on.
+@frozen @usableFromInline
+package struct HandshakeTerms: BitwiseCopyable, Sendable {
+  /// What is agreed to where the peer offers it.
+  @usableFromInline package var agreed: EmbryonicTCB.Options
+  /// Our own window scale.
+  @usableFromInline package var shift: WindowScale
+  /// Milliseconds until a SYN-ACK is sent again for the first time.
+  @usableFromInline package var wait: UInt32
+
+  package init(_ configuration: TCPConfiguration) {
+    agreed = []
+    if configuration.windowScaling { agreed.insert(.windowScaling) }
+    if configuration.timestamps { agreed.insert(.timestamps) }
+    if configuration.sack { agreed.insert(.sack) }
+    if configuration.ecn != .off { agreed.insert(.ecn) }
+    shift = .fitting(configuration.maximumReceiveBuffer)
+    wait = configuration.synAckWait(after: 0)
+  }
+}
+
 extension EmbryonicTCB {
+  @inlinable @inline(__always)
+  package var synAckFlags: TCPFlags { options.contains(.ecn) ? [.syn, .ack, .ece] : [.syn, .ack] }
+
+  /// The options of the second segment.
+  @inlinable @inline(__always)
+  package func synAckOptions(
+    mss: UInt16, shift: WindowScale, timestampOffset: UInt32, now: Instant
+  ) -> HandshakeOptions {
+    var offer = HandshakeOptions(maximumSegmentSize: mss)
+    if options.contains(.windowScaling) {
+      offer.present.insert(.windowScale)
+      offer.windowScale = shift
+    }
+    if options.contains(.sack) { offer.present.insert(.sackPermitted) }
+    if options.contains(.timestamps) {
+      offer.present.insert(.timestamps)
+      offer.tsval = Tick(now).rawValue &+ timestampOffset
+      offer.tsecr = tsRecent
+    }
+    return offer
+  }
+
   /// The second segment: "<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>" (RFC 9293 §3.10.7.2).
   public func synAck(
     mss: UInt16, timestampOffset: UInt32, receiveBuffer: UInt32, _ around: borrowing Surroundings,
     now: Instant
   ) -> SegmentPlan {
     var plan = SegmentPlan(
-      seq: iss, ack: irs.advanced(by: 1), flags: [.syn, .ack],
+      seq: iss, ack: irs.advanced(by: 1), flags: synAckFlags,
       window: WindowSize(receiveBuffer).unscaled(by: .none))
-    plan.options.present = .maximumSegmentSize
-    plan.options.maximumSegmentSize = mss
-    if options.contains(.windowScaling) {
-      plan.options.present.insert(.windowScale)
-      plan.options.windowScale = WindowScale.fitting(around.configuration.maximumReceiveBuffer)
-    }
-    if options.contains(.sack) { plan.options.present.insert(.sackPermitted) }
-    if options.contains(.timestamps) {
-      plan.options.present.insert(.timestamps)
-      plan.options.tsval = Tick(now).rawValue &+ timestampOffset
-      plan.options.tsecr = tsRecent
-    }
-    if options.contains(.ecn) { plan.flags.insert(.ece) }
+    plan.options = TCPOptions(
+      synAckOptions(
+        mss: mss, shift: .fitting(around.configuration.maximumReceiveBuffer),
+        timestampOffset: timestampOffset, now: now))
     plan.isRetransmission = tries > 0
     return plan
   }

@@ -4,6 +4,9 @@ import MartletWire
 // the connection. Deadlines live in the TCB; the wheel only has to look in time.
 
 extension TCB {
+  /// Something is pending.
+  package var hasTimers: Bool { timers.armed.rawValue != 0 }
+
   /// The earliest deadline; nil: nothing is pending. The engine looks again after every event and pull.
   public func nextDeadline(near now: Instant) -> Tick? {
     var earliest: Tick?

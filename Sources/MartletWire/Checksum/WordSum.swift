@@ -145,6 +145,18 @@ extension InternetChecksum {
 }
 
 extension MutableRawSpan {
+  /// Copies octets that nobody needs the sum of to the start, where there must be room for them.
+  @inlinable @inline(__always)
+  public mutating func copy(_ source: RawSpan) {
+    precondition(source.byteCount <= byteCount, "no room for the copy")
+    var offset = 0
+    while source.byteCount &- offset >= 64 {
+      InternetChecksum.copy(SIMD8<UInt64>.self, source, into: &self, at: 0, offset)
+      offset &+= 64
+    }
+    InternetChecksum.copyTail(source, into: &self, at: 0, from: offset)
+  }
+
   /// The sum of `count` octets from `offset` on, which begin at an even offset of the summed range.
   @inlinable
   public func checksum(from offset: Int, count: Int) -> InternetChecksum {

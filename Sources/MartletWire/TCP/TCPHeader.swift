@@ -53,13 +53,37 @@ public struct TCPHeader: Equatable, BitwiseCopyable, Sendable {
   /// bits are zero, and so is the padding (RFC 9293 MUST-69).
   @inlinable @inline(__always)
   public func write(into out: inout MutableRawSpan, at start: Int) {
-    let optionCount = options.encodedCount
+    Self.writeFixed(
+      sourcePort, destinationPort, seq, ack, flags, window, urgentPointer, optionCount: options.encodedCount,
+      into: &out, at: start)
+    options.write(into: &out, at: start &+ 20)
+  }
+
+  /// Writes the header of a SYN or a SYN-ACK; returns how many octets.
+  @inlinable @inline(__always)
+  public static func write(
+    from sourcePort: UInt16, to destinationPort: UInt16, seq: SequenceNumber, ack: SequenceNumber,
+    _ flags: TCPFlags, _ window: UnscaledWindow, _ options: HandshakeOptions, into out: inout MutableRawSpan,
+    at start: Int
+  ) -> Int {
+    writeFixed(
+      sourcePort, destinationPort, seq, ack, flags, window, 0, optionCount: options.encodedCount, into: &out,
+      at: start)
+    return options.write(into: &out, at: start &+ 20) &- start
+  }
+
+  /// The 20 octets before the options.
+  @inlinable @inline(__always)
+  static func writeFixed(
+    _ sourcePort: UInt16, _ destinationPort: UInt16, _ seq: SequenceNumber, _ ack: SequenceNumber,
+    _ flags: TCPFlags, _ window: UnscaledWindow, _ urgentPointer: UInt16, optionCount: Int,
+    into out: inout MutableRawSpan, at start: Int
+  ) {
     let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
     out.store64be(ports << 32 | UInt64(seq.rawValue), at: start)
     let words = UInt64(truncatingIfNeeded: 5 &+ optionCount >> 2)
     let control = words << 28 | UInt64(flags.rawValue & 0x1ff) << 16 | UInt64(window.field)
     out.store64be(UInt64(ack.rawValue) << 32 | control, at: start &+ 8)
     out.store32be(UInt32(urgentPointer), at: start &+ 16)
-    options.write(into: &out, at: start &+ 20)
   }
 }

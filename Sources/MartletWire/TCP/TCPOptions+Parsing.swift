@@ -38,7 +38,7 @@ extension TCPOptions {
   @usableFromInline
   mutating func walk(_ bytes: RawSpan, from start: Int) {
     let count = bytes.byteCount
-    var offset = start
+    var offset = walkWords(bytes, from: start)
     while offset < count {
       let kind = bytes.u8(offset)
       if kind == TCPOptionKind.end { return }
@@ -55,23 +55,47 @@ extension TCPOptions {
     if offset < count { present.insert(.malformed) }
   }
 
+  /// Reads the options that come in words of four octets, as all kernels lay out those of a SYN: a flood of
+  /// them is a flood of these. Returns where that ends.
+  @inline(__always)
+  private mutating func walkWords(_ bytes: RawSpan, from start: Int) -> Int {
+    var offset = start
+    while bytes.byteCount &- offset >= 4 {
+      let word = bytes.be32(offset)
+      if word >> 16 == 0x0204 {
+        readMaximumSegmentSize(UInt16(truncatingIfNeeded: word))
+      } else if word >> 8 == 0x01_0303 {
+        readWindowScale(UInt8(truncatingIfNeeded: word))
+      } else if word == 0x0101_0402 {
+        present.insert(.sackPermitted)
+      } else if word == 0x0402_080a || word == TCPOptionKind.alignedTimestamps,
+        bytes.byteCount &- offset >= 12
+      {
+        if word == 0x0402_080a { present.insert(.sackPermitted) }
+        readTimestamps(bytes.be64(offset &+ 4))
+        offset &+= 8
+      } else {
+        return offset
+      }
+      offset &+= 4
+    }
+    return offset
+  }
+
   /// Reads one option, given its octets after kind and length.
   mutating func read(_ kind: UInt8, _ value: RawSpan) {
     switch (kind, value.byteCount) {
     case (TCPOptionKind.maximumSegmentSize, 2):
       readMaximumSegmentSize(value.be16(0))
     case (TCPOptionKind.windowScale, 1):
-      if present.contains(.windowScale) { return }
-      windowScale = WindowScale(value.u8(0))
-      present.insert(.windowScale)
+      readWindowScale(value.u8(0))
     case (TCPOptionKind.sackPermitted, 0):
       present.insert(.sackPermitted)
+    case (TCPOptionKind.timestamps, 8):
+      readTimestamps(value.be64(0))
     case (TCPOptionKind.sack, 8), (TCPOptionKind.sack, 16), (TCPOptionKind.sack, 24),
       (TCPOptionKind.sack, 32):
       readSACK(value)
-    case (TCPOptionKind.timestamps, 8):
-      if present.contains(.timestamps) { return }
-      setTimestamps(value.be64(0))
     case (TCPOptionKind.fastOpen, 0), (TCPOptionKind.fastOpen, 4...16):
       readFastOpen(value)
     default:
@@ -86,10 +110,24 @@ extension TCPOptions {
     present.insert(.timestamps)
   }
 
+  @inline(__always)
   private mutating func readMaximumSegmentSize(_ size: UInt16) {
     if size == 0 || present.contains(.maximumSegmentSize) { return }
     maximumSegmentSize = size
     present.insert(.maximumSegmentSize)
+  }
+
+  @inline(__always)
+  private mutating func readWindowScale(_ shift: UInt8) {
+    if present.contains(.windowScale) { return }
+    windowScale = WindowScale(shift)
+    present.insert(.windowScale)
+  }
+
+  @inline(__always)
+  private mutating func readTimestamps(_ pair: UInt64) {
+    if present.contains(.timestamps) { return }
+    setTimestamps(pair)
   }
 
   private mutating func readSACK(_ value: RawSpan) {

@@ -35,14 +35,7 @@ extension TCPOptions {
 
   @inlinable
   var countWithoutSACK: Int {
-    var count = 0
-    if present.contains(.maximumSegmentSize) { count &+= 4 }
-    if present.contains(.timestamps) {
-      count &+= 12
-    } else if present.contains(.sackPermitted) {
-      count &+= 4
-    }
-    if present.contains(.windowScale) { count &+= 4 }
+    var count = handshake.encodedCount
     if present.contains(.fastOpen) { count &+= (2 &+ cookieCount &+ 3) & ~3 }
     return count
   }
@@ -70,24 +63,7 @@ extension TCPOptions {
 
   @usableFromInline
   func writeAll(into out: inout MutableRawSpan, at start: Int) {
-    var offset = start
-    if present.contains(.maximumSegmentSize) {
-      out.store32be(0x0204_0000 | UInt32(maximumSegmentSize), at: offset)
-      offset &+= 4
-    }
-    if present.contains(.timestamps) {
-      writeAlignedTimestamps(into: &out, at: offset)
-      if present.contains(.sackPermitted) { out.store16be(0x0402, at: offset) }
-      offset &+= 12
-    } else if present.contains(.sackPermitted) {
-      out.store32be(0x0101_0402, at: offset)
-      offset &+= 4
-    }
-    if present.contains(.windowScale) {
-      out.store32be(0x0103_0300 | UInt32(windowScale.shift), at: offset)
-      offset &+= 4
-    }
-    offset = writeSACK(into: &out, at: offset)
+    let offset = writeSACK(into: &out, at: handshake.write(into: &out, at: start))
     writeFastOpen(into: &out, at: offset)
   }
 

@@ -37,7 +37,7 @@ extension ConnectionDriver {
           && seg.flags.isDisjoint(with: [.syn, .rst]), "the third segment acknowledges our SYN: \(seg)")
       tcb = TCB(
         accepting: record, seg, timestampOffset: setup.timestampOffset, mss: setup.mss,
-        sendMSSLimit: setup.mss, options: setup.options, around, now: now)
+        sendMSSLimit: setup.mss, options: setup.options, around.configuration, now: now)
       embryo = nil
       peerEdge = setup.iss.advanced(by: 1)
       try settle([])

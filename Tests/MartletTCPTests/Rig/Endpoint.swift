@@ -113,7 +113,7 @@ struct EndpointPair: ~Copyable {
     guard case .establish = verdict else { preconditionFailure("the third segment establishes") }
     let tcb = TCB(
       accepting: embryo, seg, timestampOffset: 77, mss: 1_460, sendMSSLimit: 1_460, options: serverOptions,
-      around, now: now)
+      configuration, now: now)
     server = Endpoint(tcb: tcb, around: around)
     server.arrives(third, [], now)
   }

@@ -1,0 +1,82 @@
+/// The options of a SYN or a SYN-ACK without Fast Open, in few enough octets to be handed on in registers: a
+/// flood of SYNs is answered with these.
+@frozen
+public struct HandshakeOptions: BitwiseCopyable, Sendable {
+  /// Of these no others than MSS, window scale, SACK-permitted and timestamps count.
+  public var present: TCPOptions.Present
+  public var maximumSegmentSize: UInt16
+  public var windowScale: WindowScale
+  public var tsval: UInt32
+  public var tsecr: UInt32
+
+  @inlinable @inline(__always)
+  public init(maximumSegmentSize: UInt16) {
+    present = .maximumSegmentSize
+    self.maximumSegmentSize = maximumSegmentSize
+    windowScale = WindowScale(0)
+    tsval = 0
+    tsecr = 0
+  }
+
+  @inlinable @inline(__always)
+  init(_ options: TCPOptions) {
+    present = options.present
+    maximumSegmentSize = options.maximumSegmentSize
+    windowScale = options.windowScale
+    tsval = options.tsval
+    tsecr = options.tsecr
+  }
+
+  /// The octets that `write` writes: a multiple of 4, at most 20.
+  @inlinable @inline(__always)
+  public var encodedCount: Int {
+    var count = 0
+    if present.contains(.maximumSegmentSize) { count &+= 4 }
+    if present.contains(.timestamps) {
+      count &+= 12
+    } else if present.contains(.sackPermitted) {
+      count &+= 4
+    }
+    if present.contains(.windowScale) { count &+= 4 }
+    return count
+  }
+
+  /// Laid out as `TCPOptions.write` tells. Returns the offset after what was written.
+  @inlinable @inline(__always)
+  public func write(into out: inout MutableRawSpan, at start: Int) -> Int {
+    var offset = start
+    if present.contains(.maximumSegmentSize) {
+      out.store32be(0x0204_0000 | UInt32(maximumSegmentSize), at: offset)
+      offset &+= 4
+    }
+    if present.contains(.timestamps) {
+      let first = present.contains(.sackPermitted) ? 0x0402_080A : TCPOptionKind.alignedTimestamps
+      out.store32be(first, at: offset)
+      out.store64be(UInt64(tsval) << 32 | UInt64(tsecr), at: offset &+ 4)
+      offset &+= 12
+    } else if present.contains(.sackPermitted) {
+      out.store32be(0x0101_0402, at: offset)
+      offset &+= 4
+    }
+    if present.contains(.windowScale) {
+      out.store32be(0x0103_0300 | UInt32(windowScale.shift), at: offset)
+      offset &+= 4
+    }
+    return offset
+  }
+}
+
+extension TCPOptions {
+  @inlinable @inline(__always)
+  public init(_ handshake: HandshakeOptions) {
+    self.init()
+    present = handshake.present
+    maximumSegmentSize = handshake.maximumSegmentSize
+    windowScale = handshake.windowScale
+    tsval = handshake.tsval
+    tsecr = handshake.tsecr
+  }
+
+  @inlinable @inline(__always)
+  var handshake: HandshakeOptions { HandshakeOptions(self) }
+}
