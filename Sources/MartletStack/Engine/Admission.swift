@@ -19,7 +19,7 @@ extension NetworkStack {
   ) {
     let defers = listeners[l].options.defersAccept && configuration.attemptTimeout > .zero
     let policy = defers ? .off : listeners[l].options.synCookies
-    let isFull = meterSyn(l, flow)
+    let isFull = meterSyn(l, flow.remote)
     let isUnderPressure = isSealing(l, policy)
     var grants = false
     // Not under pressure: then nobody is given more than a cookie's worth, and every ISS is one.
@@ -79,7 +79,7 @@ extension NetworkStack {
 
   /// Counts the SYN. True: the half-open queue, of the listener or of the stack, has no room for it.
   @inline(__always)
-  private mutating func meterSyn(_ l: UInt32, _ flow: Flow) -> Bool {
+  mutating func meterSyn(_ l: UInt32, _ remote: IPAddress) -> Bool {
     listeners[l].meter.synArrives(at: clock)
     let isFull =
       listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
@@ -92,7 +92,7 @@ extension NetworkStack {
       }
     }
     if listeners[l].meter.isFlooded(at: clock) {
-      listeners[l].meter.note(source: secrets.sourceHash(flow.remote))
+      listeners[l].meter.note(source: secrets.sourceHash(remote))
     }
     return isFull
   }
@@ -128,7 +128,7 @@ extension NetworkStack {
   }
 
   /// A record in the place of one that can be spared. Where there is none, the cookie alone has to do.
-  private mutating func replaceSpare(
+  mutating func replaceSpare(
     with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32
   ) {
     counts.tcpReqQFullDoCookies &+= 1

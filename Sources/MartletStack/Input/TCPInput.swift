@@ -12,14 +12,19 @@ extension NetworkStack {
         source: arrival.source, destination: arrival.destination, proto: .tcp, length: bytes.byteCount)
       guard view.isChecksumValid(pseudoHeader: sum) else { return counts.drop(.badTCPChecksum) }
     }
-    let seg = Segment(
-      seq: view.seq, ack: view.ack, flags: view.flags, wnd: view.window, up: view.urgentPointer,
-      textCount: UInt32(truncatingIfNeeded: view.textCount), segmentSize: arrival.segmentSize,
-      ecn: arrival.ecn, options: TCPOptions(parsing: view.options))
     let flow = Flow(
       local: arrival.destination, remote: arrival.source, localPort: view.destinationPort,
       remotePort: view.sourcePort, zone: arrival.zone)
     let hash = flow.tableHash(secrets.flowTable)
+    if view.flags.subtracting([.ece, .cwr]) == .syn, let key = IPv4FlowKey(flow), flow.zone == 0,
+      answersShortly(view, key, hash, arrival.ecn)
+    {
+      return
+    }
+    let seg = Segment(
+      seq: view.seq, ack: view.ack, flags: view.flags, wnd: view.window, up: view.urgentPointer,
+      textCount: UInt32(truncatingIfNeeded: view.textCount), segmentSize: arrival.segmentSize,
+      ecn: arrival.ecn, options: TCPOptions(parsing: view.options))
     guard let reference = find(flow, hash) else {
       around.counters.inSegs &+= 1
       newcomerArrives(seg, flow, hash, above: nil, text: view.text)

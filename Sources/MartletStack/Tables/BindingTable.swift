@@ -60,6 +60,14 @@ struct BindingTable {
     return best
   }
 
+  /// The only one at `port`; nil: there is none, or there are several.
+  @inline(__always)
+  func sole(_ port: UInt16) -> UInt32? {
+    let i = lowerBound(port)
+    guard i < entries.count, entries[i].port == port else { return nil }
+    return i &+ 1 < entries.count && entries[i &+ 1].port == port ? nil : entries[i].index
+  }
+
   /// The first ephemeral port from `start` on, round the range, that nobody has.
   func freePort(from start: UInt16, _ configuration: StackConfiguration) -> UInt16? {
     let first = configuration.firstEphemeralPort

@@ -57,20 +57,30 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
   /// What a SYN comes to, before there is an answer or anything waits for one.
   @inlinable @inline(__always)
   package init(_ syn: Segment, defaultPeerMSS: UInt16, _ terms: HandshakeTerms) {
-    let present = syn.options.present
+    self.init(
+      irs: syn.seq, HandshakeOptions(syn.options), asksForECN: syn.asksForECN, defaultPeerMSS: defaultPeerMSS,
+      terms)
+  }
+
+  @inlinable @inline(__always)
+  package init(
+    irs: SequenceNumber, _ syn: HandshakeOptions, asksForECN: Bool, defaultPeerMSS: UInt16,
+    _ terms: HandshakeTerms
+  ) {
+    let present = syn.present
     var offered: Options = []
     if present.contains(.windowScale) { offered.insert(.windowScaling) }
     if present.contains(.timestamps) { offered.insert(.timestamps) }
     if present.contains(.sackPermitted) { offered.insert(.sack) }
-    if syn.asksForECN { offered.insert(.ecn) }
+    if asksForECN { offered.insert(.ecn) }
     let agreed = offered.intersection(terms.agreed)
-    irs = syn.seq
+    self.irs = irs
     iss = SequenceNumber(0)
-    tsRecent = syn.options.tsval
+    tsRecent = syn.tsval
     deadline = Tick(rawValue: 0)
-    peerMSS = present.contains(.maximumSegmentSize) ? syn.options.maximumSegmentSize : defaultPeerMSS
+    peerMSS = present.contains(.maximumSegmentSize) ? syn.maximumSegmentSize : defaultPeerMSS
     options = agreed
-    peerShift = agreed.contains(.windowScaling) ? syn.options.windowScale : WindowScale(0)
+    peerShift = agreed.contains(.windowScaling) ? syn.windowScale : WindowScale(0)
   }
 
   /// A record that was never kept, made anew from the cookie that stood for it.

@@ -18,8 +18,44 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
     tsecr = 0
   }
 
+  /// Reads options that come in words of four octets, as all kernels lay out those of a SYN. Nil: there is
+  /// something else among them.
   @inlinable @inline(__always)
-  init(_ options: TCPOptions) {
+  public init?(words bytes: RawSpan) {
+    self.init(maximumSegmentSize: 0)
+    present = []
+    var offset = 0
+    while bytes.byteCount &- offset >= 4 {
+      let word = bytes.be32(offset)
+      if word >> 16 == 0x0204 {
+        guard word & 0xffff != 0, !present.contains(.maximumSegmentSize) else { return nil }
+        maximumSegmentSize = UInt16(truncatingIfNeeded: word)
+        present.insert(.maximumSegmentSize)
+      } else if word >> 8 == 0x01_0303 {
+        guard !present.contains(.windowScale) else { return nil }
+        windowScale = WindowScale(UInt8(truncatingIfNeeded: word))
+        present.insert(.windowScale)
+      } else if word == 0x0101_0402 {
+        present.insert(.sackPermitted)
+      } else if word == 0x0402_080A || word == TCPOptionKind.alignedTimestamps {
+        guard bytes.byteCount &- offset >= 12, !present.contains(.timestamps) else { return nil }
+        if word == 0x0402_080A { present.insert(.sackPermitted) }
+        let pair = bytes.be64(offset &+ 4)
+        tsval = UInt32(truncatingIfNeeded: pair >> 32)
+        tsecr = UInt32(truncatingIfNeeded: pair)
+        present.insert(.timestamps)
+        offset &+= 8
+      } else {
+        return nil
+      }
+      offset &+= 4
+    }
+    // The octets of a header are whole words; a span of others is for the careful reader.
+    if offset != bytes.byteCount { return nil }
+  }
+
+  @inlinable @inline(__always)
+  public init(_ options: TCPOptions) {
     present = options.present
     maximumSegmentSize = options.maximumSegmentSize
     windowScale = options.windowScale

@@ -37,8 +37,12 @@ extension TCPOptions {
 
   @usableFromInline
   mutating func walk(_ bytes: RawSpan, from start: Int) {
+    if present.isEmpty, let handshake = HandshakeOptions(words: bytes) {
+      self = TCPOptions(handshake)
+      return
+    }
     let count = bytes.byteCount
-    var offset = walkWords(bytes, from: start)
+    var offset = start
     while offset < count {
       let kind = bytes.u8(offset)
       if kind == TCPOptionKind.end { return }
@@ -53,33 +57,6 @@ extension TCPOptions {
       offset &+= length
     }
     if offset < count { present.insert(.malformed) }
-  }
-
-  /// Reads the options that come in words of four octets, as all kernels lay out those of a SYN: a flood of
-  /// them is a flood of these. Returns where that ends.
-  @inline(__always)
-  private mutating func walkWords(_ bytes: RawSpan, from start: Int) -> Int {
-    var offset = start
-    while bytes.byteCount &- offset >= 4 {
-      let word = bytes.be32(offset)
-      if word >> 16 == 0x0204 {
-        readMaximumSegmentSize(UInt16(truncatingIfNeeded: word))
-      } else if word >> 8 == 0x01_0303 {
-        readWindowScale(UInt8(truncatingIfNeeded: word))
-      } else if word == 0x0101_0402 {
-        present.insert(.sackPermitted)
-      } else if word == 0x0402_080a || word == TCPOptionKind.alignedTimestamps,
-        bytes.byteCount &- offset >= 12
-      {
-        if word == 0x0402_080a { present.insert(.sackPermitted) }
-        readTimestamps(bytes.be64(offset &+ 4))
-        offset &+= 8
-      } else {
-        return offset
-      }
-      offset &+= 4
-    }
-    return offset
   }
 
   /// Reads one option, given its octets after kind and length.
