@@ -148,14 +148,8 @@ extension NetworkStack {
 
   mutating func appendToBacklog(_ i: UInt32, of l: UInt32) {
     connections[i].nextEvent = IndexList.none
-    if listeners[l].backlog.isEmpty {
-      listeners[l].backlog.first = i
-    } else {
-      connections[listeners[l].backlog.last].nextEvent = i
-    }
-    listeners[l].backlog.last = i
-    listeners[l].backlogCount &+= 1
-    listeners[l].backlogHighWater = max(listeners[l].backlogHighWater, listeners[l].backlogCount)
+    let last = listeners[l].appendToBacklog(i)
+    if last != IndexList.none { connections[last].nextEvent = i }
     raise(ofListener: l)
   }
 

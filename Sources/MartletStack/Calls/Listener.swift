@@ -71,6 +71,26 @@ struct Listener: BitwiseCopyable {
   var meter = SynMeter()
 }
 
+extension Listener {
+  /// Counts a connection. True: it is ended when it is idle for too long.
+  @inline(__always)
+  mutating func countConnection() -> Bool {
+    connections &+= 1
+    return options.idleTimeout > .zero || options.closeWaitTimeout > .zero
+  }
+
+  /// A connection comes to the end of the accept queue. Returns who was the last, if anybody, to be linked.
+  @inline(__always)
+  mutating func appendToBacklog(_ i: UInt32) -> UInt32 {
+    let last = backlog.last
+    if backlog.isEmpty { backlog.first = i }
+    backlog.last = i
+    backlogCount &+= 1
+    backlogHighWater = max(backlogHighWater, backlogCount)
+    return last
+  }
+}
+
 /// A listener's queues (S3.2).
 public struct ListenerStatus: BitwiseCopyable, Sendable {
   public var local: LocalEndpoint

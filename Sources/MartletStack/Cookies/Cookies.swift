@@ -22,20 +22,19 @@ extension NetworkStack {
   @inline(__always)
   mutating func sendCookie(_ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32) {
     counts.syncookiesSent &+= 1
-    listeners[l].meter.cookieLeaves()
+    let terms = listeners[l].cookieLeaves()
     guard let interface = routing.interface(to: flow.remote, zone: flow.zone), isPresent(interface) else {
       return counts.drop(.noRoute)
     }
     let options = tcb.synAckOptions(
-      mss: offeredMSS(flow, interface, cap: listeners[l].options.connection.maximumSegmentSize),
+      mss: offeredMSS(flow, interface, cap: terms.mss),
       shift: handshake.shift, timestampOffset: secrets.timestampOffset(flow), now: clock)
-    let window = WindowSize(receiveBuffer(of: l)).unscaled(by: WindowScale(0))
-    let hopLimit = configuration.hopLimit(listeners[l].options.connection.hopLimit)
-    let dscp = listeners[l].options.connection.dscp
+    let buffer = terms.receiveBuffer == 0 ? configuration.tcp.receiveBuffer : terms.receiveBuffer
+    let window = WindowSize(buffer).unscaled(by: WindowScale(0))
     around.counters.outSegs &+= 1
     guard let r = makeReply(on: interface.index) else { return }
     let isPartial = interfaces[interface.index].offload.contains(.checksum)
-    replies[r].writeSynAck(tcb, flow, window, options, hopLimit, dscp, isPartial: isPartial)
+    replies[r].writeSynAck(tcb, flow, window, options, configuration.hopLimit(terms.hopLimit), terms.dscp, isPartial: isPartial)
   }
 
   // MARK: Coming back
@@ -45,7 +44,7 @@ extension NetworkStack {
   mutating func cookieReturns(
     _ seg: Segment, _ flow: Flow, _ hash: UInt64, listener l: UInt32, text: RawSpan
   ) -> Bool {
-    guard seg.flags.intersection([.ack, .syn, .rst]) == .ack, believesCookies(l) else { return false }
+    guard seg.flags.intersection([.ack, .syn, .rst]) == .ack, listeners[l].believesCookies(at: clock) else { return false }
     let irs = seg.seq.retreated(by: 1)
     let iss = seg.ack.retreated(by: 1)
     switch SynCookie.open(iss, irs: irs, flow, secrets.cookie, now: clock) {
@@ -64,15 +63,6 @@ extension NetworkStack {
       counts.syncookiesFailed &+= 1
     }
     return false
-  }
-
-  /// Only who may have been sent one: a guess must not have all the time in the world.
-  private mutating func believesCookies(_ l: UInt32) -> Bool {
-    switch listeners[l].options.synCookies {
-    case .off: return false
-    case .auto: return !listeners[l].options.defersAccept && listeners[l].meter.isFlooded(at: clock)
-    case .always: return !listeners[l].options.defersAccept
-    }
   }
 
   /// The half-open record as it would have been.

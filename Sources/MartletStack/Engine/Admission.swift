@@ -61,7 +61,8 @@ extension NetworkStack {
     if listeners[l].options.synCookies != .always {
       tcb.deadline = Tick(roundingUp: clock).advanced(by: handshake.wait)
       if isFull {
-        replaceSpare(with: tcb, flow, hash, listener: l)
+        let isListenerFull = listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
+        replaceSpare(with: tcb, flow, hash, listener: l, isListenerFull: isListenerFull)
       } else if !keep(tcb, flow, hash, listener: l, .sealed) {
         return
       }
@@ -80,21 +81,12 @@ extension NetworkStack {
   /// Counts the SYN. True: the half-open queue, of the listener or of the stack, has no room for it.
   @inline(__always)
   mutating func meterSyn(_ l: UInt32, _ remote: IPAddress) -> Bool {
-    listeners[l].meter.synArrives(at: clock)
-    let isFull =
-      listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
-      || flows4.embryos.live &+ flows6.embryos.live >= Int(min(configuration.halfOpenLimit, Links.none &- 1))
-    if isFull, listeners[l].options.synCookies != .always {
-      listeners[l].halfOpenOverflows &+= 1
-      if listeners[l].meter.overflows(at: clock) {
-        listeners[l].hasFloodNews = true
-        raise(ofListener: l)
-      }
-    }
-    if listeners[l].meter.isFlooded(at: clock) {
-      listeners[l].meter.note(source: secrets.sourceHash(remote))
-    }
-    return isFull
+    let held = flows4.embryos.live &+ flows6.embryos.live
+    let isStackFull = held >= Int(min(configuration.halfOpenLimit, Links.none &- 1))
+    let count = listeners[l].synArrives(isStackFull: isStackFull, at: clock)
+    if count.hasNews { raise(ofListener: l) }
+    if count.isFlooded { listeners[l].meter.note(source: secrets.sourceHash(remote)) }
+    return count.isFull
   }
 
   private mutating func refuseForHalfOpenQueue() {
@@ -129,10 +121,9 @@ extension NetworkStack {
 
   /// A record in the place of one that can be spared. Where there is none, the cookie alone has to do.
   mutating func replaceSpare(
-    with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32
+    with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, isListenerFull: Bool
   ) {
     counts.tcpReqQFullDoCookies &+= 1
-    let isListenerFull = listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
     guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else { return }
     counts.embryosEvicted &+= 1
     guard spared.isIPv4, let key = IPv4FlowKey(flow) else {
@@ -141,10 +132,15 @@ extension NetworkStack {
       return
     }
     let i = spared.entry.index
-    listeners[flows4.embryos[i].listener].halfOpen &-= 1
-    let old = flows4.embryos[i].key.hash(secrets.flowTable)
-    let embryo = Embryo(tcb, key: key, listener: l, marks: .sealed)
-    if flows4.replaceEmbryo(i, old, with: embryo, hash, &around.budget) { countHalfOpen(l) }
+    let old = flows4.embryos[i]
+    let new = Embryo(tcb, key: key, listener: l, marks: .sealed)
+    let isKept = flows4.replaceEmbryo(i, old, old.key.hash(secrets.flowTable), with: new, hash, &around.budget)
+    if isKept { noteTransition(.listen, .synReceived) }
+    // Mostly one of its own listener makes room.
+    if !isKept || old.listener != l {
+      listeners[old.listener].halfOpen &-= 1
+      if isKept { listeners[l].countHalfOpen() }
+    }
   }
 
   /// The record that has waited longest of those that are no loss: what it stands for will complete by its
@@ -198,14 +194,9 @@ extension NetworkStack {
       counts.drop(.noMemory)
       return false
     }
-    countHalfOpen(l)
-    return true
-  }
-
-  private mutating func countHalfOpen(_ l: UInt32) {
-    listeners[l].halfOpen &+= 1
-    listeners[l].halfOpenHighWater = max(listeners[l].halfOpenHighWater, listeners[l].halfOpen)
+    listeners[l].countHalfOpen()
     noteTransition(.listen, .synReceived)
+    return true
   }
 
   private mutating func addEmbryo(

@@ -47,6 +47,13 @@ struct Connection: BitwiseCopyable {
 
   static var background: UInt16 { .max }
 
+  /// It counts for a listener from now on.
+  @inline(__always)
+  mutating func begin(_ origin: Origin, at now: Instant) {
+    self.origin = origin
+    lastText = UInt16(truncatingIfNeeded: now.milliseconds >> 8)
+  }
+
   var isIPv4: Bool { !marks.contains(.isV6) }
 }
 

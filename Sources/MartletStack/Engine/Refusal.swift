@@ -23,7 +23,7 @@ extension NetworkStack {
   mutating func refuse(_ seg: Segment, _ flow: Flow, _ reason: DropReason) {
     counts.connectionsRefused &+= 1
     counts.drop(reason)
-    if let plan = segmentArrivesClosed(seg) { queueReset(plan, flow) }
+    reset(seg, flow)
   }
 
   /// The connection counts for its listener and its source from now on. False: no memory to count it.
@@ -33,11 +33,8 @@ extension NetworkStack {
     {
       return false
     }
-    let options = listeners[l].options
-    let isLimited = options.idleTimeout > .zero || options.closeWaitTimeout > .zero
-    connections[i].origin = Origin(listener: l, isLimited: isLimited)
-    listeners[l].connections &+= 1
-    noteText(of: i)
+    let isLimited = listeners[l].countConnection()
+    connections[i].begin(Origin(listener: l, isLimited: isLimited), at: clock)
     return true
   }
 

@@ -91,18 +91,17 @@ extension NetworkStack {
   ) {
     guard let listener = listener(at: flow.localEndpoint) else {
       counts.drop(.noConnection)
-      // RFC 9293 §3.10.7.1: a reset, but never for a reset.
-      if let plan = segmentArrivesClosed(seg) { queueReset(plan, flow) }
-      return
+      return reset(seg, flow)
     }
-    // RFC 9293 §3.10.7.2. A SYN is all that is left after RST and ACK.
+    // RFC 9293 §3.10.7.2, as `segmentArrivesListen` has it: a RST is ignored, an ACK is answered with a reset,
+    // unless it brings a cookie, and of what is left only a SYN is wanted.
     if seg.flags.intersection([.syn, .ack, .rst]) == .syn {
       if let reason = refusal(of: flow, listener) { return refuse(seg, flow, reason) }
       return conceive(flow, hash, seg, listener: listener, above: minimumISS, text: text)
     }
     if cookieReturns(seg, flow, hash, listener: listener, text: text) { return }
     counts.drop(.listenRefused)
-    if case .reset(let plan) = segmentArrivesListen(seg) { queueReset(plan, flow) }
+    if seg.flags.contains(.ack) { reset(seg, flow) }
   }
 
   /// Who listens there: the exact address wins over any address.

@@ -176,6 +176,7 @@ struct AnswerShares {
 
   private mutating func refill(_ place: Int, _ now: Tick) {
     let elapsed = UInt64(now.milliseconds(since: entries[place].filled))
+    if elapsed == 0 { return }
     entries[place].filled = now
     for kind in 0..<3 {
       // A thousandth of an answer for each millisecond and each answer a second.

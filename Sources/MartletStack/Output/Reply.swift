@@ -47,6 +47,14 @@ extension NetworkStack {
     queueReply(plan, flow, hopLimit: hopLimit, dscp: dscp)
   }
 
+  /// Answers a segment that fits no connection with a reset, within the limits, unless it is one (RFC 9293
+  /// §3.10.7.1).
+  mutating func reset(_ seg: Segment, _ flow: Flow) {
+    guard !seg.flags.contains(.rst) else { return }
+    guard mayAnswer(.reset, to: flow.remote) else { return counts.drop(.resetLimited) }
+    if let plan = segmentArrivesClosed(seg) { queueReply(plan, flow, hopLimit: 0, dscp: 0) }
+  }
+
   /// The same to a segment that does not fit the connection it is for.
   mutating func queueReset(_ plan: SegmentPlan, of i: UInt32) {
     guard mayAnswer(.reset, to: connections.flow(of: i, keys6).remote) else {

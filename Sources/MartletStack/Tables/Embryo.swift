@@ -59,9 +59,9 @@ extension FlowSpace {
   /// Puts another record into the place of one. False: the budget refused, and the old one is gone all the
   /// same.
   mutating func replaceEmbryo(
-    _ i: UInt32, _ hash: UInt64, with embryo: Embryo<Key>, _ newHash: UInt64, _ budget: inout MemoryBudget
+    _ i: UInt32, _ old: Embryo<Key>, _ hash: UInt64, with embryo: Embryo<Key>, _ newHash: UInt64, _ budget: inout MemoryBudget
   ) -> Bool {
-    unlinkEmbryo(i, from: embryos[i].list)
+    unlinkEmbryo(i, from: old.list)
     let value = FlowEntry(.embryonic, i).rawValue
     guard table.move(value, from: hash, to: newHash, &budget) else {
       embryos.free(i, &budget)
