@@ -34,7 +34,8 @@ extension NetworkStack {
     around.counters.outSegs &+= 1
     guard let r = makeReply(on: interface.index) else { return }
     let isPartial = interfaces[interface.index].offload.contains(.checksum)
-    replies[r].writeSynAck(tcb, flow, window, options, configuration.hopLimit(terms.hopLimit), terms.dscp, isPartial: isPartial)
+    replies[r].writeSynAck(
+      tcb, flow, window, options, configuration.hopLimit(terms.hopLimit), terms.dscp, isPartial: isPartial)
   }
 
   // MARK: Coming back
@@ -44,7 +45,9 @@ extension NetworkStack {
   mutating func cookieReturns(
     _ seg: Segment, _ flow: Flow, _ hash: UInt64, listener l: UInt32, text: RawSpan
   ) -> Bool {
-    guard seg.flags.intersection([.ack, .syn, .rst]) == .ack, listeners[l].believesCookies(at: clock) else { return false }
+    guard seg.flags.intersection([.ack, .syn, .rst]) == .ack, listeners[l].believesCookies(at: clock) else {
+      return false
+    }
     let irs = seg.seq.retreated(by: 1)
     let iss = seg.ack.retreated(by: 1)
     switch SynCookie.open(iss, irs: irs, flow, secrets.cookie, now: clock) {

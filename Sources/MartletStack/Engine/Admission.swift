@@ -134,7 +134,8 @@ extension NetworkStack {
     let i = spared.entry.index
     let old = flows4.embryos[i]
     let new = Embryo(tcb, key: key, listener: l, marks: .sealed)
-    let isKept = flows4.replaceEmbryo(i, old, old.key.hash(secrets.flowTable), with: new, hash, &around.budget)
+    let isKept = flows4.replaceEmbryo(
+      i, old, old.key.hash(secrets.flowTable), with: new, hash, &around.budget)
     if isKept { noteTransition(.listen, .synReceived) }
     // Mostly one of its own listener makes room.
     if !isKept || old.listener != l {

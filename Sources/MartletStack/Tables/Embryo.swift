@@ -59,7 +59,8 @@ extension FlowSpace {
   /// Puts another record into the place of one. False: the budget refused, and the old one is gone all the
   /// same.
   mutating func replaceEmbryo(
-    _ i: UInt32, _ old: Embryo<Key>, _ hash: UInt64, with embryo: Embryo<Key>, _ newHash: UInt64, _ budget: inout MemoryBudget
+    _ i: UInt32, _ old: Embryo<Key>, _ hash: UInt64, with embryo: Embryo<Key>, _ newHash: UInt64,
+    _ budget: inout MemoryBudget
   ) -> Bool {
     unlinkEmbryo(i, from: old.list)
     let value = FlowEntry(.embryonic, i).rawValue
