@@ -21,18 +21,21 @@ extension NetworkStack {
   /// Writes the SYN-ACK whose initial sequence number is a cookie.
   @inline(__always)
   mutating func sendCookie(_ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32) {
-    counts.syncookiesSent &+= 1
-    let terms = listeners[l].cookieLeaves()
     guard let interface = routing.interface(to: flow.remote, zone: flow.zone), isPresent(interface) else {
       return counts.drop(.noRoute)
     }
+    guard let r = makeReply(on: interface.index) else {
+      counts.listenDrops &+= 1
+      return
+    }
+    counts.syncookiesSent &+= 1
+    let terms = listeners[l].cookieLeaves()
     let options = tcb.synAckOptions(
       mss: offeredMSS(flow, interface, cap: terms.mss),
       shift: handshake.shift, timestampOffset: secrets.timestampOffset(flow), now: clock)
     let buffer = terms.receiveBuffer == 0 ? configuration.tcp.receiveBuffer : terms.receiveBuffer
     let window = WindowSize(buffer).unscaled(by: WindowScale(0))
     around.counters.outSegs &+= 1
-    guard let r = makeReply(on: interface.index) else { return }
     let isPartial = interfaces[interface.index].offload.contains(.checksum)
     replies[r].writeSynAck(
       tcb, flow, window, options, configuration.hopLimit(terms.hopLimit), terms.dscp, isPartial: isPartial)

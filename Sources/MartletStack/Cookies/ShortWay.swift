@@ -117,7 +117,7 @@ extension Listener {
   mutating func believesCookies(at now: Instant) -> Bool {
     switch options.synCookies {
     case .off: false
-    case .auto: !options.defersAccept && meter.isFlooded(at: now)
+    case .auto: !options.defersAccept && meter.hasLooseCookies(at: now)
     case .always: !options.defersAccept
     }
   }

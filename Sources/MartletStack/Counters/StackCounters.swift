@@ -20,14 +20,15 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var udpInDatagrams: UInt64 = 0
   public var udpOutDatagrams: UInt64 = 0
   public var listenOverflows: UInt64 = 0
-  /// SYNs and third segments that a listener dropped, for whatever reason.
+  /// SYNs and third segments that a listener dropped because a queue or the memory was full.
   public var listenDrops: UInt64 = 0
   public var tcpReqQFullDrop: UInt64 = 0
-  /// SYNs that found the half-open queue full and were answered with a cookie.
+  /// SYNs that found the half-open queue full and for which a cookie was made.
   public var tcpReqQFullDoCookies: UInt64 = 0
   /// SYNs answered with a cookie, with a record beside it or without.
   public var syncookiesSent: UInt64 = 0
-  /// Connections that a cookie opened, there being no record.
+  /// Good cookies that came back, there being no record. Each opens a connection, unless that is refused or the
+  /// accept queue is full: then the peer says it again, and is counted again.
   public var syncookiesRecv: UInt64 = 0
   /// Acknowledgments to a listener under a flood that brought no good cookie.
   public var syncookiesFailed: UInt64 = 0

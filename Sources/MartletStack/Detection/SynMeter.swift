@@ -10,6 +10,8 @@ struct SynMeter: BitwiseCopyable {
 
   /// The last SYN that found the queue full.
   private var overflowed: Instant?
+  /// When a record that a cookie stands for was last given up, though this queue may have had room for it.
+  private var gaveUp: Instant?
   /// When the flood began that may be over by now.
   private(set) var since = Instant.origin
   /// When there will be something worth telling.
@@ -24,6 +26,8 @@ struct SynMeter: BitwiseCopyable {
   static var memory: TimeAmount { .seconds(60) }
   /// A shorter overflow is a burst and nobody is told.
   private static var patience: TimeAmount { .seconds(1) }
+  /// After so long without an overflow another one is a burst of its own.
+  private static var gap: TimeAmount { .seconds(2) }
   /// Between two tellings of the same flood.
   private static var interval: TimeAmount { .seconds(10) }
 
@@ -32,6 +36,17 @@ struct SynMeter: BitwiseCopyable {
   func isFlooded(at now: Instant) -> Bool {
     guard let overflowed else { return false }
     return now.since(overflowed) < Self.memory
+  }
+
+  /// A record that a cookie stands for makes room, be it for another listener's, or for memory.
+  mutating func sealedLeaves(at now: Instant) { gaveUp = now }
+
+  /// Whether there may be a cookie out that nothing but itself stands for.
+  @inline(__always)
+  func hasLooseCookies(at now: Instant) -> Bool {
+    if isFlooded(at: now) { return true }
+    guard let gaveUp else { return false }
+    return now.since(gaveUp) < Self.memory
   }
 
   mutating func synArrives(at now: Instant) {
@@ -54,6 +69,10 @@ struct SynMeter: BitwiseCopyable {
       sources = SourceSketch()
       cookiesSent = 0
       cookiesReturned = 0
+    }
+    // Two bursts within a minute are no flood that lasted.
+    if let overflowed, now.since(overflowed) > Self.gap {
+      tells = max(tells, now.advanced(by: Self.patience))
     }
     overflowed = now
     guard now >= tells else { return false }

@@ -107,16 +107,21 @@ extension NetworkStack {
   /// Ends a record so that another finds room. False: none can be spared.
   private mutating func makeRoom(for flow: Flow, listener l: UInt32, _ policy: SynCookiePolicy) -> Bool {
     let isListenerFull = listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
-    guard policy == .off else {
-      counts.tcpReqQFullDoCookies &+= 1
-      guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else {
-        return false
-      }
-      counts.embryosEvicted &+= 1
-      discardEmbryo(spared)
-      return true
+    // Without cookies a full queue refuses, and what others have queued is theirs, unless they lose nothing.
+    if policy == .off, isListenerFull { return false }
+    guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else {
+      return false
     }
-    return !isListenerFull && evictEmbryo(isIPv4: flow.local.isIPv4)
+    evict(spared)
+    return true
+  }
+
+  /// Ends a record so that another finds room. What a cookie stands for completes by its cookie.
+  private mutating func evict(_ r: FlowReference) {
+    counts.embryosEvicted &+= 1
+    let view = embryo(r)
+    if view.marks.contains(.sealed) { listeners[view.listener].meter.sealedLeaves(at: clock) }
+    discardEmbryo(r)
   }
 
   /// A record in the place of one that can be spared. Where there is none, the cookie alone has to do.
@@ -125,14 +130,17 @@ extension NetworkStack {
   ) {
     counts.tcpReqQFullDoCookies &+= 1
     guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else { return }
-    counts.embryosEvicted &+= 1
     guard spared.isIPv4, let key = IPv4FlowKey(flow) else {
-      discardEmbryo(spared)
+      evict(spared)
       _ = keep(tcb, flow, hash, listener: l, .sealed)
       return
     }
+    counts.embryosEvicted &+= 1
     let i = spared.entry.index
     let old = flows4.embryos[i]
+    if old.listener != l, old.marks.contains(.sealed) {
+      listeners[old.listener].meter.sealedLeaves(at: clock)
+    }
     let new = Embryo(tcb, key: key, listener: l, marks: .sealed)
     let isKept = flows4.replaceEmbryo(
       i, old, old.key.hash(secrets.flowTable), with: new, hash, &around.budget)
@@ -158,26 +166,11 @@ extension NetworkStack {
     }
   }
 
-  /// Makes room by ending the record that has waited longest. False: there is none.
-  @discardableResult
-  mutating func evictEmbryo(isIPv4 first: Bool = true) -> Bool {
-    guard let reference = oldestEmbryo(isIPv4: first) ?? oldestEmbryo(isIPv4: !first) else { return false }
-    counts.embryosEvicted &+= 1
-    discardEmbryo(reference)
-    return true
-  }
-
-  /// The same, but only one that is no loss. False: there is none.
+  /// Makes room by ending a record that is no loss. False: there is none.
   mutating func evictSpareEmbryo() -> Bool {
     guard let reference = spareEmbryo(of: nil, isIPv4: true) else { return false }
-    counts.embryosEvicted &+= 1
-    discardEmbryo(reference)
+    evict(reference)
     return true
-  }
-
-  private mutating func oldestEmbryo(isIPv4: Bool) -> FlowReference? {
-    let oldest = isIPv4 ? flows4.oldestEmbryo() : flows6.oldestEmbryo()
-    return oldest.map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: isIPv4) }
   }
 
   // MARK: The record
@@ -187,7 +180,7 @@ extension NetworkStack {
     _ tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, _ marks: EmbryoMarks
   ) -> Bool {
     var isKept = addEmbryo(tcb, flow, hash, listener: l, marks)
-    if !isKept, evictEmbryo(isIPv4: flow.local.isIPv4) {
+    if !isKept, evictSpareEmbryo() {
       isKept = addEmbryo(tcb, flow, hash, listener: l, marks)
     }
     guard isKept else {

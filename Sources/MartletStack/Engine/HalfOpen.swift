@@ -107,9 +107,13 @@ extension NetworkStack {
 
   /// Robustness rule E12: whoever floods us must not make us send more than it does.
   private mutating func synAckRetries(of l: UInt32) -> UInt8 {
-    if listeners[l].options.synCookies != .off, listeners[l].meter.isFlooded(at: clock) { return 0 }
     let retries = configuration.tcp.synAckRetries
-    return isPressed(l) ? min(retries, configuration.tcp.synAckRetriesUnderPressure) : retries
+    guard isPressed(l) else { return retries }
+    // A listener that defers answers nobody by cookie: its record is all there is.
+    let options = listeners[l].options
+    let hasCookies = options.synCookies != .off && !options.defersAccept
+    if hasCookies, listeners[l].meter.isFlooded(at: clock) { return 0 }
+    return min(retries, configuration.tcp.synAckRetriesUnderPressure)
   }
 
   // MARK: TIME-WAIT

@@ -29,14 +29,14 @@ extension NetworkStack {
   mutating func queueReply(
     _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: InterfaceID
   ) {
+    guard append(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface.index) else { return }
     // What a connection plans it has counted itself, but for resets.
     if !plan.flags.contains(.rst) { around.counters.outSegs &+= 1 }
-    append(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface.index)
   }
 
   /// Queues a segment of a connection: by its interface, with its options (MUST-45, MUST-48, MUST-49).
   mutating func queueReply(_ plan: SegmentPlan, of i: UInt32) {
-    append(
+    _ = append(
       plan, connections.flow(of: i, keys6), hopLimit: connections[i].hopLimit, dscp: connections[i].dscp,
       on: Int(connections[i].interface))
   }
@@ -69,10 +69,11 @@ extension NetworkStack {
       answer, to: destination, draw: secrets.drawJitter(), at: clock, &around.budget)
   }
 
+  /// False: there was no room for it.
   private mutating func append(
     _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: Int
-  ) {
-    guard let r = makeReply(on: interface) else { return }
+  ) -> Bool {
+    guard let r = makeReply(on: interface) else { return false }
     if plan.flags.contains(.rst) {
       around.counters.outRsts &+= 1
       around.counters.outSegs &+= 1
@@ -81,6 +82,7 @@ extension NetworkStack {
       flow: flow, plan: plan, hopLimit: configuration.hopLimit(hopLimit), dscp: dscp,
       offload: interfaces[interface].offload)
     replies[r].write(header)
+    return true
   }
 
   /// An empty reply at the end of an interface's list; nil: there is no room, and it is counted.

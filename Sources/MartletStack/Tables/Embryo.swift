@@ -97,11 +97,6 @@ extension FlowSpace {
     appendEmbryo(i, to: embryos[i].list)
   }
 
-  /// The record that has waited longest: it has had the most tries.
-  mutating func oldestEmbryo() -> UInt32? {
-    spareEmbryo(of: nil) ?? first(of: 0) ?? first(of: Self.deferred)
-  }
-
   /// The oldest record that is no great loss: one that has not answered a SYN-ACK for a second or more, else
   /// one whose cookie stands for it. Nil also where none is among the first few of each list: the records of
   /// another listener may stand before those of this one, and nobody walks through them all.

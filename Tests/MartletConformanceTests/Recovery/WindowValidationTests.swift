@@ -62,7 +62,8 @@ struct WindowValidationTests {
     #expect(r.s.status?.cwnd == 40_000)
   }
 
-  @Test("RFC 7661 §4.1: the send buffer grows to two windows, up to its maximum, unless the application set it")
+  @Test(
+    "RFC 7661 §4.1: the send buffer grows to two windows, up to its maximum, unless the application set it")
   func sendBufferFollows() {
     for (own, expected) in [(UInt32(0), UInt32(400 << 10)), (300 << 10, 300 << 10)] {
       let r = RecoveryScript(initialWindow: 40) {

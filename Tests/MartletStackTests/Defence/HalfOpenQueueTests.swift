@@ -55,7 +55,8 @@ struct HalfOpenQueueTests {
     // Four of eight are half of them. When the first goes, after three, the queue is no longer half full.
     #expect(try repetitions(4) == 3 + 3 * 5)
     #expect(try repetitions(8) == 5 * 3 + 3 * 5)
-    #expect(try repetitions(9) == 0)
+    // After an overflow the first five go unrepeated; then the queue is not half full any more.
+    #expect(try repetitions(9) == 3 * 5)
   }
 
   @Test("E12 without cookies too a full queue repeats its SYN-ACKs at most three times")
@@ -109,6 +110,104 @@ struct HalfOpenQueueTests {
     var ports: [UInt16] = []
     host.stack.forEachFlow(now: host.now) { ports.append($0.remote.port) }
     #expect(ports.sorted() == [1, 2, 3, 4, 17, 18, 19, 20], "the first half was sealed by no cookie")
+  }
+
+  @Test(
+    "S3.6 E1 a record that another listener's flood pushes out completes by its cookie all the same",
+    arguments: [true, false])
+  func pushedOutByAnother(isIPv4: Bool) throws {
+    let host = try Host(2) { $0.halfOpenLimit = 64 }
+    _ = try host.stack.listen(on: LocalEndpoint(port: 80))
+    let quiet = try host.stack.listen(on: LocalEndpoint(port: 81))
+    let address = isIPv4 ? host.address : host.address6
+    func from(_ n: Int) -> Endpoint {
+      Endpoint(address: isIPv4 ? v4(10, 0, 0, 9) : v6(9), port: UInt16(1_000 + n))
+    }
+    func syn(_ n: Int, _ port: UInt16) throws -> Seen {
+      let packet = tcp(from: from(n), to: Endpoint(address: address, port: port), seq: 100, .syn)
+      return try #require(try host.answers(to: packet).first)
+    }
+    for n in 0..<63 { _ = try syn(n, 80) }
+    let honest = try syn(5_000, 81)
+    for n in 63..<200 { _ = try syn(n, 80) }
+    var isKept = false
+    host.stack.forEachFlow(now: host.now) { if $0.remote == from(5_000) { isKept = true } }
+    #expect(!isKept)
+    host.inject(
+      tcp(
+        from: from(5_000), to: Endpoint(address: address, port: 81), seq: 101, ack: honest.seq &+ 1, .ack))
+    #expect(try host.stack.status(quiet).acceptable == 1)
+    // Nobody else is believed that late.
+    host.advance(by: .seconds(61))
+    #expect(host.stack.counters.syncookiesFailed == 0)
+    host.inject(tcp(from: from(7), to: Endpoint(address: address, port: 81), seq: 101, ack: 77, .ack))
+    #expect(host.stack.counters.syncookiesFailed == 0)
+  }
+
+  @Test(
+    "E1 a listener without cookies takes no record of another that nothing stands for",
+    arguments: [false, true])
+  func fullStackWithoutCookies(defers: Bool) throws {
+    let host = try Host(2) { $0.halfOpenLimit = 64 }
+    var options = ListenerOptions()
+    options.synCookies = defers ? .auto : .off
+    options.defersAccept = defers
+    let greedy = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    let quiet = try host.stack.listen(on: LocalEndpoint(port: 81))
+    let honest = Endpoint(address: v4(10, 0, 0, 99), port: 5_000)
+    let answer = try #require(
+      try host.answers(to: tcp(from: honest, to: host.endpoint(81), seq: 100, .syn)).first)
+    for n in 0..<100 {
+      let from = Endpoint(address: v4(10, 0, 0, 3), port: UInt16(1_000 + n))
+      host.inject(tcp(from: from, to: host.endpoint(80), seq: 100, .syn))
+    }
+    _ = host.pull()
+    #expect(try host.stack.status(greedy).halfOpen == 63)
+    host.inject(tcp(from: honest, to: host.endpoint(81), seq: 101, ack: answer.seq &+ 1, .ack))
+    #expect(try host.stack.status(quiet).acceptable == 1)
+  }
+
+  @Test(
+    "S3.4 E12 a listener that defers repeats its SYN-ACKs after an overflow too: no cookie stands for them")
+  func deferredAfterOverflow() throws {
+    let host = try Host(2)
+    var options = ListenerOptions()
+    options.defersAccept = true
+    options.halfOpenLimit = 2
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    for port: UInt16 in 1...3 {
+      let from = Endpoint(address: v4(10, 0, 0, 9), port: port)
+      host.inject(tcp(from: from, to: host.endpoint(80), seq: 100, .syn))
+    }
+    for case .attempt(let id) in host.drain() { try host.stack.answer(id, .accept, now: host.now) }
+    #expect(try host.pullSeen().count == 2)
+    host.advance(by: .milliseconds(1_500))
+    #expect(try host.pullSeen().count == 2)
+    #expect(try host.stack.status(listener).halfOpen == 2)
+  }
+
+  @Test("E12 a burst now and then does not keep honest clients from a second SYN-ACK")
+  func burstNowAndThen() throws {
+    let flood = try Flood(backlog: 16)
+    for n in 0..<18 { try flood.syn(n) }
+    flood.host.advance(by: .seconds(30))
+    _ = flood.host.pull()
+    _ = try flood.syn(100)
+    flood.host.advance(by: .milliseconds(1_100))
+    #expect(try flood.host.pullSeen().count == 1)
+  }
+
+  @Test("S3.2 what does not leave for want of room is not counted as sent, but as dropped")
+  func countersWithoutRoom() throws {
+    let flood = try Flood(.always) { $0.replyLimit = 4 }
+    let sent = flood.counters.tcp.outSegs
+    for n in 0..<20 {
+      flood.host.inject(
+        tcp(from: flood.peer(n), to: flood.local, seq: flood.irs(n), .syn, options: Flood.usual))
+    }
+    #expect(flood.host.pull().count == 4)
+    #expect(flood.counters.tcp.outSegs - sent == 4 && flood.counters.syncookiesSent == 4)
+    #expect(flood.counters.listenDrops == 16)
   }
 
   @Test("S3.2 the accept queue is bounded; a cookie is not sent for a place that is not there")

@@ -48,6 +48,16 @@ struct SynFloodReportTests {
       try flood.host.stack.synFlood(flood.listener, now: flood.host.now.advanced(by: .seconds(61))) == nil)
   }
 
+  @Test("S3.7 two bursts within a minute are no flood")
+  func bursts() throws {
+    let flood = try flooded()
+    for _ in 0..<2 {
+      try run(flood, rate: 10_000, seconds: 1)
+      #expect(!flood.host.drain().contains(.synFlood(flood.listener)))
+      flood.host.advance(by: .seconds(50))
+    }
+  }
+
   @Test("S3.7 an event tells of it after a second and then every ten, and of a burst not at all")
   func events() throws {
     let flood = try flooded()
