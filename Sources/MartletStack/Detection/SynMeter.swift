@@ -49,6 +49,12 @@ struct SynMeter: BitwiseCopyable {
     return now.since(gaveUp) < Self.memory
   }
 
+  /// Whether the queue overflowed so lately.
+  func hasOverflowed(within time: TimeAmount, at now: Instant) -> Bool {
+    guard let overflowed else { return false }
+    return now.since(overflowed) <= time
+  }
+
   mutating func synArrives(at now: Instant) {
     turn(to: now)
     count &+= 1

@@ -95,7 +95,7 @@ extension NetworkStack {
   /// The deadline of a half-open record has come.
   mutating func embryoTimerFires(_ r: FlowReference) {
     var view = embryo(r)
-    switch view.tcb.timerFires(retries: synAckRetries(of: view.listener), around, now: clock) {
+    switch view.tcb.timerFires(retries: synAckRetries(of: view), around, now: clock) {
     case .resend:
       store(view.tcb, view.marks, r)
       sendSynAck(r)
@@ -105,15 +105,15 @@ extension NetworkStack {
     }
   }
 
-  /// Robustness rule E12: whoever floods us must not make us send more than it does.
-  private mutating func synAckRetries(of l: UInt32) -> UInt8 {
+  /// Robustness rule E12: whoever floods us must not make us send more than it does. If the queue has overflowed
+  /// since the SYN-ACK was sent, its cookie has to do; but a listener that defers answers nobody by cookie.
+  private mutating func synAckRetries(of view: EmbryoView) -> UInt8 {
+    let l = view.listener
+    let hasCookies = listeners[l].options.synCookies != .off && !listeners[l].options.defersAccept
+    let wait = TimeAmount.milliseconds(Int64(configuration.tcp.synAckWait(after: view.tcb.tries)))
+    if hasCookies, listeners[l].meter.hasOverflowed(within: wait, at: clock) { return 0 }
     let retries = configuration.tcp.synAckRetries
-    guard isPressed(l) else { return retries }
-    // A listener that defers answers nobody by cookie: its record is all there is.
-    let options = listeners[l].options
-    let hasCookies = options.synCookies != .off && !options.defersAccept
-    if hasCookies, listeners[l].meter.isFlooded(at: clock) { return 0 }
-    return min(retries, configuration.tcp.synAckRetriesUnderPressure)
+    return isPressed(l) ? min(retries, configuration.tcp.synAckRetriesUnderPressure) : retries
   }
 
   // MARK: TIME-WAIT

@@ -302,7 +302,7 @@ extension EmbryonicTCB {
 
 extension TCPConfiguration {
   /// Milliseconds to wait for the third segment after so many repetitions of the SYN-ACK.
-  func synAckWait(after tries: UInt8) -> UInt32 {
+  package func synAckWait(after tries: UInt8) -> UInt32 {
     let wait = UInt64(synAckInterval.timerMilliseconds) << UInt64(min(tries, 31))
     return UInt32(truncatingIfNeeded: min(wait, UInt64(maximumRTO.timerMilliseconds)))
   }

@@ -196,8 +196,8 @@ struct CookieTests {
     #expect(try flood.status.halfOpen == 0)
     let synAck = try #require(try flood.syn(9))
     #expect(flood.hasRecord(9))
-    flood.host.advance(by: .seconds(2))
-    #expect(!flood.hasRecord(9), "no repetition: the cookie stands for it")
+    for n in 10..<16 { try flood.syn(n) }
+    #expect(!flood.hasRecord(9), "the cookie stands for it")
     flood.host.inject(flood.third(9, synAck))
     #expect(try flood.status.acceptable == 1)
   }
