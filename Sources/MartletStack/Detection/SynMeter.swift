@@ -49,10 +49,10 @@ struct SynMeter: BitwiseCopyable {
     return now.since(gaveUp) < Self.memory
   }
 
-  /// Whether the queue overflowed so lately.
-  func hasOverflowed(within time: TimeAmount, at now: Instant) -> Bool {
+  /// Whether the queue has overflowed since a time within the last weeks.
+  func hasOverflowed(since time: Tick) -> Bool {
     guard let overflowed else { return false }
-    return now.since(overflowed) <= time
+    return !Tick(roundingUp: overflowed).precedes(time)
   }
 
   mutating func synArrives(at now: Instant) {

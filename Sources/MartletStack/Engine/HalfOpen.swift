@@ -110,8 +110,11 @@ extension NetworkStack {
   private mutating func synAckRetries(of view: EmbryoView) -> UInt8 {
     let l = view.listener
     let hasCookies = listeners[l].options.synCookies != .off && !listeners[l].options.defersAccept
-    let wait = TimeAmount.milliseconds(Int64(configuration.tcp.synAckWait(after: view.tcb.tries)))
-    if hasCookies, listeners[l].meter.hasOverflowed(within: wait, at: clock) { return 0 }
+    let wait = configuration.tcp.synAckWait(after: view.tcb.tries)
+    let sent = Tick(rawValue: view.tcb.deadline.rawValue &- wait)
+    if hasCookies, listeners[l].meter.isFlooded(at: clock), listeners[l].meter.hasOverflowed(since: sent) {
+      return 0
+    }
     let retries = configuration.tcp.synAckRetries
     return isPressed(l) ? min(retries, configuration.tcp.synAckRetriesUnderPressure) : retries
   }
