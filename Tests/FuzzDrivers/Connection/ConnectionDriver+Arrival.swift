@@ -20,6 +20,7 @@ extension ConnectionDriver {
     let seg = scripted.seg
     let before = tcb
     let heldBefore = (cold.receive.count, cold.outOfOrder.totalBytes)
+    let disorder = cold.outOfOrder.isEmpty ? nil : cold.disorderStamp
     let reaction = tcb.segmentArrives(
       seg, text: scripted.text.span.bytes, cold: &cold, &around, now: now)
     if before.state == .synSent, tcb.state != .synSent, tcb.state != .closed { inbound.irs = seg.seq }
@@ -31,7 +32,7 @@ extension ConnectionDriver {
         tcb.state == before.state && tcb.snd.una == before.snd.una && tcb.snd.wnd == before.snd.wnd
         && tcb.rcv.nxt == before.rcv.nxt && held == heldBefore
       try expect(
-        isInert || before.admits(seg, now), "a segment outside the window changes nothing: \(seg)")
+        isInert || before.admits(seg, now, disorder), "a segment outside the window changes nothing: \(seg)")
     }
     noteKept(scripted)
     try settle(reaction)
@@ -120,14 +121,19 @@ extension ConnectionDriver {
 extension TCB {
   /// Whether RFC 9293 §3.10.7.4 and RFC 7323 §5.3 let a segment change anything, written down a second
   /// time with numbers that do not wrap.
-  func admits(_ seg: Segment, _ now: Instant) -> Bool {
+  ///
+  /// - Parameter disorder: TS.Recent when the hole was made that is open: text of that time may fill it, a
+  ///   deviation from §5.3 (Documentation/Deviations.md).
+  func admits(_ seg: Segment, _ now: Instant, _ disorder: UInt32?) -> Bool {
     let isReset = seg.flags.contains(.rst)
     if mode.contains(.timestamps), !isReset {
       guard seg.options.present.contains(.timestamps) else { return false }
       let age = Int64(Int32(bitPattern: seg.options.tsval &- timestamps.recent))
       // 24 days in units of 18 minutes.
       let idle = now.epoch &- timers.recentEpoch
-      if age < 0, idle <= 1_886 { return false }
+      let mayFill =
+        seg.textCount > 0 && disorder.map { Int32(bitPattern: seg.options.tsval &- $0) >= 0 } ?? false
+      if age < 0, idle <= 1_886, !mayFill { return false }
     }
     let window = Int64(rcv.advertisedEdge.rawValue &- rcv.nxt.rawValue)
     let first = Int64(Int32(bitPattern: seg.seq.rawValue &- rcv.nxt.rawValue))
