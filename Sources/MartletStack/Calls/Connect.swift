@@ -70,7 +70,7 @@ extension NetworkStack {
         local.isFamily(of: remote.address)
       else { throw .addressNotOurs }
       if remote.address.isLinkLocal, !remote.address.isIPv4 {
-        zone = routing.addresses[place].interface.rawValue &+ 1
+        zone = routing.addresses[place].interface.zone
       }
     }
     guard let path = path(to: remote.address, zone: zone),

@@ -87,14 +87,15 @@ struct Secrets: BitwiseCopyable {
 }
 
 extension Flow {
-  /// The keyed hash of both endpoints.
+  /// The keyed hash of both endpoints, and of the link that a link-local flow is on.
   func hash24(_ key: SipKey) -> UInt64 {
     let ports = UInt64(localPort) << 16 | UInt64(remotePort)
+    let place = UInt64(zone) << 32 | ports
     switch (local, remote) {
     case (.v4(let local), .v4(let remote)):
       return SipHash.hash24(key, UInt64(local.bits) << 32 | UInt64(remote.bits), ports)
     case (.v6(let local), .v6(let remote)):
-      return SipHash.hash24(key, local.high, local.low, remote.high, remote.low, ports)
+      return SipHash.hash24(key, local.high, local.low, remote.high, remote.low, place)
     default:
       return SipHash.hash24(key, ports)
     }

@@ -15,8 +15,8 @@ public struct StackConfiguration: Sendable {
 
   /// Connections of any state but half-open and TIME-WAIT.
   public var connectionLimit: UInt32 = 1 << 24
-  /// Connections that one peer may have with our listeners at a time: one address of IPv4, one network of 64
-  /// bits of IPv6 (S5.4); 0: no limit. Many clients may stand behind one address.
+  /// Connections that one peer may have with our listeners at a time: one address of IPv4 or of a neighbour, one
+  /// network of 64 bits of IPv6 elsewhere (S5.4); 0: no limit. Many clients may stand behind one address.
   public var connectionsPerSource: UInt32 = 0
   /// Half-open connections of all listeners together; beyond it the oldest goes.
   public var halfOpenLimit: UInt32 = 65_536
@@ -45,7 +45,8 @@ public struct StackConfiguration: Sendable {
   public var fastOpenCookieLifetime: TimeAmount = .hours(1)
 
   /// Resets a second in answer to segments that fit no connection (S5.1); 0: none are sent. Of this and the
-  /// next two limits one destination may have an eighth, in bursts of a quarter second's worth, six at least.
+  /// next two limits one peer may have an eighth, in bursts of a quarter second's worth, six at least. They count
+  /// what asks for an answer, given or not: also what a connection refuses, and what fits a connected UDP socket.
   public var resetsPerSecond: UInt32 = 1_000
   /// ICMP errors a second (RFC 1812 §4.3.2.8; RFC 4443 §2.4 (f)).
   public var icmpErrorsPerSecond: UInt32 = 100

@@ -24,9 +24,19 @@ extension NetworkStack {
       // A FIN may bring another limit.
       if seg.flags.contains(.fin) { rearmTimer(of: i) }
     }
-    if reaction.contains(.dropped) { counts.drop(.unacceptable) }
-    if reaction.contains(.answerReset), let plan = TCB.resetAnswering(seg) { queueReset(plan, of: i) }
+    if !reaction.isDisjoint(with: [.dropped, .answerReset, .stray]) { refuse(seg, reaction, of: i) }
     apply(reaction, to: i)
+  }
+
+  /// A segment that the connection did not take.
+  @inline(never)
+  private mutating func refuse(_ seg: Segment, _ reaction: Reaction, of i: UInt32) {
+    if reaction.contains(.dropped) { counts.drop(.unacceptable) }
+    if reaction.contains(.answerReset), let plan = TCB.resetAnswering(seg) {
+      queueReset(plan, of: i)
+    } else if reaction.contains(.stray) {
+      countStray(seg, connections.flow(of: i, keys6))
+    }
   }
 
   /// Carries out everything but `.answerReset`. The connection may be gone afterwards.
@@ -52,8 +62,8 @@ extension NetworkStack {
     let flow = connections.flow(of: i, keys6)
     let headers: UInt16 = flow.local.isIPv4 ? 40 : 60
     let mtu = connections[i].tcb.pathMSS &+ headers
-    guard let known = path(to: flow.remote), mtu < known.mtu else { return }
-    _ = destinations.lower(flow.remote, to: mtu, now: clock, &around.budget)
+    guard let known = path(to: flow.remote, zone: flow.zone), mtu < known.mtu else { return }
+    _ = destinations.lower(flow.remote, zone: flow.zone, to: mtu, now: clock, &around.budget)
   }
 
   /// Puts the wheel right after the connection's deadlines have changed.

@@ -7,16 +7,21 @@ import MartletWire
 extension NetworkStack {
   /// Why a connection with this flow would be one too many; nil: it would not.
   mutating func refusal(of flow: Flow, _ l: UInt32) -> DropReason? {
+    let reason = reasonToRefuse(flow, l)
+    if reason == .listenerLimit { listeners[l].limitOverflows &+= 1 }
+    return reason
+  }
+
+  /// The same, for asking only: nothing is counted.
+  mutating func reasonToRefuse(_ flow: Flow, _ l: UInt32) -> DropReason? {
     if refusesNewcomers() { return .noMemory }
     if UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit { return .noMemory }
     let limit = listeners[l].options.connectionLimit
-    if limit > 0, listeners[l].connections >= limit {
-      listeners[l].limitOverflows &+= 1
-      return .listenerLimit
-    }
+    if limit > 0, listeners[l].connections >= limit { return .listenerLimit }
     let share = configuration.connectionsPerSource
-    if share > 0, sources.connections(of: flow.remote, secrets.flowTable) >= share { return .sourceLimit }
-    return nil
+    guard share > 0 else { return nil }
+    let source = routing.source(flow.remote, zone: flow.zone)
+    return sources.connections(of: source, secrets.flowTable) >= share ? .sourceLimit : nil
   }
 
   /// Answers with a reset, so that the peer need not find out by waiting.
@@ -29,7 +34,8 @@ extension NetworkStack {
   /// The connection counts for its listener and its source from now on. False: no memory to count it.
   mutating func count(_ i: UInt32, of l: UInt32, _ flow: Flow) -> Bool {
     if configuration.connectionsPerSource > 0,
-      !sources.add(flow.remote, secrets.flowTable, &around.budget)
+      !sources.add(
+        routing.source(flow.remote, zone: flow.zone), secrets.flowTable, &around.budget)
     {
       return false
     }
@@ -45,8 +51,8 @@ extension NetworkStack {
     connections[i].origin = .application
     if let l = origin.listener { listeners[l].connections &-= 1 }
     if configuration.connectionsPerSource > 0 {
-      sources.remove(
-        connections.flow(of: i, keys6).remote, secrets.flowTable, &around.budget)
+      let flow = connections.flow(of: i, keys6)
+      sources.remove(flow.remote, zone: flow.zone, secrets.flowTable, &around.budget)
     }
   }
 

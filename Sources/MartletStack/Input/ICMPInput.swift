@@ -34,11 +34,11 @@ extension NetworkStack {
     case .destinationUnreachable(.fragmentationNeeded, let mtu):
       packetTooBig(UInt32(mtu), quoted, arrival)
     case .destinationUnreachable(let code, _):
-      icmpErrorArrives(SoftError(code), isHard: code.isHard, quoted)
+      icmpErrorArrives(SoftError(code), isHard: code.isHard, quoted, arrival)
     case .timeExceeded:
-      icmpErrorArrives(.timeExceeded, isHard: false, quoted)
+      icmpErrorArrives(.timeExceeded, isHard: false, quoted, arrival)
     case .parameterProblem:
-      icmpErrorArrives(.parameterProblem, isHard: false, quoted)
+      icmpErrorArrives(.parameterProblem, isHard: false, quoted, arrival)
     case .echoReply, .redirect, .other:
       counts.drop(.icmpIgnored)
     }
@@ -56,21 +56,24 @@ extension NetworkStack {
     case .packetTooBig(let mtu):
       packetTooBig(mtu, quoted, arrival)
     case .destinationUnreachable(let code):
-      icmpErrorArrives(SoftError(code), isHard: code == .port, quoted)
+      icmpErrorArrives(SoftError(code), isHard: code == .port, quoted, arrival)
     case .timeExceeded:
-      icmpErrorArrives(.timeExceeded, isHard: false, quoted)
+      icmpErrorArrives(.timeExceeded, isHard: false, quoted, arrival)
     case .parameterProblem(let code, _):
       // RFC 5927 §4.1 lists code 1, "unrecognized next header", among the hard ones.
-      icmpErrorArrives(code == 1 ? .protocolUnreachable : .parameterProblem, isHard: code == 1, quoted)
+      icmpErrorArrives(
+        code == 1 ? .protocolUnreachable : .parameterProblem, isHard: code == 1, quoted, arrival)
     case .echoReply, .other:
       counts.drop(.icmpIgnored)
     }
   }
 
   /// RFC 9293 MUST-54: an error reaches the flow that it quotes, or nobody.
-  private mutating func icmpErrorArrives(_ error: SoftError, isHard: Bool, _ quoted: QuotedPacket?) {
+  private mutating func icmpErrorArrives(
+    _ error: SoftError, isHard: Bool, _ quoted: QuotedPacket?, _ arrival: Arrival
+  ) {
     counts.icmpInErrors &+= 1
-    guard let quoted, quoted.hasTransport, let flow = flow(of: quoted) else {
+    guard let quoted, quoted.hasTransport, let flow = flow(of: quoted, arrival) else {
       return counts.drop(.icmpUnmatched)
     }
     if quoted.proto == .udp {
@@ -95,23 +98,28 @@ extension NetworkStack {
     apply(reaction, to: i)
   }
 
-  /// The local end of a quoted packet is its source: we sent it.
-  private mutating func flow(of quoted: QuotedPacket) -> Flow? {
-    guard quoted.proto == .tcp || quoted.proto == .udp, routing.isOurs(quoted.source) else { return nil }
+  /// The local end of a quoted packet is its source: we sent it. What goes to a link-local address stays on its
+  /// link, and so does what is said of it.
+  private mutating func flow(of quoted: QuotedPacket, _ arrival: Arrival) -> Flow? {
+    guard quoted.proto == .tcp || quoted.proto == .udp, routing.isOurs(quoted.source),
+      quoted.destination.isUnicastDestination
+    else { return nil }
     return Flow(
       local: quoted.source, remote: quoted.destination, localPort: quoted.sourcePort,
-      remotePort: quoted.destinationPort)
+      remotePort: quoted.destinationPort,
+      zone: quoted.destination.isLinkLocal && !arrival.isIPv4 ? arrival.interface.zone : 0)
   }
 
   /// A router could not pass a packet on (RFC 1191; RFC 8201). Believed when it quotes something in flight
   /// (robustness rules O5, O6); then the destination is remembered with the smaller size.
   private mutating func packetTooBig(_ mtu: UInt32, _ quoted: QuotedPacket?, _ arrival: Arrival) {
     counts.icmpInErrors &+= 1
-    guard let quoted, quoted.proto == .tcp, let seq = quoted.seq, let flow = flow(of: quoted),
+    guard let quoted, quoted.proto == .tcp, let seq = quoted.seq, let flow = flow(of: quoted, arrival),
       let reference = find(flow), reference.entry.phase == .connection
     else { return counts.drop(.icmpUnmatched) }
     let i = reference.entry.index
-    guard connections[i].tcb.isInFlight(seq), let known = path(to: flow.remote) else {
+    guard connections[i].tcb.isInFlight(seq), let known = path(to: flow.remote, zone: flow.zone)
+    else {
       return counts.drop(.icmpUnmatched)
     }
     // Floors: 552 octets (RFC 1191 §6.3 has no lower plateau worth keeping), 1,280 (RFC 8201 §4). Never up.
@@ -126,7 +134,9 @@ extension NetworkStack {
     // A claim that the connection does not believe yet is nothing that others should start from.
     let isDoubted = cold[j].search.claimed != 0
     settleCold(i, j)
-    if !isDoubted { _ = destinations.lower(flow.remote, to: lower, now: clock, &around.budget) }
+    if !isDoubted {
+      _ = destinations.lower(flow.remote, zone: flow.zone, to: lower, now: clock, &around.budget)
+    }
     apply(reaction, to: i)
   }
 }

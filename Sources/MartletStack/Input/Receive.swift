@@ -15,7 +15,7 @@ struct Arrival: BitwiseCopyable {
   var ecn: ECN
   var isIPv4: Bool { source.isIPv4 }
   /// Of a link-local flow: its interface and one; 0 otherwise.
-  var zone: UInt16 { source.isLinkLocal ? interface.rawValue &+ 1 : 0 }
+  var zone: UInt16 { source.isLinkLocal ? interface.zone : 0 }
 }
 
 extension NetworkStack {

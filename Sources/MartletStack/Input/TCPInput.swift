@@ -32,8 +32,15 @@ extension NetworkStack {
     }
     switch reference.entry.phase {
     case .connection: connectionArrives(reference.entry.index, seg, text: view.text)
-    case .embryonic: embryoArrives(reference, flow, seg, text: view.text)
-    case .lingering: lingeringArrives(reference, flow, seg)
+    case .embryonic:
+      let isStray = !acknowledgesSynAck(seg, reference)
+      let asked = answerLimits.asked
+      embryoArrives(reference, flow, seg, text: view.text)
+      if isStray, answerLimits.asked == asked { countStray(seg, flow) }
+    case .lingering:
+      let asked = answerLimits.asked
+      lingeringArrives(reference, flow, seg)
+      if answerLimits.asked == asked { countStray(seg, flow) }
     }
   }
 

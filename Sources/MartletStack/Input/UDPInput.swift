@@ -14,6 +14,7 @@ extension NetworkStack {
       if arrival.isUnicast { queuePortUnreachable(packet, arrival) }
       return
     }
+    if sockets[s].peer != nil { countStrayDatagram(arrival) }
     let header = DatagramHeader(
       count: UInt16(truncatingIfNeeded: view.payload.byteCount), proto: .udp, hopLimit: 0, dscp: 0,
       port: remote.port, local: local.address, remote: remote.address)

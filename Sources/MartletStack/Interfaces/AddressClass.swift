@@ -7,7 +7,11 @@ extension IPv4Address {
 }
 
 extension IPv6Address {
-  var isValidSource: Bool { isUnicast && !isLoopback && !isIPv4Mapped }
+  var isValidSource: Bool { isUnicast && !isLoopback && !isIPv4Mapped && !isStrangeLinkLocal }
+
+  /// Link-local, with something in the 54 bits that are zero (RFC 4291 §2.5.6). Nobody has such an address, and
+  /// `IPv6FlowKey` keeps the zone there.
+  var isStrangeLinkLocal: Bool { isLinkLocal && high != 0xfe80_0000_0000_0000 }
 }
 
 extension IPAddress {
@@ -15,7 +19,7 @@ extension IPAddress {
   var isUnicastDestination: Bool {
     switch self {
     case .v4(let a): a.isUnicast
-    case .v6(let a): a.isUnicast && !a.isIPv4Mapped
+    case .v6(let a): a.isUnicast && !a.isIPv4Mapped && !a.isStrangeLinkLocal
     }
   }
 

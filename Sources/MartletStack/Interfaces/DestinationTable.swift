@@ -5,6 +5,8 @@ import MartletWire
 /// learned it, and is forgotten after a while.
 struct Destination: BitwiseCopyable {
   var address: IPAddress
+  /// Of a link-local address of IPv6; 0 otherwise.
+  var zone: UInt16
   /// Octets of the largest packet that got through; 0: the interface's MTU.
   var pathMTU: UInt16
   /// When `pathMTU` was lowered: RFC 1191 §6.3 and RFC 8201 §4 have it tried again after ten minutes.
@@ -28,11 +30,13 @@ struct DestinationTable {
   }
 
   /// What is known of `address`, unless it is older than ten minutes.
-  func find(_ address: IPAddress, now: Instant) -> Destination? {
+  func find(_ address: IPAddress, zone: UInt16, now: Instant) -> Destination? {
     if entries.isEmpty { return nil }
+    let zone = address.isIPv4 ? 0 : zone
     let first = set(of: address)
     for way in 0..<Self.ways {
-      guard let entry = entries[first &+ way], entry.address == address else { continue }
+      guard let entry = entries[first &+ way], entry.address == address, entry.zone == zone
+      else { continue }
       return now.since(entry.learned) < .minutes(10) ? entry : nil
     }
     return nil
@@ -40,7 +44,7 @@ struct DestinationTable {
 
   /// Remembers a path MTU. False: the budget refused the table.
   mutating func lower(
-    _ address: IPAddress, to mtu: UInt16, now: Instant, _ budget: inout MemoryBudget
+    _ address: IPAddress, zone: UInt16, to mtu: UInt16, now: Instant, _ budget: inout MemoryBudget
   ) -> Bool {
     guard capacity > 0 else { return false }
     if entries.isEmpty {
@@ -49,17 +53,19 @@ struct DestinationTable {
       heldBytes = bytes
       entries = [Destination?](repeating: nil, count: capacity)
     }
-    entries[place(of: address)] = Destination(address: address, pathMTU: mtu, learned: now)
+    let zone = address.isIPv4 ? 0 : zone
+    entries[place(of: address, zone)] = Destination(
+      address: address, zone: zone, pathMTU: mtu, learned: now)
     return true
   }
 
   /// The entry to write: the address's own, a free one, or the oldest of its set.
-  private func place(of address: IPAddress) -> Int {
+  private func place(of address: IPAddress, _ zone: UInt16) -> Int {
     let first = set(of: address)
     var oldest = first
     for way in 0..<Self.ways {
       guard let entry = entries[first &+ way] else { return first &+ way }
-      if entry.address == address { return first &+ way }
+      if entry.address == address, entry.zone == zone { return first &+ way }
       if let known = entries[oldest], entry.learned < known.learned { oldest = first &+ way }
     }
     return oldest

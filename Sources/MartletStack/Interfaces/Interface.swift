@@ -13,6 +13,9 @@ public struct InterfaceID: Equatable, Hashable, BitwiseCopyable, Sendable {
 
   @inlinable
   var index: Int { Int(rawValue) }
+
+  /// What a link-local flow on this interface has for its zone; 0 is that of all other flows.
+  var zone: UInt16 { rawValue &+ 1 }
 }
 
 /// What an interface starts from.

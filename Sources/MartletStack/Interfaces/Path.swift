@@ -20,7 +20,7 @@ extension NetworkStack {
       return nil
     }
     var mtu = interfaces[interface.index].mtu
-    if let known = destinations.find(destination, now: clock) { mtu = min(mtu, known.pathMTU) }
+    if let known = destinations.find(destination, zone: zone, now: clock) { mtu = min(mtu, known.pathMTU) }
     return Path(interface: interface, mtu: mtu)
   }
 

@@ -10,16 +10,22 @@ enum Answer: Int {
   case echoReply
 }
 
-/// How many such answers may leave: a share for each destination first, then a limit on the whole.
+/// How many such answers may leave: a share for each source first, then a limit on the whole.
 ///
-/// A limit that all share is an oracle: who uses it up can tell from the answers that are missing whether
-/// a forged packet was answered, and so which ports or connections exist (CVE-2016-5696, CVE-2020-25705;
-/// robustness rule O8). Here whoever asks from one address uses up his own share long before the whole,
-/// and sees nothing of anybody else. Who has many addresses can reach the whole, and finds that it holds a
-/// number of answers that nobody can predict.
+/// A limit that others share is an oracle: who uses it up can tell from the answers that are missing whether a
+/// forged packet was answered, and so which ports or connections exist (CVE-2016-5696, CVE-2020-25705;
+/// robustness rule O8). No table is large enough to keep apart all the addresses that somebody may have. So what
+/// is counted are not answers but questions: whatever would be answered if its flow were unknown, known or not
+/// (`Strays`). All that is kept here is a function of the packets that have come and when, which whoever forged
+/// them knows already.
+///
+/// The share keeps one source from using up the whole, and the whole keeps many of them from making us send
+/// more than we want. Nobody can predict what it holds, either.
 struct AnswerLimits {
   private var whole: InlineArray<3, JitteredBucket>
   private var shares: AnswerShares
+  /// Questions so far.
+  private(set) var asked: UInt32 = 0
 
   init(_ configuration: StackConfiguration, _ secrets: Secrets) {
     whole = [
@@ -35,11 +41,12 @@ struct AnswerLimits {
   /// Octets charged for the shares.
   var heldBytes: Int { shares.heldBytes }
 
-  /// Whether this answer may leave. `draw` is a random number that nobody outside knows.
+  /// Counts a question. True: it may be answered. `draw` is a random number that nobody outside knows.
   mutating func take(
-    _ answer: Answer, to destination: IPAddress, draw: UInt64, at now: Instant, _ budget: inout MemoryBudget
+    _ answer: Answer, to source: Source, draw: UInt64, at now: Instant, _ budget: inout MemoryBudget
   ) -> Bool {
-    guard shares.take(answer, to: destination, at: now, &budget) else { return false }
+    asked &+= 1
+    guard shares.take(answer, to: source, at: now, &budget) else { return false }
     return whole[answer.rawValue].take(draw, at: now)
   }
 }
@@ -95,24 +102,24 @@ struct AnswerRate: BitwiseCopyable {
   var burst: UInt32
 }
 
-/// What is left of the shares of destinations that were answered lately: sets of four by keyed hash. It takes
-/// no memory before the first answer.
+/// What is left of the shares of the sources that asked lately: sets of four by keyed hash. It takes no memory
+/// before the first question.
 ///
-/// A newcomer takes the place of the one in its set that was answered longest ago, and what is left of its
-/// shares with it. So forged sources by the million get no more than there are places, and nobody can get a
-/// fresh share by having himself pushed out, or notice that another was.
+/// A newcomer takes the place of the one in its set that asked longest ago, and has a whole share: were it less,
+/// whoever fills the table could lock newcomers out. Who is pushed out has a whole share again when he comes
+/// back; what that is worth the limit on the whole says.
 struct AnswerShares {
   private static var ways: Int { 4 }
   private var entries: [Share] = []
   private let capacity: Int
   private let key: SipKey
   private let rates: InlineArray<3, AnswerRate>
+  /// The levels of a whole share.
+  private let full: InlineArray<3, UInt32>
   private(set) var heldBytes = 0
 
   private struct Share: BitwiseCopyable {
-    /// An IPv4 address, or the network part of an IPv6 address: its owner has all of the rest.
-    var host: UInt64
-    var isIPv4: Bool
+    var source: Source
     /// When `levels` were right.
     var filled: Tick
     /// Thousandths of an answer, by `Answer`.
@@ -125,16 +132,17 @@ struct AnswerShares {
     self.capacity = limit == 0 ? 0 : capacity
     self.key = key
     self.rates = rates
+    full = InlineArray { min(rates[$0].burst, 4_000_000) &* 1_000 }
   }
 
-  /// True too when the budget refuses the memory to tell destinations apart: then only the whole is limited.
+  /// True too when the budget refuses the memory to tell sources apart: then only the whole is limited.
   mutating func take(
-    _ answer: Answer, to destination: IPAddress, at now: Instant, _ budget: inout MemoryBudget
+    _ answer: Answer, to source: Source, at now: Instant, _ budget: inout MemoryBudget
   ) -> Bool {
     guard capacity > 0 else { return true }
     let tick = Tick(now)
     if entries.isEmpty, !makeEntries(tick, &budget) { return true }
-    let place = place(of: destination, tick)
+    let place = place(of: source, tick)
     refill(place, tick)
     guard entries[place].levels[answer.rawValue] >= 1_000 else { return false }
     entries[place].levels[answer.rawValue] &-= 1_000
@@ -145,32 +153,22 @@ struct AnswerShares {
     let bytes = capacity &* MemoryLayout<Share>.stride
     guard budget.take(bytes) else { return false }
     heldBytes = bytes
-    let full = InlineArray<3, UInt32> { Self.most(rates[$0]) }
     // Before now, so that the first four of a set take a place each.
-    let share = Share(host: 0, isIPv4: true, filled: Tick(rawValue: now.rawValue &- 1), levels: full)
+    let share = Share(source: .nobody, filled: Tick(rawValue: now.rawValue &- 1), levels: full)
     entries = [Share](repeating: share, count: capacity)
     return true
   }
 
-  private static func most(_ rate: AnswerRate) -> UInt32 { min(rate.burst, 4_000_000) &* 1_000 }
-
-  /// The destination's own place, or that of the one in its set that was answered longest ago.
-  private mutating func place(of destination: IPAddress, _ now: Tick) -> Int {
-    let (host, isIPv4) =
-      switch destination {
-      case .v4(let a): (UInt64(a.bits), true)
-      case .v6(let a): (a.high, false)
-      }
-    let hash = SipHash.hash13(key, host, isIPv4 ? 4 : 6)
+  /// The source's own place, or that of the one in its set that asked longest ago.
+  private mutating func place(of source: Source, _ now: Tick) -> Int {
+    let hash = source.hash(key)
     let first = Int(truncatingIfNeeded: hash & UInt64(capacity / Self.ways &- 1)) &* Self.ways
     var oldest = first
     for place in first..<first &+ Self.ways {
-      if entries[place].host == host, entries[place].isIPv4 == isIPv4 { return place }
+      if entries[place].source == source { return place }
       if entries[place].filled.precedes(entries[oldest].filled) { oldest = place }
     }
-    refill(oldest, now)
-    entries[oldest].host = host
-    entries[oldest].isIPv4 = isIPv4
+    entries[oldest] = Share(source: source, filled: now, levels: full)
     return oldest
   }
 
@@ -182,7 +180,7 @@ struct AnswerShares {
       // A thousandth of an answer for each millisecond and each answer a second.
       let gained = elapsed.multipliedReportingOverflow(by: UInt64(rates[kind].perSecond)).partialValue
       let sum = UInt64(entries[place].levels[kind]).addingReportingOverflow(gained)
-      let most = UInt64(Self.most(rates[kind]))
+      let most = UInt64(full[kind])
       entries[place].levels[kind] = UInt32(
         truncatingIfNeeded: sum.overflow ? most : min(sum.partialValue, most))
     }

@@ -7,13 +7,17 @@ extension NetworkStack {
     _ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival
   ) {
     counts.icmpInEchos &+= 1
-    guard mayAnswer(.echoReply, to: arrival.source) else { return counts.drop(.icmpLimited) }
+    guard mayAnswer(.echoReply, to: arrival.source, zone: arrival.zone) else {
+      return counts.drop(.icmpLimited)
+    }
     if queueICMP(header, body, proto, arrival) { counts.icmpOutEchoReps &+= 1 }
   }
 
   /// Tells a sender that nobody has the port. Callers have made sure that the packet was for us alone.
   mutating func queuePortUnreachable(_ packet: RawSpan, _ arrival: Arrival) {
-    guard mayAnswer(.icmpError, to: arrival.source) else { return counts.drop(.icmpLimited) }
+    guard mayAnswer(.icmpError, to: arrival.source, zone: arrival.zone) else {
+      return counts.drop(.icmpLimited)
+    }
     var header = ScratchBytes<8>()
     // RFC 1812 §4.3.2.3: as much as fits 576 octets; RFC 4443 §2.4 (c): as much as fits 1,280.
     let room = arrival.isIPv4 ? 576 &- 28 : 1_280 &- 48
@@ -31,7 +35,7 @@ extension NetworkStack {
   /// RFC 4443 §3.1, RFC 1122 §3.2.2.1: what `answer(_:.unreachable)` sends; the SYN itself is gone, so its
   /// headers are written anew.
   mutating func queueHostUnreachable(_ flow: Flow, irs: SequenceNumber) {
-    guard mayAnswer(.icmpError, to: flow.remote) else { return counts.drop(.icmpLimited) }
+    guard mayAnswer(.icmpError, to: flow.remote, zone: flow.zone) else { return counts.drop(.icmpLimited) }
     var header = ScratchBytes<8>()
     var quote = ScratchBytes<60>()
     let tcp = TCPHeader(sourcePort: flow.remotePort, destinationPort: flow.localPort, seq: irs, flags: .syn)
@@ -46,8 +50,10 @@ extension NetworkStack {
       tcp.write(into: &raw, at: place)
     }
     let count = (flow.local.isIPv4 ? 20 : 40) &+ TCPHeader.minimumCount
+    // Where the SYN came from matters only to a link-local flow, and its zone tells.
     let arrival = Arrival(
-      interface: InterfaceID(rawValue: 0), source: flow.remote, destination: flow.local, isUnicast: true,
+      interface: InterfaceID(rawValue: max(flow.zone, 1) &- 1), source: flow.remote, destination: flow.local,
+      isUnicast: true,
       isVerified: true, segmentSize: 0, ecn: .notECT)
     let body = quote.bytes.extracting(0..<count)
     if queueICMP(header, body, flow.local.isIPv4 ? .icmp : .icmpv6, arrival) {
@@ -58,7 +64,7 @@ extension NetworkStack {
   private mutating func queueICMP(
     _ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival
   ) -> Bool {
-    let zone = arrival.source.isLinkLocal && !arrival.isIPv4 ? arrival.interface.rawValue &+ 1 : 0
+    let zone = arrival.isIPv4 ? 0 : arrival.zone
     guard let path = path(to: arrival.source, zone: zone) else {
       counts.drop(.noRoute)
       return false

@@ -43,7 +43,7 @@ extension NetworkStack {
 
   /// Queues a reset in answer to a segment that fits no connection, within the limits (S5.1).
   mutating func queueReset(_ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8 = 0, dscp: UInt8 = 0) {
-    guard mayAnswer(.reset, to: flow.remote) else { return counts.drop(.resetLimited) }
+    guard mayAnswer(.reset, to: flow.remote, zone: flow.zone) else { return counts.drop(.resetLimited) }
     queueReply(plan, flow, hopLimit: hopLimit, dscp: dscp)
   }
 
@@ -51,22 +51,24 @@ extension NetworkStack {
   /// §3.10.7.1).
   mutating func reset(_ seg: Segment, _ flow: Flow) {
     guard !seg.flags.contains(.rst) else { return }
-    guard mayAnswer(.reset, to: flow.remote) else { return counts.drop(.resetLimited) }
+    guard mayAnswer(.reset, to: flow.remote, zone: flow.zone) else { return counts.drop(.resetLimited) }
     if let plan = segmentArrivesClosed(seg) { queueReply(plan, flow, hopLimit: 0, dscp: 0) }
   }
 
   /// The same to a segment that does not fit the connection it is for.
   mutating func queueReset(_ plan: SegmentPlan, of i: UInt32) {
-    guard mayAnswer(.reset, to: connections.flow(of: i, keys6).remote) else {
+    let flow = connections.flow(of: i, keys6)
+    guard mayAnswer(.reset, to: flow.remote, zone: flow.zone) else {
       return counts.drop(.resetLimited)
     }
     queueReply(plan, of: i)
   }
 
-  /// Whether one more answer of a kind may leave for a destination (robustness rule O8).
-  mutating func mayAnswer(_ answer: Answer, to destination: IPAddress) -> Bool {
+  /// Whether one more answer of a kind may leave for whoever asks (robustness rule O8). Each call counts as a
+  /// question, whatever becomes of it.
+  mutating func mayAnswer(_ answer: Answer, to remote: IPAddress, zone: UInt16) -> Bool {
     answerLimits.take(
-      answer, to: destination, draw: secrets.drawJitter(), at: clock, &around.budget)
+      answer, to: routing.source(remote, zone: zone), draw: secrets.drawJitter(), at: clock, &around.budget)
   }
 
   /// False: there was no room for it.

@@ -45,7 +45,7 @@ struct IPv4FlowKey: FlowKey {
 }
 
 /// 36 octets, aligned to 4. The zone of a link-local flow lies in bits 16 to 31 of the remote
-/// address, which are zero on the wire (RFC 4291 §2.5.6).
+/// address, which are zero on the wire (RFC 4291 §2.5.6): packets where they are not are dropped on arrival.
 struct IPv6FlowKey: FlowKey {
   private var words: InlineArray<8, UInt32>
   private var ports: UInt32

@@ -1,83 +1,82 @@
 import MartletTCP
 import MartletWire
 
-/// How many connections each peer has: an address of IPv4, a network of 64 bits of IPv6, whose owner has
-/// all addresses in it. Who has none is not in it, so it is bounded by the connections that there are, and
-/// none of them can be forged: their third segments have come.
+/// How many connections each source has. Who has none is not in it, so it is bounded by the connections that
+/// there are, and none of them can be forged: their third segments have come.
 struct SourceTable: ~Copyable {
   private var table = FlowTable()
-  private var sources = Slab<Source>()
+  private var records = Slab<Record>()
 
   // Not private: a module that destroys a stack must name what its slabs hold (Swift 6.3 crashes over it).
-  struct Source: BitwiseCopyable {
-    var network: UInt64
-    var isIPv4: Bool
+  struct Record: BitwiseCopyable {
+    var source: Source
     var connections: UInt32
   }
 
   init() {}
 
-  private init(table: consuming FlowTable, sources: consuming Slab<Source>) {
+  private init(table: consuming FlowTable, records: consuming Slab<Record>) {
     self.table = table
-    self.sources = sources
+    self.records = records
   }
 
   /// Octets that it is charged for.
-  var heldBytes: Int { table.heldBytes &+ sources.heldBytes }
+  var heldBytes: Int { table.heldBytes &+ records.heldBytes }
 
   /// Sources that have a connection.
-  var count: Int { sources.live }
+  var count: Int { records.live }
 
-  func connections(of address: IPAddress, _ key: SipKey) -> UInt32 {
-    find(Source(address), key).map { sources[$0].connections } ?? 0
+  func connections(of source: Source, _ key: SipKey) -> UInt32 {
+    find(source, key).map { records[$0].connections } ?? 0
   }
 
   /// One more. False: the budget refused to remember it.
-  mutating func add(_ address: IPAddress, _ key: SipKey, _ budget: inout MemoryBudget) -> Bool {
-    var source = Source(address)
+  mutating func add(_ source: Source, _ key: SipKey, _ budget: inout MemoryBudget) -> Bool {
     if let i = find(source, key) {
-      sources[i].connections &+= 1
+      records[i].connections &+= 1
       return true
     }
-    source.connections = 1
-    guard let handle = sources.allocate(source, &budget) else { return false }
+    guard let handle = records.allocate(Record(source: source, connections: 1), &budget) else { return false }
     guard table.insert(source.hash(key), handle.index, &budget) else {
-      sources.free(handle.index, &budget)
+      records.free(handle.index, &budget)
       return false
     }
     return true
   }
 
-  /// One less.
-  mutating func remove(_ address: IPAddress, _ key: SipKey, _ budget: inout MemoryBudget) {
-    let source = Source(address)
-    guard let i = find(source, key) else { return }
-    sources[i].connections &-= 1
-    guard sources[i].connections == 0 else { return }
+  /// One less. Which of its sources an address was counted for depends on the networks that we were on at the
+  /// time. What is counted by the whole address is only its own, so if there is any, that goes first; the sums
+  /// are right whatever has changed since.
+  mutating func remove(
+    _ address: IPAddress, zone: UInt16, _ key: SipKey, _ budget: inout MemoryBudget
+  ) {
+    let own = Source(address, zone: zone)
+    let network = Source(networkOf: address)
+    if let i = find(own, key) {
+      removeOne(i, of: own, key, &budget)
+    } else if let i = find(network, key) {
+      removeOne(i, of: network, key, &budget)
+    }
+  }
+
+  private mutating func removeOne(
+    _ i: UInt32, of source: Source, _ key: SipKey, _ budget: inout MemoryBudget
+  ) {
+    records[i].connections &-= 1
+    guard records[i].connections == 0 else { return }
     _ = table.remove(source.hash(key), value: i, &budget)
-    sources.free(i, &budget)
+    records.free(i, &budget)
   }
 
   private func find(_ source: Source, _ key: SipKey) -> UInt32? {
     var search = table.search(source.hash(key))
     while let i = table.next(&search) {
-      if sources[i].network == source.network, sources[i].isIPv4 == source.isIPv4 { return i }
+      if records[i].source == source { return i }
     }
     return nil
   }
 
-  mutating func trim(_ budget: inout MemoryBudget) { sources.trim(&budget) }
+  mutating func trim(_ budget: inout MemoryBudget) { records.trim(&budget) }
 
-  borrowing func copy() -> SourceTable { SourceTable(table: table.copy(), sources: sources.copy()) }
-}
-
-extension SourceTable.Source {
-  init(_ address: IPAddress) {
-    switch address {
-    case .v4(let a): self.init(network: UInt64(a.bits), isIPv4: true, connections: 0)
-    case .v6(let a): self.init(network: a.high, isIPv4: false, connections: 0)
-    }
-  }
-
-  func hash(_ key: SipKey) -> UInt64 { SipHash.hash13(key, network, isIPv4 ? 4 : 6) }
+  borrowing func copy() -> SourceTable { SourceTable(table: table.copy(), records: records.copy()) }
 }

@@ -38,7 +38,10 @@ extension TCB {
       checkReset(seg, &cold, &around, now, &reaction) == .next,  // second; there is no third
       checkSynchronize(seg, &around, now, &reaction) == .next,  // fourth
       checkAcknowledgment(seg, &cold, &around, now, &reaction) == .next  // fifth
-    else { return reaction }
+    else {
+      if !isNear(seg) { reaction.insert(.stray) }
+      return reaction
+    }
     noteArrival(seg, &around, now)
     if mode.contains(.ecn) { checkCongestionMarks(seg, &around, now, &reaction) }
     checkUrgent(seg, &cold, &reaction)  // sixth
@@ -58,6 +61,15 @@ package enum Check: Equatable {
 }
 
 extension TCB {
+  /// Both of its numbers lie near ours, before or behind: off the path one guess in a million does, or fewer.
+  @inline(never)
+  private func isNear(_ seg: Segment) -> Bool {
+    let distance: UInt32 = 1 << 19
+    return seg.flags.contains(.ack)
+      && seg.seq.isWithin(from: rcv.nxt.retreated(by: distance), length: 2 &* distance)
+      && seg.ack.isWithin(from: snd.una.retreated(by: distance), length: distance &+ snd.flight &+ 2)
+  }
+
   /// An acceptable segment came: the peer lives, and its timestamp may become TS.Recent.
   mutating func noteArrival(_ seg: Segment, _ around: inout Surroundings, _ now: Instant) {
     let tick = Tick(now)

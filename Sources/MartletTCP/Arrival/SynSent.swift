@@ -14,6 +14,8 @@ extension TCB {
       if !seg.flags.contains(.rst) { reaction.insert(.answerReset) }
       return reaction
     }
+    // Without one, nothing shows that its sender has seen our SYN.
+    if !acknowledges { reaction.insert(.stray) }
     // Second, check the RST bit: believed only with an ACK of our SYN.
     if seg.flags.contains(.rst) {
       guard acknowledges else { return reaction }

@@ -12,6 +12,9 @@ public struct Reaction: OptionSet, BitwiseCopyable, Sendable {
   /// An acknowledgment must leave before the next segment is taken: duplicate
   /// acknowledgments carry information by their number and must not merge. Implies `.output`.
   @inlinable public static var ackNow: Reaction { Reaction(rawValue: 1 | 4) }
+  /// The segment was refused, and nothing in it shows that its sender knows the connection: anybody can have made
+  /// it up (robustness rule O8).
+  @inlinable public static var stray: Reaction { Reaction(rawValue: 2) }
   /// `nextSegment` may have something: pull at the end of the batch.
   @inlinable public static var output: Reaction { Reaction(rawValue: 4) }
   /// In-order text, the peer's FIN or an end became visible to the reader.

@@ -87,31 +87,51 @@ struct CookieTests {
     #expect(flood.counters.syncookiesRecv == UInt64(Case.all.count))
   }
 
-  @Test("S3.6 a wrong initial number, port, address or acknowledgment is refused with a reset, and counted")
-  func refused() throws {
-    let flood = try Flood(.always)
-    let synAck = try #require(try flood.syn(0))
-    let peer = flood.peer(0)
-    let seq = flood.irs(0) &+ 1
+  @Test(
+    "S3.6 a wrong initial number, port, address or acknowledgment is refused with a reset, and counted",
+    arguments: [true, false])
+  func refused(isIPv4: Bool) throws {
+    let flood = try Flood(isIPv4: isIPv4, .always)
+    // Another port and another address of ours, which believe in cookies too.
+    var options = ListenerOptions()
+    options.synCookies = .always
+    _ = try flood.host.stack.listen(on: LocalEndpoint(port: 81), options)
+    let second = isIPv4 ? v4(10, 0, 0, 3) : v6(0x1_0000_0000_0002)
+    try flood.host.stack.addAddress(IPPrefix(second, length: isIPv4 ? 24 : 64), to: flood.host.interface)
+    let everybody = IPPrefix(.v6(IPv6Address(high: 0, low: 0)), length: 0)
+    try flood.host.stack.addRoute(Route(prefix: everybody, interface: flood.host.interface))
+    let n = 70_000
+    let synAck = try #require(try flood.syn(n))
+    let peer = flood.peer(n)
+    let local = flood.local
+    let seq = flood.irs(n) &+ 1
     var failures: UInt64 = 0
-    func refuses(from: Endpoint, to: Endpoint, seq: UInt32, ack: UInt32) throws {
-      let answers = try flood.host.answers(to: tcp(from: from, to: to, seq: seq, ack: ack, .ack))
+    func refuses(
+      from: Endpoint? = nil, to: Endpoint? = nil, seq other: UInt32? = nil, ack: UInt32? = nil,
+      sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+      let ack = ack ?? synAck.seq &+ 1
+      let answers = try flood.host.answers(
+        to: tcp(from: from ?? peer, to: to ?? local, seq: other ?? seq, ack: ack, .ack))
       failures += 1
-      #expect(answers.map(\.flags) == [.rst] && answers.first?.seq == ack)
-      #expect(flood.counters.syncookiesFailed == failures)
-      #expect(flood.host.stack.held.connections == 0)
+      #expect(answers.map(\.flags) == [.rst] && answers.first?.seq == ack, sourceLocation: sourceLocation)
+      #expect(flood.counters.syncookiesFailed == failures, sourceLocation: sourceLocation)
+      #expect(flood.host.stack.held.connections == 0, sourceLocation: sourceLocation)
     }
-    try refuses(from: peer, to: flood.local, seq: seq &+ 1, ack: synAck.seq &+ 1)
-    try refuses(from: peer, to: flood.local, seq: seq, ack: synAck.seq)
-    let otherPort = Endpoint(address: peer.address, port: peer.port + 1)
-    try refuses(from: otherPort, to: flood.local, seq: seq, ack: synAck.seq &+ 1)
-    let otherHost = Endpoint(address: v4(10, 0, 0, 77), port: peer.port)
-    try refuses(from: otherHost, to: flood.local, seq: seq, ack: synAck.seq &+ 1)
+    try refuses(seq: seq &+ 1)
+    try refuses(ack: synAck.seq)
+    try refuses(from: Endpoint(address: peer.address, port: peer.port + 1))
+    // In the low half of the address, and in the high half of it.
+    for other in isIPv4
+      ? [v4(10, 0, 0, 77)] : [v6(77), .v6(IPv6Address(high: 0xfd00_0007 << 32 | 1, low: 4))]
+    {
+      try refuses(from: Endpoint(address: other, port: peer.port))
+    }
+    try refuses(to: Endpoint(address: local.address, port: 81))
+    try refuses(to: Endpoint(address: second, port: 80))
     // Each of the eight bits is under the MAC.
-    for bit in 0..<8 {
-      try refuses(from: peer, to: flood.local, seq: seq, ack: (synAck.seq ^ 1 << UInt32(bit)) &+ 1)
-    }
-    flood.host.inject(flood.third(0, synAck))
+    for bit in 0..<8 { try refuses(ack: (synAck.seq ^ 1 << UInt32(bit)) &+ 1) }
+    flood.host.inject(flood.third(n, synAck))
     #expect(try flood.status.acceptable == 1)
   }
 
@@ -260,21 +280,35 @@ struct CookieTests {
     #expect(try flood.syn(5) != nil, "others are answered without one")
   }
 
-  @Test("S3.6 a listener that asks the application first makes no cookies and believes none")
-  func deferring() throws {
-    let host = try Host(2)
+  @Test(
+    "S3.6 a listener that asks the application first makes no cookies and believes none",
+    arguments: [true, false]
+  )
+  func deferring(isIPv4: Bool) throws {
+    // A cookie that another listener made on the same port, just before.
+    let flood = try Flood(isIPv4: isIPv4, .always)
+    let host = flood.host
+    let synAcks = try [90, 91].map { try #require(try flood.syn($0)) }
+    try host.stack.close(flood.listener, now: host.now)
     var options = ListenerOptions()
     options.defersAccept = true
     options.halfOpenLimit = 2
     options.synCookies = .always
     let listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
-    for port: UInt16 in 1...4 {
-      let from = Endpoint(address: v4(10, 0, 0, 9), port: port)
-      #expect(try host.answers(to: tcp(from: from, to: host.endpoint(80), seq: 1, .syn)).isEmpty)
-    }
+    let sent = flood.counters.syncookiesSent
+    for n in 1...4 { #expect(try flood.syn(n) == nil) }
     #expect(try host.stack.status(listener).halfOpen == 2)
-    #expect(host.stack.counters.syncookiesSent == 0 && host.stack.counters.tcpReqQFullDrop == 2)
+    #expect(flood.counters.syncookiesSent == sent && flood.counters.tcpReqQFullDrop == 2)
     #expect(host.drain().count { if case .attempt = $0 { true } else { false } } == 2)
+    let answers = try host.answers(to: flood.third(90, synAcks[0]))
+    #expect(answers.map(\.flags) == [.rst] && host.stack.held.connections == 0)
+    #expect(flood.counters.syncookiesRecv == 0 && flood.counters.syncookiesFailed == 0)
+    // It is a good one: a listener that asks nobody takes it.
+    try host.stack.close(listener, now: host.now)
+    options.defersAccept = false
+    let willing = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    host.inject(flood.third(91, synAcks[1]))
+    #expect(try host.stack.status(willing).acceptable == 1)
   }
 
   @Test("S2.5 S3.6 text and a FIN that bring the cookie are delivered")

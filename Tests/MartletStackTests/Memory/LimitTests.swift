@@ -62,6 +62,53 @@ struct LimitTests {
     #expect(host.stack.held.connections == 0)
   }
 
+  @Test("S5.4 a network of 64 bits is one source, but neighbours on our own links are not")
+  func networks() throws {
+    let (host, _) = try host { $0.connectionsPerSource = 2 }
+    let everybody = IPPrefix(.v6(IPv6Address(high: 0, low: 0)), length: 0)
+    try host.stack.addRoute(Route(prefix: everybody, interface: host.interface))
+    let server = Endpoint(address: host.address6, port: 80)
+    /// Tries three times from as many addresses of the network, or from one address.
+    func admitted(_ network: UInt64, _ addresses: [UInt64]) throws -> [Bool] {
+      try addresses.enumerated().map { n, low in
+        let address = IPAddress.v6(IPv6Address(high: network, low: low))
+        var peer = RawPeer(Endpoint(address: address, port: 4_000 + UInt16(n)), to: server)
+        return try peer.connect(to: host)
+      }
+    }
+    #expect(try admitted(0x2001_0db8_0000_0001, [9, 10, 11]) == [true, true, false])
+    #expect(try admitted(0x2001_0db8_0000_0002, [9, 9, 9]) == [true, true, false])
+    #expect(try admitted(0xfd00_0007_0000_0000, [9, 10, 11, 12]) == [true, true, true, true])
+    #expect(try admitted(0xfd00_0007_0000_0000, [20, 20, 20]) == [true, true, false])
+    #expect(host.drops(.sourceLimit) == 3)
+  }
+
+  @Test("S5.4 who was counted before his network became our own is discounted after")
+  func becomesNeighbour() throws {
+    let (host, _) = try host { $0.connectionsPerSource = 2 }
+    let everybody = IPPrefix(.v6(IPv6Address(high: 0, low: 0)), length: 0)
+    try host.stack.addRoute(Route(prefix: everybody, interface: host.interface))
+    func peer(_ low: UInt64, _ port: UInt16) -> RawPeer {
+      let address = IPAddress.v6(IPv6Address(high: 0x2001_0db8_0000_0001, low: low))
+      return RawPeer(
+        Endpoint(address: address, port: port), to: Endpoint(address: host.address6, port: 80))
+    }
+    var early = [peer(9, 1), peer(10, 2)]
+    for n in 0..<2 { #expect(try early[n].connect(to: host)) }
+    let own = IPv6Address(high: 0x2001_0db8_0000_0001, low: 1)
+    try host.stack.addAddress(IPPrefix(.v6(own), length: 64), to: host.interface)
+    var late = [peer(9, 3), peer(9, 4)]
+    for n in 0..<2 { #expect(try late[n].connect(to: host)) }
+    for n in 0..<2 {
+      host.inject(early[n].segment(.rst))
+      host.inject(late[n].segment(.rst))
+    }
+    try host.stack.removeAddress(.v6(own), from: host.interface)
+    var again = [peer(9, 5), peer(9, 6), peer(9, 7)]
+    let admitted = try (0..<3).map { try again[$0].connect(to: host) }
+    #expect(admitted == [true, true, false])
+  }
+
   @Test(
     "S5.4 E7 where nothing moves for the listener's time, the connection is reset without the peer's help")
   func idle() throws {

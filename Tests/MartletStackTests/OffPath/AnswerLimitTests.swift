@@ -46,19 +46,61 @@ struct AnswerLimitTests {
     #expect(try resets(host, 1_000, from: v4(10, 0, 0, 10)) == 31)
     #expect(try errors(host, 1_000, from: v4(10, 0, 0, 9)) == 6)
     #expect(try errors(host, 1_000, from: v4(10, 0, 0, 10)) == 6)
-    // One host has all the addresses of its network, as far as anybody knows.
-    #expect(try resets(host, 20, from: v6(9)) + resets(host, 20, from: v6(10)) == 31)
   }
 
-  @Test("O8 nobody gets a fresh share by having himself pushed out of the table")
-  func pushedOut() throws {
-    // One set of four.
-    let host = try Host(2) { $0.destinationLimit = 4 }
-    for n in 10..<14 { #expect(try resets(host, 40, from: v4(10, 0, 0, UInt8(n))) == 31) }
-    for n in 14..<250 { #expect(try resets(host, 1, from: v4(10, 0, 0, UInt8(n))) == 0) }
-    for n in 10..<14 { #expect(try resets(host, 1, from: v4(10, 0, 0, UInt8(n))) == 0) }
-    host.advance(by: .milliseconds(8))
-    #expect(try resets(host, 5, from: v4(10, 0, 0, 77)) == 1)
+  @Test("O8 a network of 64 bits is one destination, but neighbours on our own links are not")
+  func networks() throws {
+    let host = try Host(2)
+    let everybody = IPPrefix(.v6(IPv6Address(high: 0, low: 0)), length: 0)
+    try host.stack.addRoute(Route(prefix: everybody, interface: host.interface))
+    func far(_ network: UInt64, _ n: UInt64) -> IPAddress {
+      .v6(IPv6Address(high: 0x2001_0db8_0000_0000 + network, low: n))
+    }
+    // Who has a network has all the addresses in it.
+    #expect(try resets(host, 20, from: far(1, 9)) + resets(host, 20, from: far(1, 10)) == 31)
+    #expect(try errors(host, 4, from: far(1, 9)) + errors(host, 4, from: far(1, 10)) == 6)
+    #expect(try resets(host, 20, from: far(2, 9)) == 20)
+    // Those of fd00:7::/64 share it with others.
+    host.advance(by: .seconds(1))
+    #expect(try resets(host, 20, from: v6(9)) + resets(host, 20, from: v6(10)) == 40)
+    #expect(try errors(host, 4, from: v6(9)) + errors(host, 4, from: v6(10)) == 8)
+  }
+
+  @Test("O8 whoever fills the table with used-up shares locks nobody out of it", arguments: [4, 6])
+  func fullTable(version: Int) throws {
+    // One set of four, and a whole that lasts.
+    let host = try Host(2) {
+      $0.destinationLimit = 4
+      $0.resetsPerSecond = 8_000
+      $0.replyLimit = 4_096
+    }
+    func source(_ n: UInt8) -> IPAddress { version == 4 ? v4(10, 0, 0, n) : v6(UInt64(n)) }
+    for n: UInt8 in 10..<14 { #expect(try resets(host, 300, from: source(n)) == 250) }
+    host.advance(by: .milliseconds(30))
+    for n: UInt8 in 20..<28 { #expect(try resets(host, 40, from: source(n)) == 40) }
+  }
+
+  @Test(
+    "O8 what the peer of a connection repeats counts for nothing, what anybody can have made up counts",
+    arguments: [true, false])
+  func repetitions(isNear: Bool) throws {
+    let host = try Host(2)
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80))
+    let peer = Endpoint(address: v4(10, 0, 0, 9), port: 4_000)
+    let local = host.endpoint(80)
+    let synAck = try #require(try host.answers(to: tcp(from: peer, to: local, seq: 100, .syn)).first)
+    let text = tcp(from: peer, to: local, seq: 101, ack: synAck.seq &+ 1, [.psh, .ack], text: [1, 2, 3])
+    host.inject(text)
+    _ = try host.stack.accept(listener)
+    // Text that came before, and keep-alives.
+    let keepAlive = tcp(from: peer, to: local, seq: 103, ack: synAck.seq &+ 1, .ack)
+    let farAway = tcp(from: peer, to: local, seq: 0x7000_0000, ack: synAck.seq &+ 1, .ack)
+    for _ in 0..<50 {
+      host.inject(isNear ? text : farAway)
+      host.inject(isNear ? keepAlive : farAway)
+    }
+    #expect(try !host.pullSeen().contains { $0.flags.contains(.rst) })
+    #expect(try resets(host, 100, from: peer.address) == (isNear ? 31 : 0))
   }
 
   @Test("O8 the whole has a limit too, which nobody can predict", arguments: [true, false])

@@ -21,6 +21,12 @@ struct RawPeer {
     self.server = server
   }
 
+  /// One at any endpoint.
+  init(_ own: Endpoint, to server: Endpoint) {
+    self.own = own
+    self.server = server
+  }
+
   /// A segment of its stream at `offset` from what comes next.
   func segment(_ flags: TCPFlags, _ text: Packet = [], at offset: UInt32 = 0) -> Packet {
     tcp(
