@@ -9,7 +9,7 @@ struct DatagramTests {
     var block = Packet(repeating: 0, count: 2_000)
     var span = block.mutableSpan
     var raw = span.mutableBytes
-    let (count, from) = try host.stack.receive(s, into: &raw, now: host.now)
+    let (count, from, _) = try host.stack.receive(s, into: &raw, now: host.now)
     return (Packet(block.prefix(count)), from)
   }
 

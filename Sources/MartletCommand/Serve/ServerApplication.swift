@@ -253,7 +253,7 @@ struct ServerApplication: Application, ~Copyable {
     guard let service = sockets[socket] else { return }
     while true {
       do throws(DatagramError) {
-        let (count, from) = try scratch.lend(scratch.count) {
+        let (count, from, interface) = try scratch.lend(scratch.count) {
           (room: inout MutableRawSpan) throws(DatagramError) in
           try stack.receive(socket, into: &room, now: now)
         }
@@ -261,7 +261,8 @@ struct ServerApplication: Application, ~Copyable {
         totals.received &+= UInt64(count)
         guard service.specification.kind == .echo else { continue }
         // A datagram that finds no room to leave is lost, as datagrams may be.
-        try? stack.send(socket, scratch.span.bytes.extracting(first: count), to: from, now: now)
+        try? stack.send(
+          socket, scratch.span.bytes.extracting(first: count), to: from, on: interface, now: now)
       } catch {
         if case .network = error { continue }
         return

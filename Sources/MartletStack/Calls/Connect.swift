@@ -26,7 +26,7 @@ extension NetworkStack {
   /// `.connected` or `.ended`.
   ///
   /// - Parameters:
-  ///   - remote: where to. A link-local address needs `local` to name the interface's own.
+  ///   - remote: where to. A link-local address is on the link of `local`, else on the first that a route tells.
   ///   - local: an address of ours (MUST-43), else the route decides (MUST-44); a port, else a random one.
   ///   - options: nil: the configuration's.
   public mutating func connect(
@@ -64,20 +64,13 @@ extension NetworkStack {
       throw .broadcastOrMulticast
     }
     if routing.isOurs(remote.address) || remote.address.isLoopback { throw .unreachable }
-    var zone: UInt16 = 0
-    if let local {
-      guard let place = routing.addresses.firstIndex(where: { $0.prefix.address == local }),
-        local.isFamily(of: remote.address)
-      else { throw .addressNotOurs }
-      if remote.address.isLinkLocal, !remote.address.isIPv4 {
-        zone = routing.addresses[place].interface.zone
-      }
-    }
-    guard let path = path(to: remote.address, zone: zone),
+    if let local, !routing.isOurs(local) || !local.isFamily(of: remote.address) { throw .addressNotOurs }
+    guard let path = path(to: remote.address, zone: routing.zone(of: remote.address, from: local)),
       let source = local ?? routing.sourceAddress(for: remote.address, on: path.interface)
     else { throw .noRoute }
     let flow = Flow(
-      local: source, remote: remote.address, localPort: 0, remotePort: remote.port, zone: zone)
+      local: source, remote: remote.address, localPort: 0, remotePort: remote.port,
+      zone: remote.address.hasZone ? path.interface.zone : 0)
     return (flow, path)
   }
 

@@ -4,6 +4,8 @@ import MartletWire
 /// A UDP socket.
 struct DatagramSocket: BitwiseCopyable {
   var local: LocalEndpoint
+  /// Of a link-local peer or, where there is none, own address; 0: that of whoever sends (RFC 4007 §6).
+  var zone: UInt16
   var peer: Endpoint?
   var queue = DatagramQueue()
   var drops: UInt64 = 0
@@ -31,30 +33,38 @@ public enum DatagramError: Error, Equatable, Sendable {
 
 extension NetworkStack {
   /// Binds a UDP socket to an address or any, and a port or an ephemeral one. A connected one talks to one
-  /// peer only.
+  /// peer only; a link-local peer is on the link of `local`, else on the first that a route tells.
   public mutating func openDatagram(
     on local: LocalEndpoint = LocalEndpoint(), connectedTo peer: Endpoint? = nil
   ) throws(ListenError) -> UDPSocketID {
     if let address = local.address, !routing.isOurs(address) { throw .addressNotOurs }
     guard sockets.live < Int(configuration.datagramSocketLimit) else { throw .tooMany }
     var local = local
-    if let peer, local.address == nil {
+    var zone: UInt16 = 0
+    if let own = local.address {
+      zone = routing.zone(of: peer?.address ?? own, from: own)
+    } else if let peer {
       guard let path = path(to: peer.address),
         let source = routing.sourceAddress(for: peer.address, on: path.interface)
       else { throw .noRoute }
       local.address = source
+      if peer.address.hasZone { zone = path.interface.zone }
     }
     if local.port == 0 {
       let first = randomPort()
       guard let port = socketPorts.freePort(from: first, configuration) else { throw .noPort }
       local.port = port
     } else if socketPorts.best(
-      local.port, { sockets[$0].local.address == local.address && sockets[$0].peer == peer ? 1 : 0 }) != nil
+      local.port,
+      {
+        let other = sockets[$0]
+        return other.local.address == local.address && other.peer == peer && other.zone == zone ? 1 : 0
+      }) != nil
     {
       throw .portInUse
     }
     guard socketPorts.reserve(&around.budget),
-      let handle = sockets.allocate(DatagramSocket(local: local, peer: peer), &around.budget)
+      let handle = sockets.allocate(DatagramSocket(local: local, zone: zone, peer: peer), &around.budget)
     else { throw .budget }
     socketPorts.insert(local.port, handle.index)
     return UDPSocketID(handle: handle)
@@ -68,16 +78,28 @@ extension NetworkStack {
 
   /// Queues a datagram; it leaves when it is pulled.
   ///
-  /// - Parameter destination: nil only for a connected socket.
+  /// - Parameters:
+  ///   - destination: nil only for a connected socket.
+  ///   - interface: the link of a link-local destination, as `receive` gave it. Nil: that of the socket's own
+  ///     address, else the first that a route tells.
   public mutating func send(
-    _ id: UDPSocketID, _ bytes: RawSpan, to destination: Endpoint? = nil, now: Instant
+    _ id: UDPSocketID, _ bytes: RawSpan, to destination: Endpoint? = nil, on interface: InterfaceID? = nil,
+    now: Instant
   ) throws(DatagramError) {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
     try throwError(of: s)
     guard let remote = sockets[s].peer ?? destination, remote.port != 0, remote == destination ?? remote
     else { throw .noDestination }
-    guard let path = path(to: remote.address, zone: 0),
+    var zone: UInt16 = 0
+    if remote.address.hasZone {
+      zone = sockets[s].zone
+      if let interface {
+        guard zone == 0 || zone == interface.zone else { throw .noDestination }
+        zone = interface.zone
+      }
+    }
+    guard let path = path(to: remote.address, zone: zone),
       let source = sockets[s].local.address ?? routing.sourceAddress(for: remote.address, on: path.interface),
       source.isFamily(of: remote.address)
     else { throw .noRoute }
@@ -97,10 +119,11 @@ extension NetworkStack {
     else { throw .wouldBlock }
   }
 
-  /// Copies the next datagram out. What does not fit `out` is lost.
+  /// Copies the next datagram out. What does not fit `out` is lost. A link-local sender means nothing without the
+  /// interface.
   public mutating func receive(
     _ id: UDPSocketID, into out: inout MutableRawSpan, now: Instant
-  ) throws(DatagramError) -> (count: Int, from: Endpoint) {
+  ) throws(DatagramError) -> (count: Int, from: Endpoint, on: InterfaceID) {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
     try throwError(of: s)
@@ -108,7 +131,7 @@ extension NetworkStack {
     let count = min(header.count, UInt16(clamping: out.byteCount))
     _ = sockets[s].queue.emitFirst(count, into: &out, at: 0, around.pool)
     sockets[s].queue.removeFirst(header, &around.pool, &around.budget)
-    return (Int(count), Endpoint(address: header.remote, port: header.port))
+    return (Int(count), Endpoint(address: header.remote, port: header.port), header.interface)
   }
 
   private mutating func throwError(of s: UInt32) throws(DatagramError) {

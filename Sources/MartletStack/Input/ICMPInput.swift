@@ -77,7 +77,8 @@ extension NetworkStack {
       return counts.drop(.icmpUnmatched)
     }
     if quoted.proto == .udp {
-      guard let s = socket(at: flow.localEndpoint, from: flow.remoteEndpoint), sockets[s].peer != nil
+      guard let s = socket(at: flow.localEndpoint, from: flow.remoteEndpoint, zone: flow.zone),
+        sockets[s].peer != nil
       else { return counts.drop(.icmpUnmatched) }
       sockets[s].error = error
       raise([.error, .readable], ofSocket: s)
@@ -107,7 +108,7 @@ extension NetworkStack {
     return Flow(
       local: quoted.source, remote: quoted.destination, localPort: quoted.sourcePort,
       remotePort: quoted.destinationPort,
-      zone: quoted.destination.isLinkLocal && !arrival.isIPv4 ? arrival.interface.zone : 0)
+      zone: quoted.destination.hasZone ? arrival.interface.zone : 0)
   }
 
   /// A router could not pass a packet on (RFC 1191; RFC 8201). Believed when it quotes something in flight

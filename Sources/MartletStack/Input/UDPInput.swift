@@ -8,16 +8,18 @@ extension NetworkStack {
     guard arrival.isVerified || isIntact(view, arrival) else { return counts.drop(.badUDPChecksum) }
     let remote = Endpoint(address: arrival.source, port: view.sourcePort)
     let local = Endpoint(address: arrival.destination, port: view.destinationPort)
-    guard let s = socket(at: local, from: remote) else {
+    guard let s = socket(at: local, from: remote, zone: arrival.zone) else {
       counts.drop(.noSocket)
       // RFC 1122 §4.1.3.1, and §3.2.2 for whom it is never sent to.
       if arrival.isUnicast { queuePortUnreachable(packet, arrival) }
       return
     }
-    if sockets[s].peer != nil { countStrayDatagram(arrival) }
+    if sockets[s].peer != nil, socket(at: local, from: nil, zone: arrival.zone) == nil {
+      countStrayDatagram(arrival)
+    }
     let header = DatagramHeader(
       count: UInt16(truncatingIfNeeded: view.payload.byteCount), proto: .udp, hopLimit: 0, dscp: 0,
-      port: remote.port, local: local.address, remote: remote.address)
+      port: remote.port, interface: arrival.interface, local: local.address, remote: remote.address)
     guard
       sockets[s].queue.append(
         header, RawSpan(), view.payload, limit: configuration.datagramReceiveBuffer, &around.pool,
@@ -40,9 +42,13 @@ extension NetworkStack {
     }
   }
 
-  /// The socket that fits best: connected to this peer, bound to this address, bound to any.
-  mutating func socket(at local: Endpoint, from remote: Endpoint) -> UInt32? {
+  /// The socket that fits best: connected to this peer, bound to this address, bound to any. One that is on a
+  /// link hears no link-local address of another.
+  ///
+  /// - Parameter remote: nil: among those that are connected to nobody.
+  mutating func socket(at local: Endpoint, from remote: Endpoint?, zone: UInt16) -> UInt32? {
     socketPorts.best(local.port) { i in
+      if zone > 0, sockets[i].zone > 0, zone != sockets[i].zone { return 0 }
       var score = 1
       if let address = sockets[i].local.address {
         if address != local.address { return 0 }

@@ -23,6 +23,9 @@ extension IPAddress {
     }
   }
 
+  /// Whether it is another host's on each link.
+  var hasZone: Bool { !isIPv4 && isLinkLocal }
+
   func isFamily(of other: IPAddress) -> Bool { isIPv4 == other.isIPv4 }
 }
 

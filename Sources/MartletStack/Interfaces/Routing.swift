@@ -77,6 +77,16 @@ struct Routing {
     return best
   }
 
+  /// Which link a flow to `remote` is on, for it may mean another host on each (RFC 4007 §6): that of our own
+  /// address. 0: the address is not link-local, or `local` does not tell.
+  func zone(of remote: IPAddress, from local: IPAddress?) -> UInt16 {
+    guard let local, remote.hasZone else { return 0 }
+    for i in addresses.indices where addresses[i].prefix.address == local {
+      return addresses[i].interface.zone
+    }
+    return 0
+  }
+
   /// Which of our addresses a flow to `destination` starts from (RFC 9293 MUST-44; RFC 6724 in
   /// small): one whose network has the destination or the gateway, else the interface's first.
   /// Link-local speaks to link-local only.

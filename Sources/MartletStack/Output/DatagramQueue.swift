@@ -10,6 +10,8 @@ struct DatagramHeader: BitwiseCopyable {
   var dscp: UInt8
   /// Port of `remote`, where the protocol has ports and the octets do not hold it.
   var port: UInt16 = 0
+  /// Where it came from.
+  var interface = InterfaceID(rawValue: 0)
   var local: IPAddress
   var remote: IPAddress
 }
@@ -21,7 +23,7 @@ struct DatagramQueue: BitwiseCopyable {
   private(set) var count: UInt32 = 0
 
   /// Octets of an encoded `DatagramHeader`.
-  static var headerCount: Int { 40 }
+  static var headerCount: Int { 42 }
 
   var isEmpty: Bool { count == 0 }
   var octets: UInt32 { bytes.count }
@@ -36,7 +38,7 @@ struct DatagramQueue: BitwiseCopyable {
     guard size <= Int(UInt16.max) &+ Self.headerCount,
       UInt64(bytes.count) &+ UInt64(size) <= UInt64(limit)
     else { return false }
-    var scratch = ScratchBytes<40>()
+    var scratch = ScratchBytes<42>()
     scratch.fill { header.write(into: &$0) }
     let first = UInt32(truncatingIfNeeded: Self.headerCount)
     let second = first &+ UInt32(truncatingIfNeeded: front.byteCount)
@@ -54,7 +56,7 @@ struct DatagramQueue: BitwiseCopyable {
   /// The header of the first datagram.
   func first(_ pool: borrowing ChunkPool) -> DatagramHeader? {
     guard count > 0 else { return nil }
-    var scratch = ScratchBytes<40>()
+    var scratch = ScratchBytes<42>()
     scratch.fill { raw in
       bytes.copy(at: 0, count: UInt32(truncatingIfNeeded: Self.headerCount), into: &raw, at: 0, pool)
     }
@@ -94,13 +96,15 @@ extension DatagramHeader {
     out.store8(local.isIPv4 ? 4 : 6, at: 7)
     local.write(into: &out, at: 8)
     remote.write(into: &out, at: 24)
+    out.store16be(interface.rawValue, at: 40)
   }
 
   init(_ bytes: RawSpan) {
     let isIPv4 = bytes.u8(7) == 4
     self.init(
       count: bytes.be16(0), proto: IPProtocol(bytes.u8(4)), hopLimit: bytes.u8(5), dscp: bytes.u8(6),
-      port: bytes.be16(2), local: IPAddress(bytes, at: 8, isIPv4: isIPv4),
+      port: bytes.be16(2), interface: InterfaceID(rawValue: bytes.be16(40)),
+      local: IPAddress(bytes, at: 8, isIPv4: isIPv4),
       remote: IPAddress(bytes, at: 24, isIPv4: isIPv4))
   }
 }

@@ -30,8 +30,8 @@ extension NetworkStack {
     return seg.flags.contains(.ack) && seg.ack == iss.advanced(by: 1)
   }
 
-  /// A datagram for a socket that is connected to its sender, or to whom it says it is from. That some port has a
-  /// socket for everybody is no secret: whoever asks sees it.
+  /// A datagram for a socket that is connected to its sender, or to whom it says it is from, at a port that has no
+  /// socket for everybody. That some port has one is no secret: whoever asks sees it.
   mutating func countStrayDatagram(_ arrival: Arrival) {
     if arrival.isUnicast { _ = mayAnswer(.icmpError, to: arrival.source, zone: arrival.zone) }
   }

@@ -57,12 +57,29 @@ struct AttackerNetworkTests {
     }
   }
 
+  @Test(
+    "O8 S5.1 nor, at a port that has a socket for everybody, of another that is connected", arguments: [4, 6])
+  func besideSocketForEverybody(version: Int) throws {
+    try compare(version, hasSocketForEverybody: true) { siege, draws in
+      for n in 0..<400 {
+        if n % 4 == 0 { siege.send(siege.forgedDatagram()) }
+        if n % 8 == 0 { siege.send(siege.datagram(n, port: 9)) }
+        siege.send(siege.question(n, port: 9))
+      }
+      siege.wait(.milliseconds(Int64(draws.next(400))))
+    }
+  }
+
   /// Plays five rounds of the same attack to a stack that has nothing with the victim, and to others.
   private func compare(
-    _ version: Int, round: (Siege, inout Draws) -> Void, sourceLocation: SourceLocation = #_sourceLocation
+    _ version: Int, hasSocketForEverybody: Bool = false, round: (Siege, inout Draws) -> Void,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     func view(_ victim: Siege.Victim) throws -> Siege {
       let siege = try Siege(isIPv4: version == 4, victim)
+      if hasSocketForEverybody {
+        _ = try siege.host.stack.openDatagram(on: LocalEndpoint(port: Siege.socketPort))
+      }
       var draws = Draws(UInt64(version))
       for _ in 0..<5 { round(siege, &draws) }
       return siege

@@ -76,6 +76,19 @@ struct LinkLocalTests {
     #expect(try links.stack.status(twin, now: links.now).tcp.sndMss == 1_440)
   }
 
+  @Test("Without an address of ours a link-local peer is on the first link that has such addresses")
+  func firstLink() throws {
+    let links = try TwoLinks()
+    let c = try links.stack.connect(to: links.peer, now: links.now)
+    let syn = try #require(links.pull(0).first.flatMap { Seen($0) })
+    let own = links.own(0, syn.header?.sourcePort ?? 0)
+    let synAck = tcp(from: links.peer, to: own, seq: 7, ack: syn.seq &+ 1, [.syn, .ack])
+    links.inject(synAck, 1)
+    #expect(try links.stack.status(c, now: links.now).tcp.state == .synSent)
+    links.inject(synAck, 0)
+    #expect(try links.stack.status(c, now: links.now).tcp.state == .established)
+  }
+
   @Test(
     "O9 a link-local address with anything in its 54 zero bits is nobody's, and reaches nobody's connection")
   func strangeAddress() throws {
