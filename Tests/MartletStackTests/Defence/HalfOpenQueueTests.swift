@@ -5,9 +5,11 @@ import Testing
 
 @Suite("The half-open queue")
 struct HalfOpenQueueTests {
-  @Test("S3.2 without cookies a full half-open queue drops SYNs, and counts them by Linux's names")
-  func fullWithoutCookies() throws {
-    let flood = try Flood(.off)
+  @Test(
+    "S3.2 without cookies a full half-open queue drops SYNs, and counts them by Linux's names",
+    arguments: [true, false])
+  func fullWithoutCookies(isIPv4: Bool) throws {
+    let flood = try Flood(isIPv4: isIPv4, .off)
     for n in 0..<20 { try flood.syn(n) }
     let status = try flood.status
     #expect(status.halfOpen == 8 && status.halfOpenHighWater == 8 && status.halfOpenOverflows == 12)
@@ -96,13 +98,17 @@ struct HalfOpenQueueTests {
     #expect(flood.host.stack.held.connections == 0 && flood.host.stack.held.coldBlocks == 0)
   }
 
-  @Test("E1 half-open records of all listeners together are bounded too: the oldest that can be spared goes")
-  func stackLimit() throws {
+  @Test(
+    "E1 half-open records of all listeners together are bounded too: the oldest that can be spared goes",
+    arguments: [true, false])
+  func stackLimit(isIPv4: Bool) throws {
     let host = try Host(2) { $0.halfOpenLimit = 8 }
+    let local = isIPv4 ? host.address : host.address6
     for port in 80...83 { _ = try host.stack.listen(on: LocalEndpoint(port: UInt16(port))) }
     func send(_ n: UInt16) throws -> [Seen] {
-      let from = Endpoint(address: v4(10, 0, 0, 9), port: n)
-      return try host.answers(to: tcp(from: from, to: host.endpoint(80 + n % 4), seq: 100, .syn))
+      let from = Endpoint(address: isIPv4 ? v4(10, 0, 0, 9) : v6(9), port: n)
+      let to = Endpoint(address: local, port: 80 + n % 4)
+      return try host.answers(to: tcp(from: from, to: to, seq: 100, .syn))
     }
     for n: UInt16 in 1...20 { #expect(try send(n).count == 1, "every SYN is answered") }
     #expect(host.stack.held.halfOpen == 8 && host.stack.counters.embryosEvicted == 12)
@@ -145,24 +151,25 @@ struct HalfOpenQueueTests {
 
   @Test(
     "E1 a listener without cookies takes no record of another that nothing stands for",
-    arguments: [false, true])
-  func fullStackWithoutCookies(defers: Bool) throws {
+    arguments: [false, true], [true, false])
+  func fullStackWithoutCookies(defers: Bool, isIPv4: Bool) throws {
     let host = try Host(2) { $0.halfOpenLimit = 64 }
     var options = ListenerOptions()
     options.synCookies = defers ? .auto : .off
     options.defersAccept = defers
     let greedy = try host.stack.listen(on: LocalEndpoint(port: 80), options)
     let quiet = try host.stack.listen(on: LocalEndpoint(port: 81))
-    let honest = Endpoint(address: v4(10, 0, 0, 99), port: 5_000)
-    let answer = try #require(
-      try host.answers(to: tcp(from: honest, to: host.endpoint(81), seq: 100, .syn)).first)
+    let local = isIPv4 ? host.address : host.address6
+    let (first, second) = (Endpoint(address: local, port: 80), Endpoint(address: local, port: 81))
+    let honest = Endpoint(address: isIPv4 ? v4(10, 0, 0, 99) : v6(99), port: 5_000)
+    let answer = try #require(try host.answers(to: tcp(from: honest, to: second, seq: 100, .syn)).first)
     for n in 0..<100 {
-      let from = Endpoint(address: v4(10, 0, 0, 3), port: UInt16(1_000 + n))
-      host.inject(tcp(from: from, to: host.endpoint(80), seq: 100, .syn))
+      let from = Endpoint(address: isIPv4 ? v4(10, 0, 0, 3) : v6(3), port: UInt16(1_000 + n))
+      host.inject(tcp(from: from, to: first, seq: 100, .syn))
     }
     _ = host.pull()
     #expect(try host.stack.status(greedy).halfOpen == 63)
-    host.inject(tcp(from: honest, to: host.endpoint(81), seq: 101, ack: answer.seq &+ 1, .ack))
+    host.inject(tcp(from: honest, to: second, seq: 101, ack: answer.seq &+ 1, .ack))
     #expect(try host.stack.status(quiet).acceptable == 1)
   }
 
