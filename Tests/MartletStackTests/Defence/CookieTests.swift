@@ -311,6 +311,22 @@ struct CookieTests {
     #expect(try host.stack.status(willing).acceptable == 1)
   }
 
+  @Test(
+    "S3.6 a good cookie that finds the accept queue full counts each time that it comes, and opens nothing",
+    arguments: [true, false])
+  func returnsToFullQueue(isIPv4: Bool) throws {
+    let flood = try Flood(isIPv4: isIPv4, .always, acceptLimit: 1)
+    let synAcks = try [0, 1].map { try #require(try flood.syn($0)) }
+    flood.host.inject(flood.third(0, synAcks[0]))
+    for _ in 0..<10 { #expect(try flood.host.answers(to: flood.third(1, synAcks[1])).isEmpty) }
+    #expect(flood.counters.syncookiesRecv == 11 && flood.counters.listenOverflows == 10)
+    #expect(flood.counters.listenDrops == 10 && flood.host.stack.held.connections == 1)
+    // Once there is a place it is as good as before.
+    #expect(flood.acceptAll().count == 1)
+    flood.host.inject(flood.third(1, synAcks[1]))
+    #expect(flood.acceptAll().count == 1)
+  }
+
   @Test("S2.5 S3.6 text and a FIN that bring the cookie are delivered")
   func textBringsIt() throws {
     let flood = try Flood(.always)
