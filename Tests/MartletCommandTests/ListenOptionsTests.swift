@@ -33,4 +33,26 @@ struct ListenOptionsTests {
       #expect(throws: SpecificationError.self) { try SynAckWait(parsing: text) }
     }
   }
+
+  @Test("The idle time is seconds that a stack can tell apart, with an error that tells the longest")
+  func idleTimeout() throws {
+    #expect(try IdleTimeout(parsing: "14400").time == .hours(4))
+    #expect(try IdleTimeout(parsing: "0").time == .zero)
+    for text in ["14401", "65535", "65536", "-1", "1.5", "1h", ""] {
+      #expect(throws: SpecificationError.self, "\(text)") { try IdleTimeout(parsing: text) }
+    }
+    do throws(SpecificationError) {
+      _ = try IdleTimeout(parsing: "14401")
+    } catch {
+      #expect("\(error)".contains("14400"))
+    }
+  }
+
+  @Test("However many services share a budget, none is left with the limit 0, which would be no limit")
+  func shares() throws {
+    let least = try BufferAmount(parsing: "256KiB")
+    #expect(least.connections(of: 1) == 64 && least.connections(of: 2) == 32)
+    #expect(least.connections(of: 64) == 1 && least.connections(of: 65) == 1)
+    #expect(least.connections(of: 65_535) == 1)
+  }
 }

@@ -11,7 +11,7 @@ struct ServerApplication: Application, ~Copyable {
   private var sockets: [UDPSocketID: Service] = [:]
   private var connections: [ConnectionID: ServedConnection] = [:]
   /// When something is due for a connection that the stack will not announce.
-  private var due: [ConnectionID: (time: Instant, what: Due)] = [:]
+  private var due = Agenda()
   /// Some conversation has changed something for others.
   private var isStirred = false
   private var scratch = [UInt8](repeating: 0, count: 64 << 10)
@@ -25,14 +25,6 @@ struct ServerApplication: Application, ~Copyable {
   var isHeld = false
 
   private(set) var totals = Totals()
-
-  private enum Due {
-    case closes
-    /// The peer has left its half open for too long.
-    case aborts
-    /// The conversation asked for it.
-    case moves
-  }
 
   struct Totals: Equatable, Sendable {
     var accepted: UInt64 = 0
@@ -85,10 +77,12 @@ struct ServerApplication: Application, ~Copyable {
 
   /// Does what is due at this time.
   mutating func tick(_ stack: inout NetworkStack, _ now: Instant) {
-    for (id, what) in due where what.time <= now {
-      due[id] = nil
+    // What is put down meanwhile has its turn the next time.
+    var left = due.count
+    while left > 0, let (id, item) = due.pop(at: now) {
+      left -= 1
       guard let served = connections[id] else { continue }
-      switch what.what {
+      switch item {
       case .closes: close(id, served, &stack, now)
       case .aborts: abort(id, served, "the peer left its half open for too long", &stack, now)
       case .moves: move(id, [], &stack, now)
@@ -100,9 +94,8 @@ struct ServerApplication: Application, ~Copyable {
 
   /// When `tick` has something to do.
   var nextDue: Instant? {
-    let due = due.values.map(\.time).min()
-    guard let look = floods.nextDue else { return due }
-    return min(due ?? look, look)
+    guard let look = floods.nextDue else { return due.next }
+    return min(due.next ?? look, look)
   }
 
   /// Serves the connections that were held.
@@ -153,14 +146,14 @@ struct ServerApplication: Application, ~Copyable {
     while let note = served.conversation.takeNote() { tell(note, served) }
     switch verdict {
     case .waits:
-      if let deadline = served.coupled?.deadline { due[id] = (deadline, .moves) }
+      if let deadline = served.coupled?.deadline { due.set(.moves, at: deadline, for: id) }
       // Whoever never reads does not see the end of what it would read.
       if readiness.contains(.ended) { end(id, served, reason(of: id, stack, now), &stack, now) }
     case .lingers:
-      if due[id] == nil { due[id] = (now.advanced(by: Self.lingerTime), .aborts) }
+      if due[id] == nil { due.set(.aborts, at: now.advanced(by: Self.lingerTime), for: id) }
     case .closes:
       if closingDelay > .zero {
-        if due[id]?.what != .closes { due[id] = (now.advanced(by: closingDelay), .closes) }
+        if due[id] != .closes { due.set(.closes, at: now.advanced(by: closingDelay), for: id) }
       } else {
         close(id, served, &stack, now)
       }
@@ -199,7 +192,7 @@ struct ServerApplication: Application, ~Copyable {
     _ id: ConnectionID, _ served: ServedConnection, _ why: String, _ now: Instant
   ) {
     connections[id] = nil
-    due[id] = nil
+    due.remove(id)
     served.coupled?.gone()
     if served.coupled?.takeStir() == true { isStirred = true }
     totals.ended += 1

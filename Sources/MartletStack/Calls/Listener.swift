@@ -10,7 +10,7 @@ public struct ListenerOptions: BitwiseCopyable, Sendable {
   /// Connections of this listener that exist at one time, those that wait to be accepted among them (S5.4);
   /// 0: no limit.
   public var connectionLimit: UInt32 = 0
-  /// A connection on which no text has moved for so long is reset (S5.4), at most four hours; zero: never
+  /// A connection on which no text has moved for so long is reset (S5.4), at most `longestIdleTimeout`; zero: never
   /// (S6.2). It holds as long as the listener is there.
   public var idleTimeout = TimeAmount.zero
   /// The same for a connection in CLOSE-WAIT, which the application has forgotten to close (S5.7).
@@ -28,8 +28,8 @@ public struct ListenerOptions: BitwiseCopyable, Sendable {
 
   public init() {}
 
-  /// What can be told apart, in milliseconds.
-  static var longestIdle: UInt32 { 4 &* 3_600_000 }
+  /// Longer than this no two times can be told apart: a longer limit counts as this.
+  public static var longestIdleTimeout: TimeAmount { .hours(4) }
 }
 
 /// When a listener answers a SYN without keeping a record of it.

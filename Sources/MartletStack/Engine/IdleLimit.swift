@@ -19,7 +19,7 @@ extension NetworkStack {
     let idle = options.idleTimeout.timerMilliseconds
     let closeWait = connections[i].tcb.state == .closeWait ? options.closeWaitTimeout.timerMilliseconds : 0
     let limit = min(idle == 0 ? .max : idle, closeWait == 0 ? .max : closeWait)
-    return limit == .max ? nil : min(limit, ListenerOptions.longestIdle)
+    return limit == .max ? nil : min(limit, ListenerOptions.longestIdleTimeout.timerMilliseconds)
   }
 
   /// Milliseconds since text moved.
