@@ -153,10 +153,10 @@ extension NetworkStack {
     if flows4.lingering.live &+ flows6.lingering.live
       >= Int(min(configuration.timeWaitLimit, Links.none &- 1))
     {
-      evictLingering(isIPv4: connections[i].isIPv4)
+      evictLingering()
     }
     if !addLingering(tcb, of: i, replacing: entry) {
-      evictLingering(isIPv4: connections[i].isIPv4)
+      evictLingering()
       if !addLingering(tcb, of: i, replacing: entry) { removeFromTable(i) }
     }
     leaveWire(i)
@@ -194,20 +194,24 @@ extension NetworkStack {
     counts.timeWaitsRecycled &+= 1
   }
 
-  /// Ends the oldest record. False: there is none.
+  /// Ends the oldest record of either family. False: there is none.
   @discardableResult
-  mutating func evictLingering(isIPv4: Bool) -> Bool {
-    let own = isIPv4 ? flows4.timeWait.first : flows6.timeWait.first
-    let other = isIPv4 ? flows6.timeWait.first : flows4.timeWait.first
-    if own != Links.none {
-      discardLingering(FlowReference(entry: FlowEntry(.lingering, own), isIPv4: isIPv4))
-    } else if other != Links.none {
-      discardLingering(FlowReference(entry: FlowEntry(.lingering, other), isIPv4: !isIPv4))
-    } else {
-      return false
-    }
+  mutating func evictLingering() -> Bool {
+    guard let oldest = oldestLingering() else { return false }
+    discardLingering(oldest)
     counts.timeWaitsEvicted &+= 1
     return true
+  }
+
+  private mutating func oldestLingering() -> FlowReference? {
+    let four = flows4.timeWait.first
+    let six = flows6.timeWait.first
+    if four == Links.none && six == Links.none { return nil }
+    let isIPv4 =
+      six == Links.none
+      || (four != Links.none
+        && !flows6.lingering[six].tcb.deadline.precedes(flows4.lingering[four].tcb.deadline))
+    return FlowReference(entry: FlowEntry(.lingering, isIPv4 ? four : six), isIPv4: isIPv4)
   }
 
   // MARK: Connection → ended → gone

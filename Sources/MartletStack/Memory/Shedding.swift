@@ -72,7 +72,7 @@ extension NetworkStack {
   private mutating func discardOldestRecords() {
     var left = 64
     while left > 0, around.budget.pressure.rawValue >= MemoryPressure.records.rawValue {
-      let isLess = evictLingering(isIPv4: true)
+      let isLess = evictLingering()
       guard evictSpareEmbryo() || isLess else { return }
       left &-= 1
     }

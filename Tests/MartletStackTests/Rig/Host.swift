@@ -30,6 +30,8 @@ final class Host {
 
   func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address: address, port: port) }
 
+  func endpoint6(_ port: UInt16) -> Endpoint { Endpoint(address: address6, port: port) }
+
   /// Gives the stack a packet.
   func inject(_ packet: Packet, _ metadata: PacketMetadata = PacketMetadata()) {
     stack.receive(packet.span.bytes, metadata, on: interface, now: now)

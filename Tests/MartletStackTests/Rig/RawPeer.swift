@@ -14,10 +14,12 @@ struct RawPeer {
   var window: UInt16 = 65_535
   var wasReset = false
 
-  /// The `n`th peer, from an address of its own or, with `port`, from one that they share.
+  /// The `n`th peer, of the server's family, from an address of its own or, with `sharing`, from a common one.
   init(_ n: Int, to server: Endpoint, sharing: Bool = false) {
+    let place = sharing ? 11 : 20 + n % 200
     own = Endpoint(
-      address: v4(10, 0, 0, sharing ? 11 : UInt8(20 + n % 200)), port: UInt16(truncatingIfNeeded: 1_024 &+ n))
+      address: server.address.isFour ? v4(10, 0, 0, UInt8(place)) : v6(UInt64(place)),
+      port: UInt16(truncatingIfNeeded: 1_024 &+ n))
     self.server = server
   }
 
