@@ -3,21 +3,25 @@ import MartletTCP
 extension StackConfiguration {
   /// The same with every limit lowered to what a sixteenth of the budget holds, so that no one kind of thing
   /// leaves nothing for the others, however small the budget is. Connections may fill a quarter: their
-  /// records are what a server with many idle clients has its memory for.
+  /// records are what a server with many idle clients has its memory for. A budget below `leastMemoryBudget`
+  /// is raised to it, and a time that would mean "do not ask" to the shortest there is.
   var fitted: StackConfiguration {
-    guard memoryBudget < .max else { return self }
-    let part = max(0, memoryBudget) / 16
+    var fitted = self
+    fitted.attemptTimeout = max(attemptTimeout, .milliseconds(1))
+    guard memoryBudget < .max else { return fitted }
+    fitted.memoryBudget = max(memoryBudget, Self.leastMemoryBudget)
+    let part = fitted.memoryBudget / 16
     func fit(_ figure: UInt32, of octets: Int) -> UInt32 {
       min(figure, max(1, UInt32(clamping: part / octets)))
     }
-    var fitted = self
-    fitted.chunksPerArena = arena(within: memoryBudget / 1_024)
+    fitted.chunksPerArena = arena(within: fitted.memoryBudget / 1_024)
     fitted.recorderCapacity = min(
       recorderCapacity, UInt32(clamping: part / MemoryLayout<FlightRecorder.Record>.stride))
     fitted.connectionLimit = min(
       connectionLimit, max(1, UInt32(clamping: 4 &* part / Footprint.connection4)))
-    fitted.halfOpenLimit = fit(halfOpenLimit, of: Footprint.embryo4 &+ Footprint.tableEntry)
-    fitted.timeWaitLimit = fit(timeWaitLimit, of: Footprint.timeWait4 &+ Footprint.tableEntry)
+    // Whoever floods may choose the larger records.
+    fitted.halfOpenLimit = fit(halfOpenLimit, of: Footprint.embryo6 &+ Footprint.tableEntry)
+    fitted.timeWaitLimit = fit(timeWaitLimit, of: Footprint.timeWait6 &+ Footprint.tableEntry)
     fitted.replyLimit = fit(replyLimit, of: Footprint.reply)
     fitted.datagramQueueLimit = fit(datagramQueueLimit, of: 1)
     fitted.datagramReceiveBuffer = fit(datagramReceiveBuffer, of: 1)

@@ -6,8 +6,11 @@ public struct StackConfiguration: Sendable {
   /// What every connection starts from.
   public var tcp = TCPConfiguration()
 
-  /// Octets the stack may hold for everything together.
+  /// Octets the stack may hold for everything together; less than `leastMemoryBudget` counts as that.
   public var memoryBudget = Int.max
+  /// What a stack takes itself, and its recorder's sixteenth. It holds this before it has anything: with so
+  /// little it can refuse. 64 KiB make one that works.
+  public static var leastMemoryBudget: Int { Footprint.stack / 8 &* 9 }
   /// Chunks taken from the budget at a time, a power of two up to 16; a small stack takes 1.
   public var chunksPerArena = 16
   /// Records of the flight recorder; 0: off.
@@ -22,7 +25,7 @@ public struct StackConfiguration: Sendable {
   public var halfOpenLimit: UInt32 = 65_536
   /// TIME-WAIT records; beyond it the oldest goes (robustness rule E9).
   public var timeWaitLimit: UInt32 = 32_768
-  /// How long a deferred SYN waits for its answer.
+  /// How long a deferred SYN waits for its answer; a millisecond at least.
   public var attemptTimeout: TimeAmount = .seconds(20)
 
   /// Segments without text that wait to be pulled: resets, SYN-ACKs, challenge and TIME-WAIT acknowledgments.

@@ -109,6 +109,7 @@ extension NetworkStack {
 
   /// What everybody says to hold is what was charged.
   private func checkBudget() -> StaticString? {
+    if baseCharge < Footprint.stack { return "the stack itself is charged" }
     let use = memoryUse()
     if use.total != around.budget.held { return "the budget is charged what is held" }
     if use.spareChunks &+ around.pool.inUse &* ChunkPool.chunkSize &+ use.arenaList != around.pool.heldBytes {

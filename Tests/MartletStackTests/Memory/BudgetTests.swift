@@ -64,8 +64,9 @@ struct BudgetTests {
     let limits = host.stack.configuration
     #expect(Int(limits.tcp.maximumReceiveBuffer) <= budget / 16)
     #expect(Int(limits.tcp.maximumSendBuffer) <= budget / 16)
-    #expect(Int(limits.halfOpenLimit) * Footprint.embryo4 <= budget / 16)
-    #expect(Int(limits.timeWaitLimit) * Footprint.timeWait4 <= budget / 16)
+    // Of either family.
+    #expect(Int(limits.halfOpenLimit) * (Footprint.embryo6 + Footprint.tableEntry) <= budget / 16)
+    #expect(Int(limits.timeWaitLimit) * (Footprint.timeWait6 + Footprint.tableEntry) <= budget / 16)
     #expect(Int(limits.replyLimit) * Footprint.reply <= budget / 16)
     #expect(Int(limits.datagramQueueLimit) <= budget / 16 && Int(limits.datagramReceiveBuffer) <= budget / 16)
     #expect(Int(limits.connectionLimit) * Footprint.connection4 <= budget / 4)
@@ -76,6 +77,43 @@ struct BudgetTests {
     #expect(try pair.transfer(text, from: pair.a, client, to: pair.b, server) == text)
     #expect(try pair.transfer(text, from: pair.b, server, to: pair.a, client) == text)
     #expect(pair.a.stack.memory.highWater <= budget && pair.b.stack.memory.highWater <= budget)
+  }
+
+  @Test(
+    "E6 a stack holds itself before it has anything: a smaller budget is raised, can be read, and is kept",
+    arguments: [Int.min, 0, 1, 100, 5_000, 5_456, 6_000, 6_500, 8_000, 12_000, 16_000])
+  func least(budget: Int) throws {
+    let host = try Host(2) {
+      $0.memoryBudget = budget
+      $0.recorderCapacity = 1_000
+    }
+    let limit = host.stack.memory.limit
+    #expect(limit == max(budget, StackConfiguration.leastMemoryBudget))
+    #expect(limit == host.stack.configuration.memoryBudget && limit > Footprint.stack)
+    #expect(host.stack.memory.held >= Footprint.stack && host.stack.memoryUse().stack == Footprint.stack)
+    // It refuses what it has no room for, by values.
+    let listener = try? host.stack.listen(on: LocalEndpoint(port: 80))
+    for n in 0..<20 {
+      var peer = RawPeer(n, to: n % 2 == 0 ? host.endpoint(80) : host.endpoint6(80))
+      if try peer.connect(to: host) { try peer.send([1, 2, 3], to: host) }
+      if let listener { _ = try? host.stack.accept(listener) }
+      _ = try? host.stack.connect(to: peer.own, now: host.now)
+      host.advance(by: .seconds(1))
+    }
+    #expect(host.stack.memory.highWater <= limit)
+  }
+
+  @Test("A listener that defers asks whatever the timeout is: nobody is answered unasked")
+  func attemptTimeout() throws {
+    let host = try Host(2) { $0.attemptTimeout = .zero }
+    var options = ListenerOptions()
+    options.defersAccept = true
+    _ = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    #expect(try host.answers(to: RawPeer(1, to: host.endpoint(80)).segment(.syn)).isEmpty)
+    let asked = host.drain().contains { if case .attempt = $0 { true } else { false } }
+    #expect(asked)
+    host.advance(by: .milliseconds(10))
+    #expect(host.stack.held.halfOpen == 0 && host.pull().isEmpty)
   }
 
   @Test("A writer that the budget refused is woken when memory comes back, though it has nothing in flight")
