@@ -10,7 +10,7 @@ struct FastOpenServerTests {
   static let peer = Endpoint(address: v4(10, 0, 0, 9), port: 4_000)
   static let text: Packet = [1, 2, 3, 4, 5]
 
-  private func listening(
+  func listening(
     _ version: Int = 4, limit: UInt32 = 4, _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) throws -> (Host, ListenerID) {
     let host = try Host(2, configure)
@@ -19,11 +19,11 @@ struct FastOpenServerTests {
     return (host, try host.stack.listen(on: LocalEndpoint(port: 80), options))
   }
 
-  private func local(_ host: Host, _ peer: Endpoint) -> Endpoint {
+  func local(_ host: Host, _ peer: Endpoint) -> Endpoint {
     Endpoint(address: peer.address.isFour ? host.address : host.address6, port: 80)
   }
 
-  private func options(_ cookie: Packet?) -> TCPOptions {
+  func options(_ cookie: Packet?) -> TCPOptions {
     var options = TCPOptions()
     options.present = .maximumSegmentSize
     options.maximumSegmentSize = 1_440
@@ -34,12 +34,12 @@ struct FastOpenServerTests {
     return options
   }
 
-  private func cookie(_ seen: Seen?) -> Packet? {
+  func cookie(_ seen: Seen?) -> Packet? {
     guard let given = seen?.header?.options, given.present.contains(.fastOpen) else { return nil }
     return (0..<Int(given.fastOpenCookieCount)).map { given.fastOpenCookie[$0] }
   }
 
-  private func syn(
+  func syn(
     _ host: Host, _ cookie: Packet?, from peer: Endpoint = FastOpenServerTests.peer, seq: UInt32 = 1_000,
     window: UInt16 = 65_535, text: Packet = []
   ) -> Packet {
@@ -48,14 +48,14 @@ struct FastOpenServerTests {
   }
 
   /// A cookie for a client, asked for from another port and forgotten by the client.
-  private func ask(_ host: Host, _ peer: Endpoint = FastOpenServerTests.peer) throws -> Packet {
+  func ask(_ host: Host, _ peer: Endpoint = FastOpenServerTests.peer) throws -> Packet {
     let asking = Endpoint(address: peer.address, port: 3_999)
     let answer = try host.answers(to: syn(host, [], from: asking)).first
     host.inject(tcp(from: asking, to: local(host, peer), seq: 1_001, .rst))
     return try #require(cookie(answer))
   }
 
-  private func accept(_ host: Host, _ l: ListenerID) -> ConnectionID? { try? host.stack.accept(l) }
+  func accept(_ host: Host, _ l: ListenerID) -> ConnectionID? { try? host.stack.accept(l) }
 
   @Test("RFC 7413 §4.2.1: who asks is given a cookie of eight octets, once", arguments: [4, 6])
   func grant(version: Int) throws {
