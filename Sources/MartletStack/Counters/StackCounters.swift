@@ -48,7 +48,7 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var timeWaitsRecycled: UInt64 = 0
   /// Attempts that the application did not answer in time.
   public var attemptsExpired: UInt64 = 0
-  /// Connections that were reset because memory was short, the longest stalled first.
+  /// Connections that were reset because memory was short, those first that held most for the least that they moved.
   public var tcpAbortOnMemory: UInt64 = 0
   /// SYNs and third segments that were answered by a reset because memory, or room for connections, was short.
   public var connectionsRefused: UInt64 = 0

@@ -5,16 +5,17 @@ import MartletWire
 // and again at the third segment: in between others may have come first.
 
 extension NetworkStack {
-  /// Why a connection with this flow would be one too many; nil: it would not.
+  /// Why a connection with this flow would be one too many; nil: it would not. Others may have to go for it.
   mutating func refusal(of flow: Flow, _ l: UInt32) -> DropReason? {
+    makeRoomForNewcomer()
     let reason = reasonToRefuse(flow, l)
     if reason == .listenerLimit { listeners[l].limitOverflows &+= 1 }
     return reason
   }
 
-  /// The same, for asking only: nothing is counted.
+  /// The same, for asking only: nobody goes, and nothing is counted.
   mutating func reasonToRefuse(_ flow: Flow, _ l: UInt32) -> DropReason? {
-    if refusesNewcomers() { return .noMemory }
+    if around.budget.pressure == .connections { return .noMemory }
     if UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit { return .noMemory }
     let limit = listeners[l].options.connectionLimit
     if limit > 0, listeners[l].connections >= limit { return .listenerLimit }

@@ -6,10 +6,13 @@ import MartletTCP
 //   1/2         growth: buffers stay as they are, and a queue gets   `MemoryBudget.roomToGrow`, `lets(grow:)`
 //               no more than its share of what is left
 //   3/4         text behind a hole, before a SACK block names it     `MemoryBudget.takesOutOfOrder`
-//   7/8         spare pages; then the oldest TIME-WAIT, and half-open     `relieve`, here
-//              that have not answered for a second, or that a cookie stands for
-//   15/16       new connections, with a reset                        `refusesNewcomers`
-//   refused     the connections that were stalled for longest        `evictStalled`
+//   7/8         spare pages; then the oldest TIME-WAIT, and half-    `relieve`, here
+//               open that have not answered for a second, or that
+//               a cookie stands for
+//   15/16       for a new connection, those that hold most for the   `makeRoomForNewcomer`
+//               least that they move; where there is none, the new
+//               one is refused, with a reset
+//   refused     likewise, for anything                               `evictHeaviest`
 //
 // What was acknowledged or named in a SACK block is never taken back: a connection goes as a whole, and both
 // ends are told.
@@ -21,8 +24,11 @@ struct Shortage: BitwiseCopyable {
   var refusalsReported: UInt64 = 0
   var pressureReported = MemoryPressure.none
   var nextPressureReport = Instant.origin
-  /// Before this nobody is looked for who has stalled.
+  /// Before this nobody is looked for who could go, or weighed in advance.
   var nextEviction = Instant.origin
+  var nextWeighing = Instant.origin
+  /// Walks over all connections to weigh them.
+  var walks: UInt64 = 0
   var waitingWriters = WaitingWriters()
 }
 
@@ -40,9 +46,10 @@ extension NetworkStack {
     if around.budget.pressure.rawValue >= MemoryPressure.records.rawValue || wasRefused {
       giveBackSpares()
       discardOldestRecords()
+      weighInAdvance()
     }
     if wasRefused {
-      evictStalled()
+      evictHeaviest()
       giveBackSpares()
     }
     shortage.refusalsRelieved = around.budget.refusals
@@ -78,12 +85,17 @@ extension NetworkStack {
     }
   }
 
-  /// A connection would be one more to hold memory. Refusing it counts as a refusal: whoever has stalled
-  /// for longest makes room for the next.
-  mutating func refusesNewcomers() -> Bool {
-    guard around.budget.pressure == .connections else { return false }
-    around.budget.refuse()
-    return true
+  /// A connection would be one more to hold memory: those that hold most for the least that they move make room
+  /// for it. Where none does, it will be refused, and that counts as a refusal.
+  @inline(__always)
+  mutating func makeRoomForNewcomer() {
+    if around.budget.pressure == .connections { evictForNewcomer() }
+  }
+
+  private mutating func evictForNewcomer() {
+    evictHeaviest()
+    giveBackSpares()
+    if around.budget.pressure == .connections { around.budget.refuse() }
   }
 }
 

@@ -84,7 +84,7 @@ public enum MemoryPressure: UInt8, BitwiseCopyable, Sendable {
   case outOfOrder
   /// From seven eighths on the oldest TIME-WAIT and half-open records go.
   case records
-  /// From fifteen sixteenths on new connections are refused; when that or anything else had to be refused,
-  /// the connections that have been stalled for longest are reset.
+  /// From fifteen sixteenths on, for a new connection and for whatever else was refused, those connections are
+  /// reset that hold most for the least that they move; where there is none, the new one is.
   case connections
 }

@@ -12,6 +12,8 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// A point in each of the ranges that changed last, the latest first (RFC 2018 §4).
   package var recentRanges: InlineArray<4, SequenceNumber> = .init(repeating: SequenceNumber(0))
   package var recentCount: UInt8 = 0
+  /// When `landmark` was set, in units of 64 ms; 0: never.
+  package var weighedAt: UInt16 = 0
   /// TS.Recent and RCV.NXT when the first range past RCV.NXT arrived; meaningful while `outOfOrder` holds any.
   package var disorderStamp: UInt32 = 0
   package var disorderStart = SequenceNumber(0)
@@ -56,6 +58,8 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
 
   /// When the reader last took something, or something began to wait for it.
   package var readerMoved = Tick(rawValue: 0)
+  /// Where the connection was a few seconds ago, while memory is short.
+  package var landmark = Landmark()
 
   /// SND.UNA of an orphan when it was last looked after.
   package var orphanUna = SequenceNumber(0)

@@ -12,8 +12,9 @@ struct Adversary {
   let first: SequenceNumber
   /// The highest acknowledgment it got.
   var acked: SequenceNumber
-  /// What it acknowledges.
+  /// Up to where it has what the stack sent, and how much of it it has acknowledged.
   var seen = SequenceNumber(0)
+  private var confirmed = SequenceNumber(0)
   var window: UInt16 = 65_535
   var isOpen = false
   var wasReset = false
@@ -23,9 +24,14 @@ struct Adversary {
   /// What SACK blocks have named.
   private var sacked: [SequenceRange] = []
 
+  /// Every third of them speaks IPv6, from a network of its own.
   init(_ n: Int, to port: UInt16) {
-    own = Endpoint(
-      address: .v4(IPv4Address(10, 0, 0, UInt8(20 + n % 200))), port: UInt16(truncatingIfNeeded: 2_000 &+ n))
+    let network = UInt64(n % 200 + 1)
+    let address: IPAddress =
+      n % 3 == 2
+      ? .v6(IPv6Address(high: 0xfd00_0007_0000_0000 | network, low: 20))
+      : .v4(IPv4Address(10, 0, 0, UInt8(20 + n % 200)))
+    own = Endpoint(address: address, port: UInt16(truncatingIfNeeded: 2_000 &+ n))
     self.port = port
     let isn = SequenceNumber(UInt32(truncatingIfNeeded: n) &* 0x9e37_79b9)
     next = isn
@@ -38,17 +44,23 @@ struct Adversary {
     UInt8(truncatingIfNeeded: number.rawValue ^ number.rawValue >> 7)
   }
 
-  /// A segment of its stream at `offset` from what comes next in order.
-  func segment(_ flags: TCPFlags, at offset: UInt32 = 0, count: Int = 0) -> Octets {
+  /// A segment of its stream at `offset` from what comes next in order. It acknowledges everything that came, or
+  /// only so many octets more than the last did.
+  mutating func segment(
+    _ flags: TCPFlags, at offset: UInt32 = 0, count: Int = 0, taking most: UInt32 = .max
+  ) -> Octets {
     let seq = next.advanced(by: offset)
+    if flags.contains(.ack) {
+      confirmed = confirmed.advanced(by: min(most, seen.distance(from: confirmed)))
+    }
     var header = TCPHeader(
       sourcePort: own.port, destinationPort: port, seq: seq,
-      ack: flags.contains(.ack) ? seen : SequenceNumber(0), flags: flags, window: UnscaledWindow(window))
+      ack: flags.contains(.ack) ? confirmed : SequenceNumber(0), flags: flags, window: UnscaledWindow(window))
     if flags.contains(.syn) { header.options.present.insert(.sackPermitted) }
     var text = Octets(repeating: 0, count: count)
     for i in 0..<count { text[i] = Self.octet(at: seq.advanced(by: UInt32(i))) }
     return packet(
-      .tcp, from: own.address, to: Places.own4,
+      .tcp, from: own.address, to: own.address.isIPv4 ? Places.own4 : Places.own6,
       octets(header.encodedCount) { header.write(into: &$0, at: 0) } + text)
   }
 

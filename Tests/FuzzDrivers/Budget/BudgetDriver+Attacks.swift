@@ -33,10 +33,14 @@ extension BudgetDriver {
       let header = TCPHeader(
         sourcePort: UInt16(truncatingIfNeeded: 40_000 &+ i), destinationPort: 80,
         seq: SequenceNumber(i), ack: SequenceNumber(0), flags: .syn, window: UnscaledWindow(1_000))
-      let source = IPAddress.v4(IPv4Address(10, 0, 0, UInt8(224 + (salt &+ i) % 30)))
+      let isIPv4 = salt & 3 != 0
+      let source: IPAddress =
+        isIPv4
+        ? .v4(IPv4Address(10, 0, 0, UInt8(224 + (salt &+ i) % 30)))
+        : .v6(IPv6Address(high: 0xfd00_0007_0000_1000, low: UInt64(salt &+ i)))
       try inject(
         packet(
-          .tcp, from: source, to: Places.own4,
+          .tcp, from: source, to: isIPv4 ? Places.own4 : Places.own6,
           octets(header.encodedCount) { header.write(into: &$0, at: 0) }))
     }
   }
@@ -69,6 +73,16 @@ extension BudgetDriver {
       adversaries[n].window = opening ? 65_535 : 0
       try inject(adversaries[n].segment(.ack))
     }
+  }
+
+  /// Everybody acknowledges one octet, and the application has more for him.
+  mutating func takeOctets() throws(Finding) {
+    for n in adversaries.indices where adversaries[n].isOpen {
+      try inject(adversaries[n].segment(.ack, taking: 1))
+      write(4_096, to: n)
+    }
+    try pull()
+    drainEvents()
   }
 
   mutating func write(_ count: Int, to n: Int) {
@@ -147,14 +161,18 @@ extension BudgetDriver {
   }
 
   /// Somebody who keeps the rules: connects, sends a hundred octets, has them read and sent back. He may be
-  /// refused while others hold everything, and tries again, but not for ever.
+  /// refused while others hold everything, and tries again, but not for ever. The others go on meanwhile: each
+  /// takes an octet now and then.
   mutating func serveHonestClient() throws(Finding) {
     withholds = false
     try pull()
     drainEvents()
     for _ in 0..<60 {
       if try serve() { return }
-      try advance(to: now.advanced(by: .seconds(2)))
+      for _ in 0..<2 {
+        try takeOctets()
+        try advance(to: now.advanced(by: .milliseconds(900)))
+      }
     }
     throw Finding("an honest client is served: \(stack.memory), \(stack.held), \(stack.memoryUse())")
   }

@@ -47,7 +47,8 @@ struct BudgetDriver: ~Copyable {
     stack = NetworkStack(configuration: configuration, seed: StackSeed(7))
     do throws(InterfaceError) {
       interface = try stack.addInterface(
-        InterfaceConfiguration(mtu: 1_500, addresses: [IPPrefix(Places.own4, length: 24)]))
+        InterfaceConfiguration(
+          mtu: 1_500, addresses: [IPPrefix(Places.own4, length: 24), IPPrefix(Places.own6, length: 48)]))
     } catch {
       throw Finding("an interface can be made: \(error)")
     }
@@ -74,6 +75,7 @@ struct BudgetDriver: ~Copyable {
     case 4: try sendShuffled(from: argument >> 5, argument & 31)
     case 5: for n in adversaries.indices { try sendText(from: n, segments: 1 + argument >> 6, size: 1_400) }
     case 6: for n in adversaries.indices { try sendShuffled(from: n, 1 + argument >> 6) }
+    case 7 where argument & 6 == 6: try takeOctets()
     case 7: try acknowledge(opening: argument & 1 == 0)
     case 8: for n in adversaries.indices { write(argument << 8, to: n) }
     case 9: write(argument << 10, to: argument >> 4)
@@ -127,13 +129,18 @@ struct BudgetDriver: ~Copyable {
   }
 
   private mutating func deliver(_ bytes: Octets) throws(Finding) {
-    guard let ip = IPv4HeaderView(validating: bytes.span.bytes), ip.proto == .tcp,
-      let tcp = TCPHeaderView(validating: ip.payload)
-    else { return }
-    let header = tcp.header()
+    if let ip = IPv4HeaderView(validating: bytes.span.bytes) {
+      guard ip.proto == .tcp, let tcp = TCPHeaderView(validating: ip.payload) else { return }
+      try deliver(tcp.header(), textCount: tcp.textCount)
+    } else if let ip = IPv6HeaderView(validating: bytes.span.bytes) {
+      guard ip.nextHeader == .tcp, let tcp = TCPHeaderView(validating: ip.payload) else { return }
+      try deliver(tcp.header(), textCount: tcp.textCount)
+    }
+  }
+
+  private mutating func deliver(_ header: TCPHeader, textCount: Int) throws(Finding) {
     let n = Int(header.destinationPort) - 2_000
     guard adversaries.indices.contains(n), header.sourcePort == adversaries[n].port else { return }
-    let textCount = tcp.textCount
     try adversaries[n].take(header, textCount: textCount)
   }
 
