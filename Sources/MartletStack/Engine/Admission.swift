@@ -38,7 +38,7 @@ extension NetworkStack {
     {
       return answer(flow, hash, tcb, sealing: offer, listener: l, isFull: isFull)
     }
-    if isFull, !makeRoom(for: flow, listener: l, policy) { return refuseForHalfOpenQueue() }
+    if isFull, !makeRoom(listener: l, policy) { return refuseForHalfOpenQueue() }
     tcb.iss = initialSequence(flow, above: minimumISS)
     tcb.deadline = Tick(roundingUp: clock).advanced(by: handshake.wait)
     if defers { tcb.deferFor(configuration.attemptTimeout, now: clock) }
@@ -105,11 +105,11 @@ extension NetworkStack {
   // MARK: Making room
 
   /// Ends a record so that another finds room. False: none can be spared.
-  private mutating func makeRoom(for flow: Flow, listener l: UInt32, _ policy: SynCookiePolicy) -> Bool {
+  private mutating func makeRoom(listener l: UInt32, _ policy: SynCookiePolicy) -> Bool {
     let isListenerFull = listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
     // Without cookies a full queue refuses, and what others have queued is theirs, unless they lose nothing.
     if policy == .off, isListenerFull { return false }
-    guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else {
+    guard let spared = spareEmbryo(of: isListenerFull ? l : nil) else {
       return false
     }
     evict(spared)
@@ -129,7 +129,7 @@ extension NetworkStack {
     with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, isListenerFull: Bool
   ) {
     counts.tcpReqQFullDoCookies &+= 1
-    guard let spared = spareEmbryo(of: isListenerFull ? l : nil, isIPv4: flow.local.isIPv4) else { return }
+    guard let spared = spareEmbryo(of: isListenerFull ? l : nil) else { return }
     guard spared.isIPv4, let key = IPv4FlowKey(flow) else {
       evict(spared)
       _ = keep(tcb, flow, hash, listener: l, .sealed)
@@ -152,23 +152,21 @@ extension NetworkStack {
     }
   }
 
-  /// The record that has waited longest of those that are no loss: what it stands for will complete by its
-  /// cookie, or has not answered a SYN-ACK for a second.
-  private mutating func spareEmbryo(of listener: UInt32?, isIPv4: Bool) -> FlowReference? {
-    if let i = flows4.spareEmbryo(of: listener), isIPv4 || flows6.embryos.live == 0 {
-      return FlowReference(entry: FlowEntry(.embryonic, i), isIPv4: true)
+  /// The record of either family that has waited longest of those that are no loss: what it stands for will
+  /// complete by its cookie, or has not answered a SYN-ACK for a second.
+  private mutating func spareEmbryo(of listener: UInt32?) -> FlowReference? {
+    let four = flows4.spareEmbryo(of: listener)
+    if flows6.embryos.live > 0, let six = flows6.spareEmbryo(of: listener) {
+      guard let four, !flows6.embryos[six].waiting.isLonger(than: flows4.embryos[four].waiting) else {
+        return FlowReference(entry: FlowEntry(.embryonic, six), isIPv4: false)
+      }
     }
-    if let i = flows6.spareEmbryo(of: listener) {
-      return FlowReference(entry: FlowEntry(.embryonic, i), isIPv4: false)
-    }
-    return flows4.spareEmbryo(of: listener).map {
-      FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: true)
-    }
+    return four.map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: true) }
   }
 
   /// Makes room by ending a record that is no loss. False: there is none.
   mutating func evictSpareEmbryo() -> Bool {
-    guard let reference = spareEmbryo(of: nil, isIPv4: true) else { return false }
+    guard let reference = spareEmbryo(of: nil) else { return false }
     evict(reference)
     return true
   }

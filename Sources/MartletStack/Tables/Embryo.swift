@@ -23,10 +23,23 @@ struct Embryo<Key: FlowKey>: BitwiseCopyable {
     set { owner = owner & 0xfff | newValue.rawValue }
   }
 
+  var waiting: EmbryoWaiting { EmbryoWaiting(tries: tcb.tries, deadline: tcb.deadline) }
+
   /// Which list it belongs to.
   var list: Int {
     if marks.contains(.deferred) { return FlowSpace<Key>.deferred }
     return marks.contains(.sealed) && tcb.tries == 0 ? FlowSpace<Key>.sealed : Int(min(tcb.tries, 15))
+  }
+}
+
+/// For how long a half-open record has waited, beside another of either family.
+struct EmbryoWaiting: BitwiseCopyable {
+  var tries: UInt8
+  var deadline: Tick
+
+  /// The intervals grow with the tries: who has tried more often has waited for longer.
+  func isLonger(than other: EmbryoWaiting) -> Bool {
+    tries == other.tries ? deadline.precedes(other.deadline) : tries > other.tries
   }
 }
 

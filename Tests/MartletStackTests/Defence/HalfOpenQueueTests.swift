@@ -117,6 +117,44 @@ struct HalfOpenQueueTests {
     #expect(ports.sorted() == [1, 2, 3, 4, 17, 18, 19, 20], "the first half was sealed by no cookie")
   }
 
+  @Test("E1 of the half-open records of both families the oldest goes", arguments: [true, false])
+  func oldestOfBoth(startsWithIPv4: Bool) throws {
+    let host = try Host(2) { $0.halfOpenLimit = 8 }
+    _ = try host.stack.listen(on: LocalEndpoint(port: 80))
+    // No cookie stands for the first four. Two more of their family come, and then those of the other.
+    for n: UInt16 in 1...6 { try send(n, isIPv4: startsWithIPv4, to: host) }
+    for n: UInt16 in 7...10 { try send(n, isIPv4: !startsWithIPv4, to: host) }
+    #expect(ports(of: host) == [1, 2, 3, 4, 7, 8, 9, 10])
+  }
+
+  @Test(
+    "E1 of those of both families that have not answered for a second the oldest goes",
+    arguments: [true, false])
+  func longestSilent(startsWithIPv4: Bool) throws {
+    let host = try Host(2) { $0.halfOpenLimit = 8 }
+    _ = try host.stack.listen(on: LocalEndpoint(port: 80))
+    for n: UInt16 in 1...2 { try send(n, isIPv4: startsWithIPv4, to: host) }
+    for n: UInt16 in 3...8 { try send(n, isIPv4: !startsWithIPv4, to: host) }
+    for _ in 0..<110 { host.advance(by: .milliseconds(10)) }
+    _ = host.pull()
+    try send(9, isIPv4: !startsWithIPv4, to: host)
+    try send(10, isIPv4: startsWithIPv4, to: host)
+    #expect(ports(of: host) == [3, 4, 5, 6, 7, 8, 9, 10])
+  }
+
+  private func send(_ n: UInt16, isIPv4: Bool, to host: Host) throws {
+    let from = Endpoint(address: isIPv4 ? v4(10, 0, 0, 9) : v6(9), port: n)
+    let to = isIPv4 ? host.endpoint(80) : host.endpoint6(80)
+    #expect(try host.answers(to: tcp(from: from, to: to, seq: 100, .syn)).count == 1)
+    host.advance(by: .milliseconds(10))
+  }
+
+  private func ports(of host: Host) -> [UInt16] {
+    var ports: [UInt16] = []
+    host.stack.forEachFlow(now: host.now) { ports.append($0.remote.port) }
+    return ports.sorted()
+  }
+
   @Test(
     "S3.6 E1 a record that another listener's flood pushes out completes by its cookie all the same",
     arguments: [true, false])
