@@ -129,6 +129,7 @@ struct StatusTable {
     object.add("connections_refused", counters.connectionsRefused)
     object.add("connections_evicted", counters.tcpAbortOnMemory)
     object.add("connections_idle_ended", counters.idleConnectionsEnded)
+    object.add("connections_slow_ended", counters.slowConnectionsEnded)
     object.add("in_packets", counters.inPackets)
     object.add("out_packets", counters.outPackets)
     object.add("drops", counters.drops)

@@ -8,7 +8,7 @@ public struct ListenerOptions: BitwiseCopyable, Sendable {
   /// Established connections that wait to be accepted (S3.2).
   public var acceptLimit: UInt32 = 1_024
   /// Connections of this listener that exist at one time, those that wait to be accepted among them (S5.4);
-  /// 0: no limit.
+  /// 0: no limit. Where it is reached, those that hold text for a peer who hardly takes it make room.
   public var connectionLimit: UInt32 = 0
   /// A connection on which no text has moved for so long is reset (S5.4), at most `longestIdleTimeout`; zero: never
   /// (S6.2). It holds as long as the listener is there.

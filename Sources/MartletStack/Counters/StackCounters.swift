@@ -54,6 +54,9 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var connectionsRefused: UInt64 = 0
   /// Connections that were ended because nothing moved on them (`ListenerOptions.idleTimeout`).
   public var idleConnectionsEnded: UInt64 = 0
+  /// Connections that were reset because a newcomer wanted a place of their listener, whose `connectionLimit` was
+  /// reached, and they held most for the least that they moved.
+  public var slowConnectionsEnded: UInt64 = 0
   /// TCP's own.
   public var tcp = TCPCounters()
 

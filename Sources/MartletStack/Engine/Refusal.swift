@@ -8,6 +8,7 @@ extension NetworkStack {
   /// Why a connection with this flow would be one too many; nil: it would not. Others may have to go for it.
   mutating func refusal(of flow: Flow, _ l: UInt32) -> DropReason? {
     makeRoomForNewcomer()
+    makePlaces(of: l)
     let reason = reasonToRefuse(flow, l)
     if reason == .listenerLimit { listeners[l].limitOverflows &+= 1 }
     return reason
@@ -16,9 +17,9 @@ extension NetworkStack {
   /// The same, for asking only: nobody goes, and nothing is counted.
   mutating func reasonToRefuse(_ flow: Flow, _ l: UInt32) -> DropReason? {
     if around.budget.pressure == .connections { return .noMemory }
-    if UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit { return .noMemory }
     let limit = listeners[l].options.connectionLimit
     if limit > 0, listeners[l].connections >= limit { return .listenerLimit }
+    if UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit { return .noMemory }
     let share = configuration.connectionsPerSource
     guard share > 0 else { return nil }
     let source = routing.source(flow.remote, zone: flow.zone)

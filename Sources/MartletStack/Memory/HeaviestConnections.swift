@@ -13,18 +13,31 @@ private struct Heavy: BitwiseCopyable {
 /// The heaviest that one walk has found, the first of them first.
 private typealias Heaviest = InlineArray<64, Heavy>
 
-extension NetworkStack {
-  /// Whoever moves as much as it holds in so many milliseconds is never evicted: to keep others out like this
-  /// costs the whole budget each time.
-  private static var fair: UInt64 { 2_000 }
+/// Who is weighed, and from when on somebody is to go.
+private struct Scales {
+  var watch: Watch
+  /// Who would move as much as it holds in so many milliseconds stays.
+  var fair: UInt64
+  /// Nil: of any.
+  var listener: UInt32?
 
+  /// To keep others out while memory is short costs the whole budget each time.
+  static var memory: Scales { Scales(watch: .brief, fair: 2_000) }
+
+  /// Memory is not what is short.
+  static func places(of listener: UInt32) -> Scales {
+    Scales(watch: .long, fair: 30_000, listener: listener)
+  }
+}
+
+extension NetworkStack {
   /// Resets those that hold most for the least that they move: first of those whose peer keeps its window shut
   /// (RFC 6429), then of the others. Until an eighth of the budget is free, and so many at a time.
   mutating func evictHeaviest() {
     // A walk over all connections: however often memory is refused, it takes a small part of the time.
     guard shortage.nextEviction <= clock else { return }
     shortage.nextEviction = clock.advanced(by: pause(atLeast: 1_000))
-    let heaviest = weighAll()
+    let heaviest = weighAll(by: .memory)
     for place in 0..<heaviest.count {
       guard freeMemory < around.budget.limit / 8, heaviest[place].weight > 0 else { return }
       counts.tcpAbortOnMemory &+= 1
@@ -36,7 +49,28 @@ extension NetworkStack {
   mutating func weighInAdvance() {
     guard shortage.nextWeighing <= clock else { return }
     shortage.nextWeighing = clock.advanced(by: pause(atLeast: 1_000_000))
-    _ = weighAll()
+    _ = weighAll(by: .memory)
+  }
+
+  /// A listener has nearly as many connections as it may, and somebody wants to be one more: who moves how much is
+  /// known from now on. Where there is no place, the heaviest of them go, until a sixteenth of the places is free.
+  mutating func makePlaces(of l: UInt32) {
+    let limit = listeners[l].options.connectionLimit
+    guard limit > 0, listeners[l].connections >= limit &- limit / 8, shortage.nextPlaces <= clock else {
+      return
+    }
+    shortage.nextPlaces = clock.advanced(by: pause(atLeast: 1_000))
+    // Those that memory judges are watched more briefly already.
+    let isShort = around.budget.pressure.rawValue >= MemoryPressure.records.rawValue
+    var scales = isShort ? Scales.memory : .places(of: l)
+    scales.listener = l
+    let heaviest = weighAll(by: scales)
+    guard listeners[l].connections >= limit else { return }
+    for place in 0..<heaviest.count {
+      guard listeners[l].connections > limit &- max(1, limit / 16), heaviest[place].weight > 0 else { return }
+      counts.slowConnectionsEnded &+= 1
+      endConnection(heaviest[place].index, because: .evicted)
+    }
   }
 
   /// Microseconds between two walks.
@@ -49,17 +83,17 @@ extension NetworkStack {
     around.budget.available &+ around.pool.freeChunks &* ChunkPool.chunkSize
   }
 
-  /// Walks over all connections that shortage of memory has caused so far.
+  /// Walks over all connections that shortage has caused so far.
   package var weighings: UInt64 { shortage.walks }
 
-  private mutating func weighAll() -> Heaviest {
+  private mutating func weighAll(by scales: Scales) -> Heaviest {
     shortage.walks &+= 1
     var heaviest = Heaviest(repeating: Heavy())
     let now = Tick(clock)
     var next = connections.nextLive(from: 0)
     while let i = next {
       next = connections.nextLive(from: i &+ 1)
-      let weight = weight(of: i, now)
+      let weight = weight(of: i, scales, now)
       guard weight > heaviest[63].weight else { continue }
       var place = 63
       while place > 0, heaviest[place &- 1].weight < weight {
@@ -72,12 +106,13 @@ extension NetworkStack {
   }
 
   /// 0: it holds nothing, or moves it.
-  private mutating func weight(of i: UInt32, _ now: Tick) -> UInt64 {
+  private mutating func weight(of i: UInt32, _ scales: Scales, _ now: Tick) -> UInt64 {
+    if let listener = scales.listener, connections[i].origin.listener != listener { return 0 }
     let j = connections[i].cold
     guard j != IndexList.none, connections[i].marks.contains(.onWire) else { return 0 }
     let record = Footprint.connection4 &+ Footprint.coldBlock
-    let burden = connections[i].tcb.burden(&cold[j], record: record, now)
-    guard burden.time > Self.fair else { return 0 }
+    let burden = connections[i].tcb.burden(&cold[j], record: record, scales.watch, now)
+    guard burden.time > scales.fair else { return 0 }
     return min(burden.time, 1 << 62) | (burden.isShut ? 1 << 63 : 0)
   }
 }

@@ -27,6 +27,7 @@ struct Shortage: BitwiseCopyable {
   /// Before this nobody is looked for who could go, or weighed in advance.
   var nextEviction = Instant.origin
   var nextWeighing = Instant.origin
+  var nextPlaces = Instant.origin
   /// Walks over all connections to weigh them.
   var walks: UInt64 = 0
   var waitingWriters = WaitingWriters()

@@ -16,11 +16,24 @@ package struct Burden: Equatable, BitwiseCopyable, Sendable {
   /// connection that moves nothing: what it holds times the milliseconds for which nothing has moved. 0: it
   /// holds nothing, or it is too early to say.
   package var time: UInt64 = 0
-  /// The peer keeps its window shut before text that waits, and has for a second.
+  /// The peer keeps its window shut before text that waits, and has for longer than the watch is patient.
   package var isShut = false
+}
 
-  /// Before so many milliseconds nobody is judged.
-  fileprivate static var patience: UInt32 { 1_000 }
+/// How long a connection is watched before it is judged, in milliseconds.
+package struct Watch: BitwiseCopyable, Sendable {
+  /// Before so long nobody is judged.
+  let patience: UInt32
+  /// A landmark is this old at least when it is set anew, and half as old then: nobody is forgiven what he has not
+  /// moved just before.
+  let memory: UInt32
+  /// Older than this a landmark is of another time, and says nothing.
+  fileprivate var oldest: UInt32 { 4 &* memory }
+
+  /// While memory is short.
+  package static var brief: Watch { Watch(patience: 1_000, memory: 4_096) }
+  /// While only places are short: a line may fail for some seconds.
+  package static var long: Watch { Watch(patience: 16_000, memory: 32_768) }
 }
 
 extension TCB {
@@ -28,28 +41,31 @@ extension TCB {
   /// events: who acknowledges one of them now and then moves next to nothing.
   ///
   /// - Parameter record: octets that the connection is charged for beside its queues.
-  package func burden(_ cold: inout ColdBlock, record: Int, _ now: Tick) -> Burden {
-    guard state.isSynchronized else { return unsynchronizedBurden(cold, record, now) }
+  package func burden(_ cold: inout ColdBlock, record: Int, _ watch: Watch, _ now: Tick) -> Burden {
+    guard state.isSynchronized else { return unsynchronizedBurden(cold, record, watch, now) }
     let read = rcv.nxt.retreated(by: cold.receive.count)
-    let moved = cold.moved(to: Landmark(una: snd.una, read: read), now)
+    let moved = cold.moved(to: Landmark(una: snd.una, read: read), watch, now)
     var burden = Burden()
     if !cold.send.isEmpty {
       let stalled = now.milliseconds(since: timers.progress)
-      burden.time = moved.sent.time(holding: record &+ cold.sendHolds, stalled: stalled)
-      burden.isShut = stalled >= Burden.patience && timers.armed.contains(.persist)
+      burden.time = moved.sent.time(holding: record &+ cold.sendHolds, stalled: stalled, watch)
+      burden.isShut = stalled >= watch.patience && timers.armed.contains(.persist)
     }
     if !cold.receive.isEmpty || !cold.outOfOrder.isEmpty {
       let stalled = now.milliseconds(since: cold.readerMoved)
       burden.time = max(
-        burden.time, moved.read.time(holding: record &+ cold.receiveHolds, stalled: stalled))
+        burden.time, moved.read.time(holding: record &+ cold.receiveHolds, stalled: stalled, watch))
     }
     return burden
   }
 
   /// Before the handshake is over its numbers mean nothing yet, and there is no progress but its end.
-  private func unsynchronizedBurden(_ cold: ColdBlock, _ record: Int, _ now: Tick) -> Burden {
+  private func unsynchronizedBurden(
+    _ cold: ColdBlock, _ record: Int, _ watch: Watch, _ now: Tick
+  ) -> Burden {
     let held = record &+ cold.sendHolds &+ cold.receiveHolds
-    return Burden(time: Pace().time(holding: held, stalled: now.milliseconds(since: timers.progress)))
+    let stalled = now.milliseconds(since: timers.progress)
+    return Burden(time: Pace().time(holding: held, stalled: stalled, watch))
   }
 }
 
@@ -58,10 +74,10 @@ private struct Pace {
   var octets: UInt32 = 0
   var milliseconds: UInt32 = 0
 
-  func time(holding held: Int, stalled: UInt32) -> UInt64 {
+  func time(holding held: Int, stalled: UInt32, _ watch: Watch) -> UInt64 {
     let held = UInt64(truncatingIfNeeded: held)
-    guard octets > 0 else { return stalled < Burden.patience ? 0 : held &* UInt64(stalled) }
-    return milliseconds < Burden.patience ? 0 : held &* UInt64(milliseconds) / UInt64(octets)
+    guard octets > 0 else { return stalled < watch.patience ? 0 : held &* UInt64(stalled) }
+    return milliseconds < watch.patience ? 0 : held &* UInt64(milliseconds) / UInt64(octets)
   }
 
   /// Octets of the last `span` milliseconds, as if all had moved evenly.
@@ -71,25 +87,21 @@ private struct Pace {
 }
 
 extension ColdBlock {
-  /// A landmark is this old at least when it is set anew, and half as old then: nobody is forgiven what he has not
-  /// moved just before.
-  private static var memory: UInt32 { 4_096 }
-  /// Older than this it is of another shortage, and says nothing.
-  private static var oldest: UInt32 { 16_384 }
-
   /// What has moved since the landmark.
-  fileprivate mutating func moved(to place: Landmark, _ now: Tick) -> (sent: Pace, read: Pace) {
+  fileprivate mutating func moved(
+    to place: Landmark, _ watch: Watch, _ now: Tick
+  ) -> (sent: Pace, read: Pace) {
     let time = UInt16(truncatingIfNeeded: now.rawValue >> 6)
     let passed = UInt32(time &- weighedAt) << 6
-    guard weighedAt != 0, passed <= Self.oldest else {
+    guard weighedAt != 0, passed <= watch.oldest else {
       landmark = place
       weighedAt = max(time, 1)
       return (Pace(), Pace())
     }
     let sent = Pace(octets: place.una.distance(from: landmark.una), milliseconds: passed)
     let read = Pace(octets: place.read.distance(from: landmark.read), milliseconds: passed)
-    if passed >= Self.memory {
-      let half = Self.memory / 2
+    if passed >= watch.memory {
+      let half = watch.memory / 2
       landmark.una = place.una.retreated(by: sent.octets(of: half))
       landmark.read = place.read.retreated(by: read.octets(of: half))
       weighedAt = max(time &- UInt16(truncatingIfNeeded: half >> 6), 1)

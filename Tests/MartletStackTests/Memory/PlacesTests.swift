@@ -1,0 +1,116 @@
+import MartletStack
+import MartletTCP
+import MartletWire
+import Testing
+
+/// Memory there is, but a listener has as many connections as it may: Documentation/Memory.md, "Slow readers".
+@Suite("Places of a listener")
+struct PlacesTests {
+  @Test(
+    "S5.4 E5 slow readers do not fill a listener for ever: some of them go for who comes",
+    arguments: [true, false])
+  func slowReaders(isIPv4: Bool) throws {
+    var crowd = try Crowd(64, isIPv4: isIPv4, kilobytes: 4_096, places: 64)
+    #expect(crowd.peers.count == 64 && crowd.host.stack.memoryPressure == .none)
+    crowd.refill = nil
+    var served: [Int] = []
+    for n in 0..<40 {
+      crowd.host.advance(by: .milliseconds(900))
+      crowd.takeEach(1, by: crowd.everybody)
+      _ = crowd.host.drain()
+      if try crowd.serve(n) { served.append(n) }
+    }
+    // They are watched for sixteen seconds, and then four of them go.
+    let first = try #require(served.first)
+    #expect(first == 17, "\(served)")
+    #expect(served == Array(first..<40))
+    #expect(crowd.host.stack.counters.slowConnectionsEnded == 4 && crowd.gone(of: crowd.everybody).count == 4)
+    #expect(crowd.host.stack.counters.tcpAbortOnMemory == 0 && crowd.host.stack.memoryPressure == .none)
+    let gone = try #require(crowd.gone(of: crowd.everybody).first)
+    #expect(try crowd.host.stack.takeError(crowd.connections[gone]) == .ended(.evicted))
+    try crowd.peers[gone].look(crowd.host)
+    // They come back, and are what the others were.
+    let limited = crowd.host.drops(.listenerLimit)
+    for n in 100..<104 { #expect(try crowd.serve(n)) }
+    #expect(crowd.host.drops(.listenerLimit) == limited)
+  }
+
+  @Test("S5.4 E5 nobody goes who has nothing waiting, who reads, who fails for some seconds, or is elsewhere")
+  func othersStay() throws {
+    var crowd = try Crowd(60, kilobytes: 4_096, window: 0, places: 64)
+    crowd.refill = nil
+    let (readers, failing, slow) = (crowd.third(0), crowd.third(1), crowd.third(2))
+    for n in slow { crowd.peers[n].window = 400 }
+    // Four say a word now and then, and four are slow at another listener.
+    var quiet = (0..<4).map { RawPeer(300 + $0, to: crowd.server) }
+    var words: [ConnectionID] = []
+    for n in 0..<4 {
+      #expect(try quiet[n].connect(to: crowd.host))
+      words.append(try crowd.host.stack.accept(crowd.listener))
+    }
+    let other = try crowd.host.stack.listen(on: LocalEndpoint(port: 81))
+    var elsewhere: [ConnectionID] = []
+    for n in 0..<4 {
+      var peer = RawPeer(310 + n, to: crowd.host.endpoint(81))
+      #expect(try peer.connect(to: crowd.host))
+      elsewhere.append(try crowd.host.stack.accept(other))
+      _ = try crowd.host.send(elsewhere[n], Packet(repeating: 1, count: 8_192))
+      _ = crowd.host.pull()
+    }
+    var served = 0
+    for n in 0..<80 {
+      crowd.host.advance(by: .milliseconds(500))
+      crowd.readEach(3_752, by: readers)
+      // Each half minute a line fails for eight seconds.
+      if n % 60 >= 16 { crowd.readEach(3_752, by: failing) }
+      crowd.takeEach(1, by: slow)
+      for q in 0..<4 where n % 16 == 0 {
+        try quiet[q].send([1], to: crowd.host)
+        #expect(try crowd.host.read(words[q]) == [1])
+      }
+      _ = crowd.host.drain()
+      if try crowd.serve(n) { served += 1 }
+    }
+    #expect(served > 40)
+    #expect(crowd.gone(of: readers) == [] && crowd.gone(of: failing) == [])
+    #expect(crowd.gone(of: slow).count == 4)
+    for id in words + elsewhere { #expect(try crowd.host.state(id) == .established) }
+    #expect(crowd.host.stack.counters.slowConnectionsEnded == 4)
+  }
+
+  @Test("S5.4 where everybody reads, who is one too many is refused, and however often, few are the walks")
+  func allRead() throws {
+    var crowd = try Crowd(32, kilobytes: 4_096, window: 0, places: 32)
+    crowd.refill = nil
+    for n in 0..<80 {
+      crowd.host.advance(by: .milliseconds(500))
+      crowd.readEach(3_752, by: crowd.everybody)
+      #expect(try !crowd.serve(n))
+    }
+    #expect(crowd.gone(of: crowd.everybody) == [] && crowd.host.stack.counters.slowConnectionsEnded == 0)
+    #expect(crowd.host.drops(.listenerLimit) == 80)
+    let before = crowd.host.stack.weighings
+    for n in 0..<500 {
+      crowd.host.advance(by: .microseconds(10))
+      #expect(try !crowd.serve(n))
+    }
+    #expect(crowd.host.stack.weighings - before <= 6)
+  }
+
+  @Test("S5.4 E5 when memory is nearly short too, a listener's slow readers go as soon as memory's would")
+  func underPressure() throws {
+    var crowd = try Crowd(174, each: 4_096, places: 174)
+    #expect(crowd.peers.count == 174 && crowd.host.stack.memoryPressure == .records)
+    crowd.refill = 0
+    var served = 0
+    for n in 0..<10 {
+      crowd.host.advance(by: .milliseconds(900))
+      crowd.takeEach(1, by: crowd.everybody)
+      _ = crowd.host.drain()
+      if try crowd.serve(n) { served += 1 }
+    }
+    #expect(served >= 8)
+    #expect(crowd.host.stack.counters.slowConnectionsEnded == 10, "a sixteenth of the places")
+    #expect(crowd.host.stack.counters.tcpAbortOnMemory == 0)
+  }
+}
