@@ -25,7 +25,9 @@ package struct HyStart: BitwiseCopyable, Sendable {
   /// Rounds of CSS begun, the one it was entered in included; 0: standard slow start.
   package var cssRounds: UInt8 = 0
 
-  package init() {}
+  package init(leastRTT: UInt32 = .max) {
+    self.leastRTT = leastRTT
+  }
 
   @inline(__always)
   package var isConservative: Bool { cssRounds != 0 }
@@ -71,12 +73,12 @@ package struct HyStart: BitwiseCopyable, Sendable {
     return cssRounds > HyStart.rounds
   }
 
-  /// "currentRoundMinRTT >= (lastRoundMinRTT + RttThresh)".
+  /// "currentRoundMinRTT >= (lastRoundMinRTT + RttThresh)", and against the shortest of all rounds: a queue that
+  /// grows by less than the threshold in each round overflows without being seen.
   private var hasGrown: Bool {
     guard lastRoundMinRTT != .max else { return false }
     let threshold = max(
-      HyStart.minimumThreshold,
-      min(lastRoundMinRTT / HyStart.minimumRTTDivisor, HyStart.maximumThreshold))
-    return currentRoundMinRTT >= lastRoundMinRTT && currentRoundMinRTT &- lastRoundMinRTT >= threshold
+      HyStart.minimumThreshold, min(leastRTT / HyStart.minimumRTTDivisor, HyStart.maximumThreshold))
+    return currentRoundMinRTT &- leastRTT >= threshold
   }
 }

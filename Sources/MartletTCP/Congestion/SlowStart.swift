@@ -30,7 +30,8 @@ package enum SlowStart {
   ) {
     if epoch.kind != .slowStart {
       epoch.kind = .slowStart
-      epoch.slowStart = HyStart()
+      // A recovery that was taken back is no reason to forget how long the path is.
+      epoch.slowStart = HyStart(leastRTT: epoch.slowStart.leastRTT)
     }
     if ack.isWindowLimited { window.grow(by: epoch.slowStart.growth(octets)) }
     guard epoch.slowStart.acknowledged(ack) else { return }

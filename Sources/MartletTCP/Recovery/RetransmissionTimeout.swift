@@ -43,7 +43,10 @@ extension TCB {
     let event = CongestionEvent(
       .timeout, flight: min(snd.flight, max(congestion.cwnd, UInt32(effectiveSendMSS))),
       mss: effectiveSendMSS, now: now.microseconds)
-    congestion.timedOut(event, repeated: !isFirst, &cold.congestion)
+    // The loss that began a fast recovery has been answered: what is lost of its repair is no further sign of
+    // congestion, and the window that recovery left behind says nothing of what the path holds.
+    let isAnswered = !isFirst || recovery.phase == .fastRecovery && !congestion.ownsWindow
+    congestion.timedOut(event, repeated: isAnswered, &cold.congestion)
     windowWasReduced(&cold)
     // RFC 5682 §2.1 step 1: not if the last time-out is still being repaired.
     cold.forwardRTO = isFirst && snd.una.follows(cold.recover) ? .retransmitted : .off

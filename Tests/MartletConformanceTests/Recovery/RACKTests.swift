@@ -122,6 +122,24 @@ struct RACKTests {
     r.expect(4)
   }
 
+  @Test(
+    "RFC 5681 §3.1: a time-out in fast recovery is of the same congestion: ssthresh stays", arguments: [4, 9])
+  func timeoutInRecovery(_ reported: Int) {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(100)
+    r.ack(1, 2..<reported + 1)
+    r.expect(1)
+    let ssthresh = r.s.status?.ssthresh
+    #expect(r.s.status?.recovery == .fastRecovery)
+    // The retransmission is lost, and so is all that came after what was reported.
+    r.advance(500)
+    #expect(r.s.counters.tcp.tcpTimeouts == 1)
+    #expect(r.s.status?.cwnd == 1_000)
+    #expect(r.s.status?.ssthresh == ssthresh)
+  }
+
   @Test("RFC 8985 §6.2: a retransmission that arrives from its middle leaves the rest to be judged")
   func middleArrives() {
     let r = RecoveryScript().measured()

@@ -83,6 +83,28 @@ struct HyStartTests {
     #expect(!sender.controller.inSlowStart)
   }
 
+  @Test("A queue that grows by less than the threshold in each round is seen, against the shortest of all")
+  func slowGrowth() throws {
+    var sender = Sender(.cubic)
+    for roundTrip: UInt32 in [20_000, 22_000, 23_999] { sender.round(roundTrip) }
+    #expect(try #require(sender.hyStart).cssRounds == 0)
+    sender.round(24_000)
+    #expect(try #require(sender.hyStart).cssRounds == 1)
+  }
+
+  @Test("A recovery that is taken back leaves slow start with what it knew of the path")
+  func undone() throws {
+    var sender = Sender(.cubic)
+    sender.round(20_000)
+    let prior = sender.controller
+    sender.controller.reduce(CongestionEvent(.loss, flight: 10_000, mss: Self.mss, now: 0), &sender.epoch)
+    sender.controller.undo(to: prior, &sender.epoch)
+    sender.round(23_000)
+    #expect(try #require(sender.hyStart).cssRounds == 0)
+    sender.round(25_000)
+    #expect(try #require(sender.hyStart).cssRounds == 1)
+  }
+
   @Test("Where the shortest round trip has doubled, slow start is over at once")
   func leavesWithFullQueue() {
     var sender = Sender(.cubic)
