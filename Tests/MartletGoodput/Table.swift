@@ -13,16 +13,16 @@ struct Table {
     """
     # Goodput of \(algorithm), from Tools/goodput.
     #
-    # One or ten connections send without end through one bottleneck, ten of them begun within the first
-    # round trip. The queue is the given number of bandwidth-delay products, at least ten packets of 1,500
-    # octets, and drops at its tail; loss strikes at random behind it; reordered packets arrive late by up to
-    # half a round trip. Acknowledgments are not lost and take at random up to the time of one packet more.
+    # One or ten connections, begun at once, send without end through one bottleneck. The queue is the given
+    # number of bandwidth-delay products, at least ten packets of 1,500 octets, and drops at its tail; loss
+    # strikes at random behind it; reordered packets arrive late by up to half a round trip. Acknowledgments
+    # are not lost and take at random up to the time of one packet more.
     #
     # A cell lasts 10 s and 100 round trips at least, 400 with ten flows, and so long that at the bound 20,000
     # packets go and loss strikes 200 times, but not longer than 60 round trips and 300,000 packets take,
-    # 1,000,000 of ten flows. Ten flows without loss and reordering have longer, to come to terms: 400 round
-    # trips with a full queue and thirty periods of the algorithm (CellRun.period), or 16,000,000 packets,
-    # 2,000,000 with BBR. The second half is measured.
+    # 1,000,000 of ten flows. Ten flows without loss and reordering have longer, to come to terms: thirty
+    # periods of the algorithm, fewer where that takes more than 16,000,000 packets (CellRun.untilFair). The
+    # second half is measured.
     #
     # goodput and bound: text octets read by the application, as per cent of the rate; the bound is the
     # least of what the rate carries, the algorithm's response to the loss, and 16 MiB a round trip for
