@@ -126,11 +126,12 @@ extension TCB {
     if hasUnsent(cold) || cold.scoreboard.isInUse { reaction.insert(.output) }
   }
 
-  /// A window that was shut with text in flight opens: what was sent into it since is not there.
+  /// A window that was shut with text in flight opens: what the timer has sent into it since is not there. If
+  /// the timer has not fired, nothing was sent, and a peer that shuts and opens gains nothing by it.
   private mutating func resumeIntoWindow(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
-    guard cold.scoreboard.isInUse else { return }
+    guard cold.scoreboard.isInUse, timers.backoff > 0 else { return }
     let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { _ in true }
     cold.rate.lost = cold.rate.lost &+ lost
     timers.backoff = 0

@@ -24,6 +24,8 @@ package struct HyStart: BitwiseCopyable, Sendable {
   package var rttSampleCount: UInt8 = 0
   /// Rounds of CSS begun, the one it was entered in included; 0: standard slow start.
   package var cssRounds: UInt8 = 0
+  /// CSS was taken back once: on this path round trips grow and shrink by themselves.
+  package var hasResumed = false
 
   package init(leastRTT: UInt32 = .max) {
     self.leastRTT = leastRTT
@@ -55,6 +57,7 @@ package struct HyStart: BitwiseCopyable, Sendable {
       if currentRoundMinRTT < cssBaselineMinRTT {
         cssBaselineMinRTT = .max
         cssRounds = 0
+        hasResumed = true
       }
     } else if hasGrown {
       cssBaselineMinRTT = currentRoundMinRTT
@@ -73,12 +76,13 @@ package struct HyStart: BitwiseCopyable, Sendable {
     return cssRounds > HyStart.rounds
   }
 
-  /// "currentRoundMinRTT >= (lastRoundMinRTT + RttThresh)", and against the shortest of all rounds: a queue that
-  /// grows by less than the threshold in each round overflows without being seen.
+  /// "currentRoundMinRTT >= (lastRoundMinRTT + RttThresh)"; and, until that was noise once, against the shortest of
+  /// all rounds: a queue that grows by less than the threshold in each overflows without being seen.
   private var hasGrown: Bool {
     guard lastRoundMinRTT != .max else { return false }
+    let reference = hasResumed ? lastRoundMinRTT : leastRTT
     let threshold = max(
-      HyStart.minimumThreshold, min(leastRTT / HyStart.minimumRTTDivisor, HyStart.maximumThreshold))
-    return currentRoundMinRTT &- leastRTT >= threshold
+      HyStart.minimumThreshold, min(reference / HyStart.minimumRTTDivisor, HyStart.maximumThreshold))
+    return currentRoundMinRTT >= reference && currentRoundMinRTT &- reference >= threshold
   }
 }

@@ -36,6 +36,12 @@ extension TCB {
     if room > UInt32(burst) &* UInt32(snd.mss) { spreadWindow(&cold) }
   }
 
+  /// All that was in flight leaves again: likewise.
+  mutating func spreadRepair(burst: UInt8, _ cold: inout ColdBlock) {
+    let room = min(congestion.cwnd, snd.flight)
+    if rtt.srtt8 >= Self.leastPacedRoundTrip, room > UInt32(burst) &* UInt32(snd.mss) { spreadWindow(&cold) }
+  }
+
   /// What is sent from here on, up to one window of it, is paced.
   mutating func spreadWindow(_ cold: inout ColdBlock) {
     cold.spreadsWindow = true

@@ -16,8 +16,8 @@ extension TCB {
       return retransmission(of: SequenceRange(start: snd.una, end: snd.nxt), &cold, &around, now)
     }
     let mss = UInt32(effectiveSendMSS)
-    // Not a segment for each octet that a peer leaves out.
-    let wanted = lost.count < mss ? cold.scoreboard.lostSpan(within: mss, around.pool) : lost.count
+    let floor = UInt32(around.configuration.minimumSendMSS)
+    let wanted = wantedRepair(lost, floor: floor, cold, around)
     // F-RTO step 2: new text goes first.
     if cold.forwardRTO == .probing, !isForced, hasUnsent(cold) { return nil }
     // Into a shut window only the timer sends.
@@ -36,6 +36,17 @@ extension TCB {
     pending.remove(.retransmit)
     return retransmission(
       of: SequenceRange(start: lost.start, count: count), &cold, &around, now)
+  }
+
+  /// Octets to send again from the first lost one on. Not a segment for each octet that a peer leaves out (robustness
+  /// rule E2): holes that lie close leave together, and one alone with some of what follows it.
+  private func wantedRepair(
+    _ lost: SequenceRange, floor: UInt32, _ cold: borrowing ColdBlock, _ around: borrowing Surroundings
+  ) -> UInt32 {
+    let mss = UInt32(effectiveSendMSS)
+    guard lost.count < mss else { return lost.count }
+    let span = cold.scoreboard.lostSpan(within: mss, around.pool)
+    return max(span, min(floor, snd.nxt.distance(from: lost.start)))
   }
 
   /// RFC 6675 §4 (4), the rescue: recovery waits for acknowledgments, nothing is known to be lost and

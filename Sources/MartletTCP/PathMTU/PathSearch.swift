@@ -122,7 +122,7 @@ extension TCB {
     failPathProbe(&cold, &around, now)
     if cold.search.claimed != 0 {
       // What ICMP said is believed now: nothing of this size arrives any more.
-      lowerMSS(to: cold.search.claimed, &cold, &around, now)
+      lowerMSS(to: cold.search.claimed, isTold: true, &cold, &around, now)
       reaction.insert(.pathMTUFell)
       return
     }
@@ -131,15 +131,19 @@ extension TCB {
     guard isFull, timers.tries >= 2, snd.mss > lower else { return }
     around.counters.tcpMTUPFail &+= 1
     // A guess, that the search puts right soon; an outage looks the same. Nobody else learns of it.
-    lowerMSS(to: lower, &cold, &around, now)
+    lowerMSS(to: lower, isTold: false, &cold, &around, now)
   }
 
   private mutating func lowerMSS(
-    to mss: UInt16, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    to mss: UInt16, isTold: Bool, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     let lower = max(mss, around.configuration.minimumSendMSS)
     guard lower < snd.mss else { return }
-    cold.search.fail(snd.mss, now: Tick(now))
+    if isTold {
+      cold.search.told(snd.mss, now: Tick(now))
+    } else {
+      cold.search.fail(snd.mss, now: Tick(now))
+    }
     snd.mss = lower
     mode.remove(.provenSize)
     around.recorder.note(.blackHole, UInt32(cold.search.high), UInt32(lower), at: now)

@@ -92,7 +92,9 @@ extension TCB {
       guard again.octets < hole.count else { continue }
       // Some of it arrived by its first transmission: late, if later text came before it (RFC 8985 §6.2
       // step 3).
-      if hole.end.precedesOrEquals(cold.recover.advanced(by: 1)) { delivery.originalArrived = true }
+      if hole.end.precedesOrEquals(cold.recover.advanced(by: 1)), !wasTailProbe(hole, cold.probe) {
+        delivery.originalArrived = true
+      }
       if let forward = delivery.forward, hole.end.precedes(forward) { noteReordering(&around, now) }
       guard hole.end.follows(onceFrom), again.octets == 0 else { continue }
       let i = cold.sent.index(endingAfter: hole.end.retreated(by: 1), around.pool)
@@ -103,6 +105,12 @@ extension TCB {
       delivery.newest = record
       delivery.roundTrip = max(now.microseconds &- record.sentAt, 1)
     }
+  }
+
+  /// The last tail-loss probe sent this a second time: a time-out forgets when, so nobody can say which arrived.
+  private func wasTailProbe(_ hole: SequenceRange, _ probe: TailProbe) -> Bool {
+    probe.isRetransmission && hole.end.precedesOrEquals(probe.end)
+      && hole.start.followsOrEquals(probe.end.retreated(by: UInt32(effectiveSendMSS)))
   }
 
   /// RFC 8985 §6.2 step 2: whether an acknowledgment may be of this retransmission and not of what was

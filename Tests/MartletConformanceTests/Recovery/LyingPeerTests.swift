@@ -228,4 +228,60 @@ struct LyingPeerTests {
     r.advance(1_000)
     #expect(!r.s.takeSegments().isEmpty)
   }
+
+  @Test(
+    "R4 a window that shuts and opens in no time sends nothing again each time", arguments: [false, true])
+  func flappingWindow(sack: Bool) {
+    let r = RecoveryScript(sack: sack).measured()
+    r.send(20)
+    r.expect(1..<21)
+    r.advance(100)
+    if sack { r.ack(1, 11..<21) } else { for _ in 1...4 { r.ack(1) } }
+    r.s.takeSegments()
+    var sent = 0
+    for _ in 1...100 {
+      for window: UInt16 in [0, 4_000] {
+        r.s.inject(.ack(seq: 1, ack: 1_001, window: window))
+        sent += r.s.takeSegments().count { !$0.text.isEmpty }
+      }
+    }
+    #expect(sent <= 20)
+  }
+
+  @Test("R4 a window that opens after the timer fired into it gets at once what was lost there")
+  func openedAfterTimeout() {
+    let r = RecoveryScript().measured()
+    r.send(4)
+    r.expect(1..<5)
+    r.s.inject(.ack(seq: 1, ack: 1_001, window: 0))
+    r.advance(1_000)
+    r.s.takeSegments()
+    #expect(r.s.counters.tcp.tcpTimeouts > 0)
+    r.s.inject(.ack(seq: 1, ack: 1_001, window: 4_000))
+    #expect(r.s.takeSegments().contains { $0.seq == 1_001 && $0.text.count == 1_000 })
+  }
+
+  @Test("E2 a hole of an octet, alone or left over by a segment, is sent again with what follows it")
+  func floorOfRepairs() {
+    let r = RecoveryScript(initialWindow: 100).measured()
+    r.send(100)
+    for _ in 1...100 {
+      r.advance(1)
+      r.s.takeSegments()
+    }
+    var sizes: [Int] = []
+    for first in stride(from: 1, to: 100, by: 4) {
+      let blocks = (first..<first + 4).map { 1_000 * $0 + 2..<1_000 * ($0 + 1) + 1 }
+      r.s.inject(.ack(seq: 1, ack: 1_001, options: [.sack(blocks)]))
+      sizes += r.s.takeSegments().map(\.text.count)
+    }
+    #expect(!sizes.isEmpty && sizes.allSatisfy { $0 >= 88 }, "\(sizes)")
+
+    let other = RecoveryScript().measured()
+    other.send(20)
+    other.expect(1..<21)
+    other.advance(100)
+    other.s.inject(.ack(seq: 1, ack: 1_001, options: [.sack([2_002..<21_001])]))
+    #expect(other.s.takeSegments().map(\.text.count) == [1_000, 88])
+  }
 }

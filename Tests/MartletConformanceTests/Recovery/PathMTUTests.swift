@@ -209,6 +209,48 @@ struct PathMTUTests {
     #expect(s.status?.cwnd ?? 0 >= before?.cwnd ?? .max)
   }
 
+  @Test(
+    "RFC 1191 §6.5: of a ladder of messages only the first sends the flight again, each other one a segment")
+  func ladder() {
+    let r = RecoveryScript()
+    r.send(20)
+    let first = r.s.takeSegments().filter { !$0.text.isEmpty }
+    var sent: [Int] = []
+    for mtu in stride(from: UInt32(1_038), to: 700, by: -4) {
+      r.s.inject(packet: tooBig(mtu, about: first[0]))
+      sent.append(r.s.takeSegments().count { !$0.text.isEmpty })
+    }
+    #expect(sent[0] > 0 && sent[0] <= 2 * first.count)
+    #expect(sent.dropFirst().allSatisfy { $0 <= 1 }, "\(sent)")
+  }
+
+  @Test("RFC 1191 §3: nothing larger is tried for ten minutes after a claim that a time-out made credible")
+  func largerAfterClaim() {
+    let s = established()
+    var end = 1
+    func write(_ count: Int) {
+      s.send(.count(count))
+      let sent = s.takeSegments().filter { !$0.text.isEmpty }
+      end = sent.map { $0.seq + $0.text.count }.max() ?? end
+      s.advance(by: .milliseconds(100))
+      s.inject(.ack(seq: 1, ack: end))
+    }
+    write(100)
+    write(1_460)
+    s.send(4_380)
+    let sent = s.takeSegments()
+    s.inject(packet: tooBig(1_300, about: sent[0]))
+    #expect(s.status?.sndMss == 1_460)
+    s.advance(by: .milliseconds(900))
+    #expect(s.status?.sndMss == 1_260)
+    s.takeSegments()
+    end += 4_380
+    s.inject(.ack(seq: 1, ack: end))
+    for _ in 1...100 { write(20_000) }
+    #expect(s.status?.sndMss == 1_260)
+    #expect(s.counters.tcp.tcpMTUPSuccess == 0)
+  }
+
   @Test("RFC 5927 §7.2: a claim against a size that has arrived waits until a time-out makes it credible")
   func forged() {
     let s = established()

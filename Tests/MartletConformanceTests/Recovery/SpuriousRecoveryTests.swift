@@ -105,6 +105,22 @@ struct SpuriousRecoveryTests {
     #expect(r.s.takeSegments().first { !$0.text.isEmpty }?.seq == 2_001)
   }
 
+  @Test("RFC 5682 §3.1: the late acknowledgment of a tail-loss probe is no sign that the originals arrived")
+  func lateProbe() {
+    let r = RecoveryScript().measured()
+    r.send(5)
+    r.expect(1..<6)
+    // All are lost; the probe arrives, and its acknowledgment is late.
+    r.advance(202)
+    r.expect(5)
+    r.advance(302)
+    r.expect(1)
+    r.advance(20)
+    r.ack(1, 5..<6)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+    #expect(r.s.status?.recovery == .timeout)
+  }
+
   @Test("RFC 3522, RFC 4015 §3.2: an echo older than the retransmission takes a time-out back at once")
   func eifel() {
     let r = RecoveryScript(timestamps: true).measured()

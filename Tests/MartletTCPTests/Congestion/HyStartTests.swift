@@ -135,6 +135,21 @@ struct HyStartTests {
     #expect(sender.controller.cwnd == before + 1_000)
   }
 
+  @Test("RFC 9406 §4.2: CSS that was taken back stays so until the round trip grows against the last round's")
+  func staysResumed() throws {
+    var sender = Sender(.newReno)
+    for roundTrip: UInt32 in [50_000, 60_000, 58_000] { sender.round(roundTrip) }
+    #expect(try #require(sender.hyStart).cssRounds == 0)
+    let before = sender.controller.cwnd
+    sender.ack(roundTrip: 58_000)
+    sender.ack(roundTrip: 58_000)
+    #expect(sender.controller.cwnd == before + 2_000)
+    sender.round(65_249)
+    #expect(try #require(sender.hyStart).cssRounds == 0)
+    sender.round(65_249 + 8_157)
+    #expect(try #require(sender.hyStart).cssRounds == 1)
+  }
+
   @Test("RFC 9406 §4.3: only the first slow start is left early")
   func laterSlowStartKnowsItsEnd() {
     var sender = Sender(.cubic, ssthresh: 100_000)
