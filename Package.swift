@@ -113,6 +113,13 @@ let package = Package(
       // A debug build calls the square root by name.
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
 
+    // Every schedule of a connection within bounds, on the real code.
+    .executableTarget(
+      name: "MartletExplore",
+      dependencies: ["MartletSimulator", "MartletTrace", "MartletWire", "MartletTCP", "MartletStack"],
+      path: "Tests/MartletExplore", swiftSettings: strict,
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+
     // What the fuzzers do with octets, shared with the tests that replay what they found.
     .target(
       name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],

@@ -27,7 +27,9 @@ import Testing
     (Int64(to) - Int64(from) + (1 << 32)) % (1 << 32)
   }
 
-  @Test("T2 all 2^24 triples of start, length and point: membership is counting round the circle", arguments: offsets)
+  @Test(
+    "T2 all 2^24 triples of start, length and point: membership is counting round the circle",
+    arguments: offsets)
   func membership(_ low: Offsets) {
     var wrong = 0
     for x in 0..<UInt32(256) {
@@ -46,7 +48,9 @@ import Testing
     #expect(wrong == 0)
   }
 
-  @Test("T2 all 2^24 triples of two points and a turn: order and distance turn with the circle", arguments: offsets)
+  @Test(
+    "T2 all 2^24 triples of two points and a turn: order and distance turn with the circle",
+    arguments: offsets)
   func turning(_ low: Offsets) {
     var wrong = 0
     for x in 0..<UInt32(256) {
@@ -71,7 +75,9 @@ import Testing
     #expect(wrong == 0)
   }
 
-  @Test("T2 all 2^24 triples: within half a turn order is transitive, and earliest and latest agree with it", arguments: offsets)
+  @Test(
+    "T2 all 2^24 triples: within half a turn order is transitive, and earliest and latest agree with it",
+    arguments: offsets)
   func transitivity(_ low: Offsets) {
     var wrong = 0
     for x in 0..<UInt32(256) {
