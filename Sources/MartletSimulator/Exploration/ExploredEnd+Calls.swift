@@ -56,34 +56,41 @@ extension ExploredEnd {
   }
 
   mutating func shutSend(_ out: inout ExploredWay, _ ground: inout ExplorationGround) {
-    guard case .connection(var tcb) = record else { return }
-    var block = cold.first ?? ColdBlock()
-    application.hasShutSend = true
-    guard let reaction = try? tcb.shutdownSend(cold: block, &ground.around, now: clock) else { return }
-    apply(reaction, &tcb, &block, &out, &ground)
+    call(&out, &ground) { end, tcb, block, around in
+      end.application.hasShutSend = true
+      return try? tcb.shutdownSend(cold: block, &around, now: end.clock)
+    }
   }
 
   mutating func shutReceive(_ out: inout ExploredWay, _ ground: inout ExplorationGround) {
-    guard case .connection(var tcb) = record else { return }
-    var block = cold.first ?? ColdBlock()
-    application.hasShutReceive = true
-    let reaction = tcb.shutdownReceive(cold: &block, &ground.around, now: clock)
-    apply(reaction, &tcb, &block, &out, &ground)
+    call(&out, &ground) { end, tcb, block, around in
+      end.application.hasShutReceive = true
+      return tcb.shutdownReceive(cold: &block, &around, now: end.clock)
+    }
   }
 
   mutating func close(_ out: inout ExploredWay, _ ground: inout ExplorationGround) {
-    guard case .connection(var tcb) = record else { return }
-    var block = cold.first ?? ColdBlock()
-    application.hasLetGo = true
-    let reaction = tcb.close(cold: &block, &ground.around, now: clock)
-    apply(reaction, &tcb, &block, &out, &ground)
+    call(&out, &ground) { end, tcb, block, around in
+      end.application.hasLetGo = true
+      return tcb.close(cold: &block, &around, now: end.clock)
+    }
   }
 
   mutating func abort(_ out: inout ExploredWay, _ ground: inout ExplorationGround) {
+    call(&out, &ground) { end, tcb, block, around in
+      end.application.hasLetGo = true
+      return tcb.abort(cold: &block, &around, now: end.clock)
+    }
+  }
+
+  /// A call to the connection, if there is one; what it leads to is carried out, unless it was refused.
+  private mutating func call(
+    _ out: inout ExploredWay, _ ground: inout ExplorationGround,
+    _ body: (inout Self, inout TCB, inout ColdBlock, inout Surroundings) -> Reaction?
+  ) {
     guard case .connection(var tcb) = record else { return }
     var block = cold.first ?? ColdBlock()
-    application.hasLetGo = true
-    let reaction = tcb.abort(cold: &block, &ground.around, now: clock)
+    guard let reaction = body(&self, &tcb, &block, &ground.around) else { return }
     apply(reaction, &tcb, &block, &out, &ground)
   }
 

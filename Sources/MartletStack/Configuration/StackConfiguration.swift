@@ -69,4 +69,8 @@ public struct StackConfiguration: Sendable {
   /// What a record says, or else the default.
   @inline(__always)
   func hopLimit(_ own: UInt8) -> UInt8 { own == 0 ? hopLimit : own }
+
+  /// Likewise, in octets.
+  @inline(__always)
+  func receiveBuffer(_ own: UInt32) -> UInt32 { own == 0 ? tcp.receiveBuffer : own }
 }

@@ -33,8 +33,7 @@ extension NetworkStack {
     let options = tcb.synAckOptions(
       mss: offeredMSS(flow, interface, cap: terms.mss),
       shift: handshake.shift, timestampOffset: secrets.timestampOffset(flow), now: clock)
-    let buffer = terms.receiveBuffer == 0 ? configuration.tcp.receiveBuffer : terms.receiveBuffer
-    let window = WindowSize(buffer).unscaled(by: WindowScale(0))
+    let window = WindowSize(configuration.receiveBuffer(terms.receiveBuffer)).unscaled(by: WindowScale(0))
     around.counters.outSegs &+= 1
     let isPartial = interfaces[interface.index].offload.contains(.checksum)
     replies[r].writeSynAck(

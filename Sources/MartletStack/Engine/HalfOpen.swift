@@ -66,9 +66,8 @@ extension NetworkStack {
   }
 
   /// The window that its SYN-ACK offers.
-  mutating func receiveBuffer(of listener: UInt32) -> UInt32 {
-    let octets = listeners[listener].options.connection.receiveBuffer
-    return octets == 0 ? configuration.tcp.receiveBuffer : octets
+  private mutating func receiveBuffer(of listener: UInt32) -> UInt32 {
+    configuration.receiveBuffer(listeners[listener].options.connection.receiveBuffer)
   }
 
   /// Answers the SYN of a half-open record, for the first time or again.

@@ -28,18 +28,21 @@ extension TCB {
   @inline(__always)
   private static var leastPacedRoundTrip: UInt32 { 8 &* 4_000 }
 
-  /// The window is open farther than `inNetwork` has filled it: no burst follows, if it is more than a path
-  /// is trusted with at once.
+  /// The window is open farther than `inNetwork` has filled it: no burst of new text follows.
   mutating func spreadWindow(over inNetwork: UInt32, burst: UInt8, _ cold: inout ColdBlock) {
-    guard rtt.srtt8 >= Self.leastPacedRoundTrip, hasUnsent(cold) else { return }
-    let room = congestion.cwnd > inNetwork ? congestion.cwnd &- inNetwork : 0
-    if room > UInt32(burst) &* UInt32(snd.mss) { spreadWindow(&cold) }
+    guard hasUnsent(cold) else { return }
+    spread(congestion.cwnd > inNetwork ? congestion.cwnd &- inNetwork : 0, burst: burst, &cold)
   }
 
-  /// All that was in flight leaves again: likewise.
+  /// All that was in flight leaves again: no burst of it either.
   mutating func spreadRepair(burst: UInt8, _ cold: inout ColdBlock) {
-    let room = min(congestion.cwnd, snd.flight)
-    if rtt.srtt8 >= Self.leastPacedRoundTrip, room > UInt32(burst) &* UInt32(snd.mss) { spreadWindow(&cold) }
+    spread(min(congestion.cwnd, snd.flight), burst: burst, &cold)
+  }
+
+  /// So many octets may leave: paced, if that is more than a path is trusted with at once.
+  private mutating func spread(_ room: UInt32, burst: UInt8, _ cold: inout ColdBlock) {
+    guard rtt.srtt8 >= Self.leastPacedRoundTrip, room > UInt32(burst) &* UInt32(snd.mss) else { return }
+    spreadWindow(&cold)
   }
 
   /// What is sent from here on, up to one window of it, is paced.

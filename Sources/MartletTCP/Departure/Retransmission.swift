@@ -16,8 +16,7 @@ extension TCB {
       return retransmission(of: SequenceRange(start: snd.una, end: snd.nxt), &cold, &around, now)
     }
     let mss = UInt32(effectiveSendMSS)
-    let floor = UInt32(around.configuration.minimumSendMSS)
-    let wanted = wantedRepair(lost, floor: floor, cold, around)
+    let wanted = wantedRepair(lost, cold, around)
     // F-RTO step 2: new text goes first.
     if cold.forwardRTO == .probing, !isForced, hasUnsent(cold) { return nil }
     // Into a shut window only the timer sends.
@@ -38,15 +37,15 @@ extension TCB {
       of: SequenceRange(start: lost.start, count: count), &cold, &around, now)
   }
 
-  /// Octets to send again from the first lost one on. Not a segment for each octet that a peer leaves out (robustness
-  /// rule E2): holes that lie close leave together, and one alone with some of what follows it.
+  /// Octets to send again from the first lost one on. Not a segment for each octet that a peer leaves out
+  /// (robustness rule E2): holes that lie close leave together, and one alone with some of what follows it.
   private func wantedRepair(
-    _ lost: SequenceRange, floor: UInt32, _ cold: borrowing ColdBlock, _ around: borrowing Surroundings
+    _ lost: SequenceRange, _ cold: borrowing ColdBlock, _ around: borrowing Surroundings
   ) -> UInt32 {
     let mss = UInt32(effectiveSendMSS)
     guard lost.count < mss else { return lost.count }
     let span = cold.scoreboard.lostSpan(within: mss, around.pool)
-    return max(span, min(floor, snd.nxt.distance(from: lost.start)))
+    return max(span, min(UInt32(around.configuration.minimumSendMSS), snd.nxt.distance(from: lost.start)))
   }
 
   /// RFC 6675 §4 (4), the rescue: recovery waits for acknowledgments, nothing is known to be lost and

@@ -13,13 +13,7 @@ struct PlacesTests {
     var crowd = try Crowd(64, isIPv4: isIPv4, kilobytes: 4_096, places: 64)
     #expect(crowd.peers.count == 64 && crowd.host.stack.memoryPressure == .none)
     crowd.refill = nil
-    var served: [Int] = []
-    for n in 0..<40 {
-      crowd.host.advance(by: .milliseconds(900))
-      crowd.takeEach(1, by: crowd.everybody)
-      _ = crowd.host.drain()
-      if try crowd.serve(n) { served.append(n) }
-    }
+    let served = try crowd.serveBesideTrickle(0..<40)
     // They are watched for sixteen seconds, and then four of them go.
     let first = try #require(served.first)
     #expect(first == 17, "\(served)")
@@ -102,13 +96,7 @@ struct PlacesTests {
     var crowd = try Crowd(174, each: 4_096, places: 174)
     #expect(crowd.peers.count == 174 && crowd.host.stack.memoryPressure == .records)
     crowd.refill = 0
-    var served = 0
-    for n in 0..<10 {
-      crowd.host.advance(by: .milliseconds(900))
-      crowd.takeEach(1, by: crowd.everybody)
-      _ = crowd.host.drain()
-      if try crowd.serve(n) { served += 1 }
-    }
+    let served = try crowd.serveBesideTrickle(0..<10).count
     #expect(served >= 8)
     #expect(crowd.host.stack.counters.slowConnectionsEnded == 10, "a sixteenth of the places")
     #expect(crowd.host.stack.counters.tcpAbortOnMemory == 0)

@@ -11,13 +11,7 @@ struct SlowMoverTests {
     var crowd = try Crowd(200, isIPv4: isIPv4)
     #expect(crowd.peers.count > 90, "they hold all there is")
     #expect(crowd.host.stack.memoryPressure == .connections)
-    var served = 0
-    for n in 0..<50 {
-      crowd.host.advance(by: .milliseconds(900))
-      crowd.takeEach(1, by: crowd.everybody)
-      _ = crowd.host.drain()
-      if try crowd.serve(n) { served += 1 }
-    }
+    let served = try crowd.serveBesideTrickle(0..<50).count
     // Before they have been watched for a second nobody is evicted.
     #expect(served >= 48, "\(served) of 50")
     #expect(crowd.host.stack.counters.tcpAbortOnMemory > 0)
@@ -70,13 +64,7 @@ struct SlowMoverTests {
     #expect(crowd.host.stack.counters.tcpAbortOnMemory == 0)
     // From now on one octet now and then.
     for n in crowd.everybody { crowd.peers[n].window = 400 }
-    var served = 0
-    for n in 12..<32 {
-      crowd.host.advance(by: .milliseconds(900))
-      crowd.takeEach(1, by: crowd.everybody)
-      _ = crowd.host.drain()
-      if try crowd.serve(n) { served += 1 }
-    }
+    let served = try crowd.serveBesideTrickle(12..<32).count
     // What they moved is remembered for four seconds, and no longer.
     #expect(served >= 10, "\(served) of 20")
   }

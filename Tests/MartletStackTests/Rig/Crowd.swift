@@ -97,6 +97,16 @@ struct Crowd {
     }
   }
 
+  /// In each round of 900 ms everybody acknowledges an octet, and then somebody new comes. Returns who was served.
+  mutating func serveBesideTrickle(_ newcomers: Range<Int>) throws -> [Int] {
+    try newcomers.filter { n in
+      host.advance(by: .milliseconds(900))
+      takeEach(1, by: everybody)
+      _ = host.drain()
+      return try serve(n)
+    }
+  }
+
   var everybody: [Int] { Array(peers.indices) }
 
   func third(_ k: Int) -> [Int] { peers.indices.filter { $0 % 3 == k } }
