@@ -22,7 +22,7 @@ struct AcknowledgmentPolicyTests {
     return answered
   }
 
-  @Test("RFC 5681 §4.2 each of the first 16 full segments is acknowledged at once, then every second")
+  @Test("RFC5681-4.2-c/i each of the first 16 full segments is acknowledged at once, then every second, once")
   func start() {
     let s = Scenario(.established())
     var seq = 1

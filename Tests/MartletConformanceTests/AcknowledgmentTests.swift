@@ -8,7 +8,7 @@ import Testing
 
 @Suite("RFC 9293: acknowledgments")
 struct AcknowledgmentTests {
-  @Test("SHLD-18 MUST-40 a small segment is acknowledged after 40 ms, which is less than half a second")
+  @Test("SHLD-18 MUST-40 RFC5681-4.2-a a small segment is acknowledged after 40 ms, less than half a second")
   func delayed() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, "small"))
@@ -17,7 +17,7 @@ struct AcknowledgmentTests {
   }
 
   @Test(
-    "MUST-40 half a second is never reached, whatever is configured",
+    "MUST-40 RFC5681-4.2-b/d/e half a second is never reached, whatever is configured",
     arguments: [499, 500, 5_000, 100_000] as [Int64])
   func longestDelay(milliseconds: Int64) {
     let s = Scenario(.established()) { $0.tcp.delayedAck = .milliseconds(milliseconds) }
@@ -36,7 +36,7 @@ struct AcknowledgmentTests {
     s.expectNothing(for: .seconds(1))
   }
 
-  @Test("SHLD-19 every second full segment is acknowledged at once", arguments: [1_460, 536])
+  @Test("SHLD-19 RFC5681-4.2-c every second full segment is acknowledged at once", arguments: [1_460, 536])
   func everySecond(size: Int) {
     let s = Scenario(.established(), offering: [.mss(UInt16(size))]) { $0.tcp.quickAcks = 0 }
     for pair in 0..<10 {
@@ -73,7 +73,7 @@ struct AcknowledgmentTests {
     s.expectNothing()
   }
 
-  @Test("SHLD-31 MAY-13 text beyond a hole is kept, and acknowledged at once; the hole's text covers it all")
+  @Test("SHLD-31 MAY-13 RFC5681-3.2-a RFC5681-4.2-f/g text beyond a hole is kept, and acknowledged at once")
   func outOfOrder() {
     let s = Scenario(.established())
     for seq in [1_461, 4_381, 2_921] {
@@ -87,7 +87,7 @@ struct AcknowledgmentTests {
     #expect(s.receive().octets == scriptText(0..<5_840))
   }
 
-  @Test("MAY-13 RFC 5681 §4.2: what fills a part of the hole is acknowledged at once too")
+  @Test("MAY-13 RFC5681-3.2-b RFC5681-4.2-h what fills a part of the hole is acknowledged at once too")
   func partOfHole() {
     let s = Scenario(.established())
     s.inject(.data(seq: 301, ack: 1, 100))

@@ -31,7 +31,7 @@ struct AddressAndICMPTests {
   }
 
   @Test(
-    "MUST-47 MUST-56 SHLD-25 soft errors end nothing, and the application is told",
+    "MUST-47 MUST-56 SHLD-25 RFC9293-3.9.1.8-a soft errors end nothing, and the application is told",
     arguments: ScenarioFamily.allCases)
   func soft(family: ScenarioFamily) throws {
     for (error, name) in Self.softErrors(family) {
@@ -165,7 +165,9 @@ struct AddressAndICMPTests {
     #expect(s.receive().text == "text")
   }
 
-  @Test("MAY-12 text whose acknowledgment lies further back than any window is not taken, but challenged")
+  @Test(
+    "MAY-12 RFC5961-5.2-a/b RFC9293-3.10.7.4-f/g text whose acknowledgment is far too old is challenged"
+  )
   func distantAcknowledgment() {
     for (ack, isTaken) in [(1, true), (1 - 2_000, true), (1 - 2_001, false), (1 << 30, false), (2, false)] {
       let s = Scenario(.established(), window: 2_000)

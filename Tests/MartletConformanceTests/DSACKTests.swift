@@ -145,7 +145,7 @@ struct DSACKTests {
     s.expectNothing(for: .seconds(1))
   }
 
-  @Test("RFC 2018 §4 blocks do not wait until the application has nothing to send")
+  @Test("RFC2018-4-a blocks do not wait until the application has nothing to send")
   func besideText() {
     let s = Scenario(.established(), offering: bare)
     s.inject(.ack(seq: 1, ack: 1, window: 0))
@@ -174,7 +174,7 @@ struct DSACKTests {
     s.expect(.ack(ack: 501, options: [.sack([101..<401])]))
   }
 
-  @Test("RFC 2018 §8 what a block has named is never dropped, though nobody will read it")
+  @Test("RFC2018-8-c what a block has named is never dropped, though nobody will read it")
   func neverReneged() {
     let s = Scenario(.established(), offering: bare)
     s.inject(.data(seq: 501, ack: 1, 500))

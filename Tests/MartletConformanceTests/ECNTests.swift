@@ -11,7 +11,7 @@ import Testing
 struct ECNNegotiationTests {
   private let asked: TCPFlags = [.syn, .ece, .cwr]
 
-  @Test("RFC 3168 §6.1.1 both bits of a SYN ask, ECE alone agrees; only whoever is willing does")
+  @Test("SHLD-8 RFC 3168 §6.1.1 both bits of a SYN ask, ECE alone agrees; only whoever is willing does")
   func passive() {
     let requests: [(TCPFlags, Bool)] = [
       (asked, true), (asked.union(.ae), true), (.syn, false), ([.syn, .ece], false), ([.syn, .cwr], false),
@@ -240,7 +240,7 @@ struct ECNSenderTests {
 
 @Suite("RFC 3168: two stacks and a queue that marks")
 struct ECNPairTests {
-  @Test("RFC 3168 §5 a queue that marks loses nothing and is obeyed", arguments: [false, true])
+  @Test("SHLD-8 RFC 3168 §5 a queue that marks loses nothing and is obeyed", arguments: [false, true])
   func marked(overIPv6: Bool) {
     var conditions = LinkConditions(delay: .milliseconds(10))
     conditions.rate = 10_000_000

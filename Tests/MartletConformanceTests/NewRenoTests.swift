@@ -21,7 +21,8 @@ struct NewRenoTests {
   private func thousands(_ range: Range<Int>) -> [Int] { range.map { $0 * 1_000 + 1 } }
 
   @Test(
-    "MUST-19 RFC 6928: ten segments leave before the first acknowledgment", arguments: ScenarioFamily.allCases
+    "MUST-19 RFC5681-3.1-f RFC 6928: ten segments leave before the first acknowledgment",
+    arguments: ScenarioFamily.allCases
   )
   func initialWindow(family: ScenarioFamily) {
     let s = Scenario(.established(), family: family, offering: [.mss(1_000)])
@@ -33,7 +34,7 @@ struct NewRenoTests {
   }
 
   @Test(
-    "MUST-19 slow start: each acknowledged segment lets two leave, so that a round trip doubles the window")
+    "MUST-19 RFC5681-3.1-a/j each acknowledged segment lets two leave: a round trip doubles the window")
   func slowStart() {
     let s = established()
     s.send(50_000)
@@ -45,7 +46,9 @@ struct NewRenoTests {
     #expect(s.status?.cwnd == 20_000)
   }
 
-  @Test("MUST-19 after a time-out: one segment, slow start to half the flight, then one segment a round trip")
+  @Test(
+    "MUST-19 RFC6298-5.4-a RFC5681-3.1-a/m/n/r/s a time-out: one segment, slow start, avoidance"
+  )
   func timeout() {
     let s = established()
     s.send(10_000)
@@ -93,7 +96,9 @@ struct NewRenoTests {
     expectSegments(s, thousands(10..<12))
   }
 
-  @Test("MUST-19 the third duplicate acknowledgment, and no other, brings the lost segment at once")
+  @Test(
+    "MUST-19 RFC5681-3.1-k RFC5681-3.2-c/g/l the third duplicate, and no other, brings the lost segment"
+  )
   func fastRetransmit() {
     let s = established()
     s.send(10_000)
@@ -117,7 +122,7 @@ struct NewRenoTests {
     #expect(s.status?.cwnd == 5_000)
   }
 
-  @Test("RFC 3042: each of the first two duplicates lets a new segment out, and cwnd stays")
+  @Test("RFC5681-3.2-d/e/h RFC 3042: each of the first two duplicates lets a new segment out, and cwnd stays")
   func limitedTransmit() {
     let s = established()
     s.send(20_000)
@@ -133,7 +138,7 @@ struct NewRenoTests {
     #expect(s.status?.ssthresh == 5_000)
   }
 
-  @Test("RFC 6582: a partial acknowledgment brings the next lost segment, in the same recovery")
+  @Test("RFC5681-4.3-g RFC 6582: a partial acknowledgment brings the next lost segment, in the same recovery")
   func partialAcknowledgment() {
     let s = established()
     s.send(10_000)
@@ -152,7 +157,8 @@ struct NewRenoTests {
   }
 
   @Test(
-    "RFC 6937 §3: while a loss is repaired, segments leave in step with what is delivered, down to ssthresh")
+    "RFC5681-3.2-k RFC5681-4.3-a/b/c RFC8985-9.3-b a loss under repair lets out what is delivered"
+  )
   func proportionalRate() {
     let s = established()
     s.send(40_000)

@@ -8,7 +8,8 @@ import Testing
 
 @Suite("RFC 9293: retransmission")
 struct RetransmissionTests {
-  @Test("MUST-18 Karn: what was sent twice gives no sample, and the back-off stays until one is clean")
+  @Test(
+    "MUST-18 RFC6298-3-a/b what was sent twice gives no sample, and the back-off stays until one is clean")
   func karn() {
     let s = Scenario(.established())
     s.send(100)
@@ -43,7 +44,7 @@ struct RetransmissionTests {
     #expect(s.status.map { $0.rtt < 12_000 } == true)
   }
 
-  @Test("MUST-19 RTO is SRTT + 4·RTTVAR, sample by sample")
+  @Test("MUST-19 RFC6298-2.2-a RFC6298-2.3-a/b/c/d RTO is SRTT + 4·RTTVAR, sample by sample")
   func estimator() {
     let s = Scenario(.established())
     s.measure(roundTrip: .milliseconds(500), from: 1)
@@ -59,7 +60,7 @@ struct RetransmissionTests {
     s.expectNext(after: .milliseconds(1_513), .data(seq: 4, 1))
   }
 
-  @Test("MUST-19 each time-out doubles the next, up to a minute")
+  @Test("MUST-19 RFC6298-2.1-a RFC6298-5.5-a RFC6298-5.6-a a second at first; each time-out doubles the next")
   func backOff() {
     let s = Scenario(.established())
     s.send(100)
@@ -69,7 +70,9 @@ struct RetransmissionTests {
     }
   }
 
-  @Test("MUST-19 an acknowledgment of new text restarts the timer, one of nothing new does not")
+  @Test(
+    "MUST-19 RFC6298-5-a/b RFC6298-5.3-a what acknowledges new text restarts the timer, nothing else does"
+  )
   func restarted() {
     let s = Scenario(.established())
     s.send(2_920)
@@ -82,7 +85,9 @@ struct RetransmissionTests {
     s.expectNext(after: .milliseconds(2_700), .data(seq: 1_461, 1_460))
   }
 
-  @Test("MUST-20 SHLD-9 SHLD-10 after the third retransmission the application hears of it, once")
+  @Test(
+    "MUST-20 SHLD-9 SHLD-10 RFC9293-3.9.1.8-a after three retransmissions the application hears of it, once"
+  )
   func advice() {
     let s = Scenario(.established())
     s.send(100)
@@ -190,7 +195,7 @@ struct RetransmissionTests {
     text.expectNext(after: .seconds(16), .reset())
   }
 
-  @Test("MUST-19 RFC 6298 (5.7): where the SYN was lost, text begins with three seconds")
+  @Test("MUST-19 RFC6298-5.7-a RFC5681-3.1-g where the SYN was lost, text begins with three seconds")
   func afterLostSYN() {
     let s = Scenario(.synSent)
     s.expectNext(after: .seconds(1), .syn(seq: 0))
@@ -202,7 +207,9 @@ struct RetransmissionTests {
     s.expectNext(after: .seconds(3), .data(seq: 1, 1_460))
   }
 
-  @Test("MUST-19 and likewise where the SYN-ACK was", arguments: ScenarioFamily.allCases)
+  @Test(
+    "MUST-19 RFC6298-5.7-a RFC5681-3.1-g and likewise where the SYN-ACK was",
+    arguments: ScenarioFamily.allCases)
   func afterLostSynAck(family: ScenarioFamily) {
     let s = Scenario(.synReceived(), family: family)
     s.expectNext(after: .seconds(1), .synAck(seq: 0, ack: 1))

@@ -10,7 +10,7 @@ import Testing
 @Suite("Robustness: off the path")
 struct OffPathTests {
   @Test(
-    "O3 only the exact reset ends a connection; one in the window is challenged, one outside ignored",
+    "O3 RFC5961-1.1-a RFC5961-3.2-a/b/c/d/e RFC9293-3.10.7.4-a/b/c only the exact reset ends a connection",
     arguments: ScenarioFamily.allCases)
   func resets(family: ScenarioFamily) {
     for seq in [2, 30_000, 65_535] {
@@ -43,7 +43,8 @@ struct OffPathTests {
   }
 
   @Test(
-    "O3 any SYN on an established connection is challenged", arguments: [0, 1, 2, 65_536, 1 << 30, -5_000])
+    "O3 RFC5961-4.2-a/b/c RFC9293-3.10.7.4-d/e any SYN on an established connection is challenged",
+    arguments: [0, 1, 2, 65_536, 1 << 30, -5_000])
   func synchronize(seq: Int) {
     for segment in [InjectedSegment.syn(seq: seq), .synAck(seq: seq, ack: 1)] {
       let s = Scenario(.established())
@@ -54,7 +55,7 @@ struct OffPathTests {
     }
   }
 
-  @Test("O4 one connection's challenges use up no other's")
+  @Test("O4 RFC5961-7-b one connection's challenges use up no other's")
   func challengesApart() {
     let s = Scenario(.established())
     s.connectPeer(from: 40_001)
@@ -113,7 +114,8 @@ struct MisbehavingPeerTests {
   }
 
   @Test(
-    "R4 P2 a scale above 14 counts as 14, and no window overflows", arguments: [14, 15, 31, 255] as [UInt8])
+    "R4 P2 RFC7323-2.3-h/j a scale above 14 counts as 14, and no window overflows",
+    arguments: [14, 15, 31, 255] as [UInt8])
   func scale(shift: UInt8) {
     let s = Scenario(.listening, iss: 0xffff_fff0)
     // The script does not look into raw options, and takes windows as they are.
@@ -140,7 +142,9 @@ struct MisbehavingPeerTests {
     #expect(s.receive().text == "nt, longer")
   }
 
-  @Test("E7 an idle connection holds its record and no buffer", arguments: ScenarioFamily.allCases)
+  @Test(
+    "E7 RFC6298-5.2-a an idle connection holds its record and no buffer, and no timer runs",
+    arguments: ScenarioFamily.allCases)
   func idle(family: ScenarioFamily) {
     let s = Scenario(.established(), family: family, offering: [.mss(1_440)])
     #expect(s.stack.held.coldBlocks == 0)

@@ -10,7 +10,9 @@ import Testing
 struct SACKTests {
   private let bare: [ScriptOption] = [.mss(1_460), .sackPermitted]
 
-  @Test("The block of the text that came last is first, then those before it, the latest first")
+  @Test(
+    "RFC2018-4-d/e/f/g/h the block that came last is first, then those before it, the latest first"
+  )
   func order() {
     let s = Scenario(.established(), offering: bare)
     let blocks = [1_001..<1_101, 2_001..<2_101, 3_001..<3_101, 4_001..<4_101, 5_001..<5_101]
@@ -24,7 +26,7 @@ struct SACKTests {
     s.expect(.ack(ack: 1, options: [.sack([2_001..<2_201, 5_001..<5_101, 4_001..<4_101, 3_001..<3_101])]))
   }
 
-  @Test("With timestamps there is room for three", arguments: ScenarioFamily.allCases)
+  @Test("RFC2018-4-g with timestamps there is room for three", arguments: ScenarioFamily.allCases)
   func withTimestamps(family: ScenarioFamily) {
     let s = Scenario(.established(), family: family, offering: ScriptOption.everything())
     for seq in [1_001, 2_001, 3_001, 4_001] { s.inject(.data(seq: seq, ack: 1, 100)) }
@@ -33,7 +35,7 @@ struct SACKTests {
     #expect(last?.timestamps != nil)
   }
 
-  @Test("A block that grows again and again does not push the others out")
+  @Test("RFC2018-4-h a block that grows again and again does not push the others out")
   func distinct() {
     let s = Scenario(.established(), offering: bare)
     for seq in [1_001, 2_001, 3_001] { s.inject(.data(seq: seq, ack: 1, 100)) }
@@ -51,7 +53,7 @@ struct SACKTests {
     s.expect(.ack(ack: 1, options: [.sack([1_001..<1_301, 2_001..<2_101])]))
   }
 
-  @Test("What the acknowledgment covers is no block any more, and without a hole there is no option")
+  @Test("RFC2018-4-f what is acknowledged is no block any more, and without a hole there is no option")
   func filled() {
     let s = Scenario(.established(), offering: bare)
     s.inject(.data(seq: 101, ack: 1, 100))
@@ -67,7 +69,7 @@ struct SACKTests {
     s.expect(.ack(ack: 401, options: [.sack([501..<601])]))
   }
 
-  @Test("Without SACK-permitted from the peer there are no blocks")
+  @Test("RFC2018-4-b without SACK-permitted from the peer there are no blocks")
   func notOffered() {
     let s = Scenario(.established(), offering: [.mss(1_460)])
     s.inject(.data(seq: 101, ack: 1, 100))

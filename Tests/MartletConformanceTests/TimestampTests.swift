@@ -11,7 +11,7 @@ struct TimestampTests {
   private func established() -> Scenario { Scenario(.established(), offering: ScriptOption.everything()) }
 
   @Test(
-    "RFC 7323 §3.2: agreed by both SYNs, they are on every segment but a reset",
+    "RFC7323-3.2-d agreed by both SYNs, they are on every segment but a reset",
     arguments: ScenarioFamily.allCases)
   func onEverySegment(family: ScenarioFamily) {
     let s = Scenario(.listening, family: family, offering: ScriptOption.everything())
@@ -30,7 +30,8 @@ struct TimestampTests {
     without.expect(.data().lacking(.timestamps))
   }
 
-  @Test("RFC 7323 §3: the value counts milliseconds, and the echo is the peer's")
+  @Test(
+    "RFC7323-3.2-b RFC7323-4.1-a RFC7323-5.4-a/b/c the value counts milliseconds, and the echo is the peer's")
   func values() {
     let s = established()
     s.inject(.data(seq: 1, ack: 1, "x", options: [.timestamps(1_234, 0)]))
@@ -45,7 +46,7 @@ struct TimestampTests {
     #expect((second?.timestamps?.value ?? 0) &- (first?.timestamps?.value ?? 0) == 150)
   }
 
-  @Test("O10 PAWS: text with an older timestamp is dropped and acknowledged, whatever its number")
+  @Test("O10 RFC7323-5.3-a PAWS: text with an older timestamp is dropped and acknowledged")
   func wrapped() {
     let s = established()
     s.inject(.data(seq: 1, ack: 1, "old", options: [.timestamps(999, 0)]))
@@ -61,7 +62,7 @@ struct TimestampTests {
     #expect(s.receive().text == "same")
   }
 
-  @Test("RFC 7323 §5.3 what fills a hole is held to TS.Recent as it was when the hole opened")
+  @Test("RFC7323-5.2-a RFC7323-5.3-c what fills a hole is held to TS.Recent as it was when the hole opened")
   func lateOriginal() {
     let s = established()
     s.inject(.data(seq: 101, ack: 1, 100, options: [.timestamps(1_010, 0)]))
@@ -86,7 +87,7 @@ struct TimestampTests {
     #expect(s.counters.tcp.pawsEstab == 3)
   }
 
-  @Test("O10 a reset is not held to timestamps")
+  @Test("O10 RFC7323-5.2-f a reset is not held to timestamps")
   func reset() {
     for options in [[], [.timestamps(5, 0)]] as [[ScriptOption]] {
       let s = established()
@@ -95,7 +96,7 @@ struct TimestampTests {
     }
   }
 
-  @Test("O10 TS.Recent moves only with a segment that covers the last acknowledgment sent")
+  @Test("O10 RFC7323-4.3-a/b/c TS.Recent moves only with a segment that covers the last acknowledgment sent")
   func recent() {
     let s = established()
     // Beyond a hole: its timestamp is not echoed, nor does it make what fills the hole look old.
@@ -122,7 +123,7 @@ struct TimestampTests {
     #expect(s.receive().text == "next")
   }
 
-  @Test("RFC 7323 §3.2: a segment without the option, where it was agreed upon, is dropped in silence")
+  @Test("RFC7323-3.2-g/h a segment without the option, where it was agreed upon, is dropped in silence")
   func missing() {
     let s = established()
     s.inject(.data(seq: 1, ack: 1, "forged").withoutTimestamps())
@@ -130,7 +131,7 @@ struct TimestampTests {
     #expect(s.receive().error == .wouldBlock)
   }
 
-  @Test("O10 RFC 7323 §5.5: after 24 days of silence any timestamp is taken, and echoed")
+  @Test("O10 RFC7323-5.5-a after 24 days of silence any timestamp is taken, and echoed")
   func longIdle() {
     let s = established()
     s.advance(by: .hours(25 * 24))

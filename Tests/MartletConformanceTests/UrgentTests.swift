@@ -19,7 +19,7 @@ struct UrgentTests {
     #expect(!s.readiness.contains(.urgent))
   }
 
-  @Test("MUST-32 the mark is told although its text is still on the way")
+  @Test("MUST-32 RFC9293-3.9.1.8-a the mark is told although its text is still on the way")
   func aheadOfText() {
     let s = Scenario(.established())
     s.inject(.ack(seq: 1, ack: 1).urgent(1_000))

@@ -26,7 +26,7 @@ import Testing
     return present
   }
 
-  @Test("S2.10 a client offers all four", arguments: ScenarioFamily.allCases)
+  @Test("S2.10 RFC7323-2.2-a RFC7323-3.2-a a client offers all four", arguments: ScenarioFamily.allCases)
   func offeredByClient(_ family: ScenarioFamily) throws {
     let s = Scenario(.closed, family: family)
     s.connect()
@@ -36,7 +36,7 @@ import Testing
     #expect(syn.timestamps?.echo == 0)
   }
 
-  @Test("S2.10 a SYN-ACK carries what the SYN offered, and MSS, and no more", arguments: offers)
+  @Test("S2.10 RFC7323-2.3-a a SYN-ACK carries what the SYN offered, and MSS, and no more", arguments: offers)
   func answeredByServer(_ offer: [ScriptOption]) {
     let s = Scenario(.listening, offering: offer)
     s.inject(.syn(seq: 0, options: offer))
@@ -46,7 +46,8 @@ import Testing
   }
 
   @Test(
-    "S2.10 what both sides offered is used from then on, and nothing else", arguments: offers,
+    "S2.10 RFC7323-2.2-b RFC7323-2.3-b/c/d/e/f/g RFC7323-3.2-f what both offered is used, and nothing else",
+    arguments: offers,
     [ScenarioRole.passive, .active])
   func usedAfterwards(_ offer: [ScriptOption], _ role: ScenarioRole) throws {
     let s = Scenario(.established(role), offering: offer)
@@ -86,7 +87,8 @@ import Testing
     }
   }
 
-  @Test("S2.10 a scale above 14 counts as 14; the window of a SYN itself is never scaled")
+  @Test(
+    "S2.10 RFC7323-2.2-d RFC7323-2.3-h/j a scale above 14 counts as 14; the window of a SYN is never scaled")
   func scaleLimits() {
     let s = Scenario(.listening, offering: [.mss(1_460), .windowScale(200)])
     s.inject(.syn(seq: 0, window: 1_000, options: [.mss(1_460), .windowScale(200)]))

@@ -313,7 +313,7 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "S5.3 Figure 10: the peer restarts and connects anew; our ACK tells it of the old connection, its RST us",
+    "S5.3 RFC5961-4.2-d Figure 10: the peer restarts and connects anew; our ACK tells it, its RST us",
     arguments: ScenarioFamily.allCases)
   func figure10(_ family: ScenarioFamily) {
     let s = Scenario(.established(), family: family)

@@ -195,7 +195,8 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "MUST-34 SHLD-15 a window that shrinks does no harm, and nothing new is sent beyond it", arguments: roles)
+    "MUST-34 SHLD-15 RFC7323-2.4-a/d a window that shrinks does no harm, and nothing new is sent beyond it",
+    arguments: roles)
   func nothingNew(_ role: ScenarioRole) {
     let s = shrunk(role)
     s.expectNothing()

@@ -7,7 +7,7 @@ import Testing
 
 /// What the explorer found, each with the way there that it drew.
 @Suite struct FoundByExplorer {
-  @Test("RFC 6298 (5.3) a time-out that an acknowledgment makes shorter is not slept through")
+  @Test("RFC6298-5.3-a a time-out that an acknowledgment makes shorter is not slept through")
   func shorterTimeout() {
     let pair = Pair()
     // The SYN comes again after 1 s, so the first time-out is 3 s ((5.7)); the text's acknowledgment brings the

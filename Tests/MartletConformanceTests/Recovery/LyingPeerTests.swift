@@ -36,7 +36,7 @@ struct LyingPeerTests {
   }
 
   @Test(
-    "R3 duplicates without SACK count for as many segments as are out; with SACK for nothing",
+    "R3 RFC5681-3.2-f duplicates without SACK count for as many segments as are out; with SACK for nothing",
     arguments: [true, false])
   func duplicates(sack: Bool) {
     let r = RecoveryScript(sack: sack).measured()
@@ -164,7 +164,7 @@ struct LyingPeerTests {
     #expect(r.s.status?.sacked == 54_000)
   }
 
-  @Test("RFC 2018 §8: what a peer reported and threw away is sent again after the time-out")
+  @Test("RFC2018-5-c RFC2018-8-d what a peer reported and threw away is sent again after the time-out")
   func reneging() {
     let r = RecoveryScript().measured()
     r.send(20)

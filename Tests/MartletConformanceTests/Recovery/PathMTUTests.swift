@@ -135,7 +135,8 @@ struct PathMTUTests {
   }
 
   @Test(
-    "RFC 1191 §6.5: text in flight that is too large for the path leaves again at once, in smaller pieces")
+    "RFC7323-5.7-a RFC 1191 §6.5: text that is too large for the path leaves again at once, in smaller pieces"
+  )
   func dropInFlight() {
     let s = established()
     s.send(7_300)

@@ -8,7 +8,8 @@ import Testing
 
 @Suite("RFC 8985: RACK")
 struct RACKTests {
-  @Test("RFC 8985 §6.2 step 4: three segments reported beyond a hole make it lost at once; it leaves again")
+  @Test(
+    "RFC8985-1-a RFC8985-3.3.2-a RFC2018-5-a RFC2018-5.1-a three segments beyond a hole make it lost at once")
   func oneLoss() {
     let r = RecoveryScript().measured()
     r.send(10)
@@ -32,7 +33,7 @@ struct RACKTests {
   }
 
   @Test(
-    "RFC 8985 §6.2 step 5: one segment beyond a hole is enough once a quarter of the least round trip has passed"
+    "RFC8985-3.3.2-b RFC8985-6.2-b RFC8985-8-a one segment beyond a hole is enough after a while"
   )
   func reorderingTimer() {
     let r = RecoveryScript().measured()
@@ -48,7 +49,7 @@ struct RACKTests {
     r.expect(1)
   }
 
-  @Test("RFC 8985 §6.2: several holes are repaired in one recovery, lowest first")
+  @Test("RFC5681-4.3-g RFC2018-5-a several holes are repaired in one recovery, lowest first")
   func severalLosses() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -66,7 +67,7 @@ struct RACKTests {
   }
 
   @Test(
-    "RFC 8985 §3.3.2: a retransmission that is lost is found by what was sent after it, without a time-out")
+    "RFC8985-4-c RFC8985-9.2-a a lost retransmission is found by what was sent after it, without a time-out")
   func lostRetransmission() {
     let r = RecoveryScript().measured()
     r.send(40)
@@ -181,7 +182,7 @@ struct RACKTests {
     #expect(r.s.counters.tcp.retransSegs == 0)
   }
 
-  @Test("RFC 8985 §6.2 step 4: each round trip with a duplicate report widens the window, up to SRTT")
+  @Test("RFC8985-3.3.2-c RFC8985-4-d each round trip with a duplicate report widens the window")
   func duplicateReportsWiden() {
     let r = RecoveryScript().measured()
     for step in 0..<3 {

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("RFC 8985 §7: tail-loss probe")
 struct TailLossProbeTests {
-  @Test("RFC 8985 §7.2, §7.3: after two round trips of silence the last segment leaves again")
+  @Test(
+    "RFC8985-7.2-a/c RFC8985-7.3-e/g RFC8985-8-a after two silent round trips the last segment leaves again"
+  )
   func lastSegment() {
     let r = RecoveryScript().measured()
     r.send(4)
@@ -21,7 +23,7 @@ struct TailLossProbeTests {
     #expect(r.s.status?.cwnd == 20_000)
   }
 
-  @Test("RFC 8985 §7.4.1: the probe's acknowledgment shows what else is missing, and no time-out was needed")
+  @Test("RFC8985-7.3-f RFC8985-9.3-a/b the probe's acknowledgment shows what else is missing")
   func tailOfThree() {
     let r = RecoveryScript().measured()
     r.send(4)
@@ -44,7 +46,7 @@ struct TailLossProbeTests {
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
   }
 
-  @Test("RFC 8985 §7.3: new text is the better probe")
+  @Test("RFC8985-7.3-d/g new text is the better probe")
   func newText() {
     let r = RecoveryScript(initialWindow: 4).measured()
     r.send(12)
@@ -56,7 +58,7 @@ struct TailLossProbeTests {
     #expect(r.s.status?.timer == .retransmission)
   }
 
-  @Test("RFC 6298 (5.1), RFC 8985 §7.2: small writes do not put the timer off", arguments: [false, true])
+  @Test("RFC6298-5.1-a RFC8985-7.2-a small writes do not put the timer off", arguments: [false, true])
   func smallWrites(sack: Bool) {
     let r = RecoveryScript(sack: sack).measured()
     r.s.setOptions { $0.noDelay = true }
@@ -74,7 +76,7 @@ struct TailLossProbeTests {
   }
 
   @Test(
-    "RFC 6298 (5.1): new text does not put the time-out of a lost retransmission off",
+    "RFC6298-5.1-a new text does not put the time-out of a lost retransmission off",
     arguments: CongestionControl.allCases)
   func lostRetransmissionWithoutSACK(control: CongestionControl) {
     let r = RecoveryScript(sack: false, initialWindow: 4) { $0.tcp.congestionControl = control }.measured()
@@ -100,7 +102,7 @@ struct TailLossProbeTests {
     #expect(times.count == 3 && times[2].since(times[1]) < .seconds(2), "\(times)")
   }
 
-  @Test("RFC 8985 §7.2: one segment alone may wait for a delayed acknowledgment")
+  @Test("RFC8985-7.2-c one segment alone may wait for a delayed acknowledgment")
   func delayedAcknowledgment() {
     let r = RecoveryScript().measured()
     r.send(1)
@@ -111,7 +113,7 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.retransSegs == 1)
   }
 
-  @Test("RFC 8985 §7.4.2: a single loss that the probe repaired counts as congestion, once")
+  @Test("RFC8985-7.4.2-a/b a single loss that the probe repaired counts as congestion, once")
   func repaired() {
     let r = RecoveryScript().measured()
     r.send(4)
