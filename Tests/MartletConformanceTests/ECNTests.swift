@@ -220,6 +220,20 @@ struct ECNSenderTests {
     #expect(s.status?.cwnd == cwnd)
   }
 
+  @Test("RFC 3168 §6.1.2 a repair after a smaller path MTU has reduced nothing: an echo is obeyed")
+  func whilePathShrinks() throws {
+    let s = ecnScenario()
+    s.send(7_300)
+    let sent = s.takeSegments()
+    let cwnd = try #require(s.status?.cwnd)
+    s.inject(packet: ICMPError(type: 3, code: 4, rest: 1_300).packet(about: sent[0].packet))
+    s.takeSegments()
+    #expect(s.status?.cwnd == cwnd)
+    s.inject(.ack(seq: 1, ack: 1_261).adding(.ece))
+    #expect(s.counters.tcp.tcpECNReductions == 1)
+    #expect(s.status.map { $0.cwnd < cwnd } == true)
+  }
+
   @Test("RFC 3168 §6.1.2 after a time-out too new text has CWR, what is sent again has not")
   func afterTimeout() throws {
     let s = ecnScenario()

@@ -13,7 +13,8 @@ extension TCB {
   mutating func congestionEchoArrives(
     cwnd before: UInt32, flight: UInt32, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
-    guard recovery.phase == .open else { return }
+    // A repair after a smaller path MTU has reduced nothing.
+    guard recovery.phase == .open || recovery.phase == .pathMTU else { return }
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, before) }
     // What was in flight at the last reduction is not all acknowledged: the same congestion.
     let sinceReduction = cold.reducedAt.distance(from: snd.una)
