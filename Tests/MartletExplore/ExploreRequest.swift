@@ -7,8 +7,8 @@ struct ExploreRequest {
     [--role passive|simultaneous|all] [--capacity N] [--octets N] [--timeouts N] [--duplicates N]
              [--drops N] [--corruptions N] [--aborts N] [--deaf N] [--closing shut|close|either] [--any-order]
              [--no-timestamps] [--no-sack]
-             [--no-forgeries] [--no-fairness] [--exact-times] [--seconds N] [--pairs]
-             [--ascii]
+             [--no-forgeries] [--no-fairness] [--exact-times] [--seconds N] [--waiting N]
+             [--pairs] [--ascii]
     """
 
   var bounds = ExplorationBounds()
@@ -50,6 +50,10 @@ struct ExploreRequest {
     if option == "--seconds" {
       seconds = Int(value) ?? -1
       return seconds >= 0
+    }
+    if option == "--waiting" {
+      bounds.mostWaiting = Int(value) ?? -1
+      return bounds.mostWaiting >= 0
     }
     if option == "--closing" {
       guard let closing = ClosingCalls.allCases.first(where: { $0.name == value }) else { return false }

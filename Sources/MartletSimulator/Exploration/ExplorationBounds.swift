@@ -69,6 +69,8 @@ public struct ExplorationBounds: BitwiseCopyable, Sendable {
 
   /// Times count to the millisecond in what makes two states the same. False: as their order.
   public var exactTimes = false
+  /// How many states may wait before the newest go first.
+  public var mostWaiting = 1_000_000
   /// Forged segments are tried in every state.
   public var triesForgeries = true
   /// From every state it is tried whether both ends reach CLOSED on a link that has become fair.

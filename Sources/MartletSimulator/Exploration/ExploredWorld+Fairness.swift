@@ -76,14 +76,15 @@ struct FairContinuations {
   ///
   /// - Returns: with which kind of applications something is wrong.
   mutating func attempt(_ world: ExploredWorld, _ ground: inout ExplorationGround) -> FairApplications? {
-    walk(world, closing: true, &good, &ground)
+    Self.walk(world, closing: true, &good, &ground)
     if ground.violation != nil { return .closing }
     guard world.isOneSided else { return nil }
-    walk(world, closing: false, &noticed, &ground)
+    Self.walk(world, closing: false, &noticed, &ground)
     return ground.violation == nil ? nil : .silent
   }
 
-  private func walk(
+  /// Static: an instance would be copied beside `known`, and then each insertion copies the table.
+  private static func walk(
     _ start: ExploredWorld, closing: Bool, _ known: inout FingerprintTable,
     _ ground: inout ExplorationGround
   ) {

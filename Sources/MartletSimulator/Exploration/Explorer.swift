@@ -11,6 +11,10 @@ import MartletTrace
 /// the link arrives, is lost, arrives twice or damaged; a timer fires; an application sends, closes either half or
 /// aborts. What results is a state of its own if nothing like it was seen before; its fingerprint says so. The first
 /// state in which a property fails ends the exploration, and breadth first means that no shorter way leads to one.
+///
+/// A state that waits to be explored takes two kilooctets or more. When as many wait as `ExplorationBounds.mostWaiting`
+/// says, the newest go first, which adds few: that covers the same states in another order, and the way to a
+/// counterexample may then be a longer one.
 public struct Explorer: ~Copyable {
   public enum Status: Equatable, Sendable {
     /// There are states that were not explored yet.
@@ -35,11 +39,10 @@ public struct Explorer: ~Copyable {
   private var seen = FingerprintTable()
   private var fair = FairContinuations()
   private var forgeries = Forgeries()
-  private var frontier: [ExploredWorld] = []
-  private var next: [ExploredWorld] = []
-  /// The first state of `frontier` that is not explored yet, and the number of `frontier`'s first.
+  private var frontier: [WaitingWorld] = []
+  private var next: [WaitingWorld] = []
+  /// The first state of `frontier` that is not explored yet.
   private var place = 0
-  private var firstNumber = 0
   /// How each state was reached first: from which, and by what.
   private var parents: [UInt32] = []
   private var causes: [UInt16] = []
@@ -58,10 +61,14 @@ public struct Explorer: ~Copyable {
   public mutating func explore(states limit: Int) -> Status {
     var left = limit
     while status == .going, left > 0 {
-      if place == frontier.count { nextLevel() }
-      guard status == .going else { break }
-      expand(frontier[place], number: firstNumber &+ place)
-      place &+= 1
+      if waiting > bounds.mostWaiting, let newest = next.popLast() {
+        expand(newest)
+      } else {
+        if place == frontier.count { nextLevel() }
+        guard status == .going else { break }
+        expand(frontier[place])
+        place &+= 1
+      }
       left &-= 1
     }
     return status
@@ -73,7 +80,7 @@ public struct Explorer: ~Copyable {
   /// Octets of the tables: fingerprints, ways there, and waiting states without what they point to.
   public var heldBytes: Int {
     seen.heldBytes &+ fair.heldBytes &+ forgeries.heldBytes &+ parents.count &* 6
-      &+ waiting &* MemoryLayout<ExploredWorld>.stride
+      &+ waiting &* MemoryLayout<WaitingWorld>.stride
   }
 
   /// Whether the two ends were seen in these states at the same time.
@@ -82,19 +89,18 @@ public struct Explorer: ~Copyable {
   }
 
   private mutating func nextLevel() {
-    firstNumber &+= frontier.count
     place = 0
     frontier = []
     swap(&frontier, &next)
     if frontier.isEmpty { status = .complete } else { depth &+= 1 }
   }
 
-  private mutating func expand(_ world: ExploredWorld, number: Int) {
-    for action in world.actions(bounds) {
-      var result = world
+  private mutating func expand(_ waiting: WaitingWorld) {
+    for action in waiting.world.actions(bounds) {
+      var result = waiting.world
       transitions &+= 1
       result.apply(action, &ground)
-      meet(result, from: number, action)
+      meet(result, from: waiting.number, action)
       if status == .violated { return }
     }
   }
@@ -116,7 +122,7 @@ public struct Explorer: ~Copyable {
       counterexample = Counterexample(
         bounds, way(to: parents.count &- 1), violation, forged: forged, continued: continued)
     } else {
-      next.append(world)
+      next.append(WaitingWorld(world: world, number: parents.count &- 1))
     }
   }
 
@@ -137,4 +143,11 @@ public struct Explorer: ~Copyable {
     }
     return actions.reversed()
   }
+}
+
+/// A state that is known and not explored yet.
+private struct WaitingWorld {
+  var world: ExploredWorld
+  /// Its place in `parents`.
+  var number: Int
 }
