@@ -13,11 +13,11 @@ import MartletWire
 /// Inside, what the segment path calls is `mutating` even where it changes nothing: Swift 6.3 gives a method
 /// that only borrows a loadable value a copy of it, here of four kilobytes.
 public struct NetworkStack: ~Copyable {
-  public internal(set) var configuration: StackConfiguration
+  private var settings: Whole<StackConfiguration>
 
   // What all connections share, and what everything is derived from.
   var around: Surroundings
-  var secrets: Secrets
+  private var keys: Whole<Secrets>
   let handshake: HandshakeTerms
   /// The latest time that any call has told.
   var clock = Instant.origin
@@ -65,17 +65,18 @@ public struct NetworkStack: ~Copyable {
   var shortage = Shortage()
 
   // Counters/
-  var counts = StackCounters()
+  private var tallies = Whole(StackCounters())
 
   /// A stack without interfaces. Its limits come from `configuration`, its secrets from `seed`.
   public init(configuration: StackConfiguration = StackConfiguration(), seed: StackSeed) {
     let configuration = configuration.fitted
-    self.configuration = configuration
+    settings = Whole(configuration)
     around = Surroundings(
       configuration: configuration.tcp, pool: ChunkPool(chunksPerArena: configuration.chunksPerArena),
       budget: MemoryBudget(limit: configuration.memoryBudget),
       recorder: FlightRecorder(capacity: configuration.recorderCapacity))
-    secrets = Secrets(seed)
+    let secrets = Secrets(seed)
+    keys = Whole(secrets)
     handshake = HandshakeTerms(configuration.tcp)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
     answerLimits = AnswerLimits(configuration, secrets)
@@ -118,9 +119,9 @@ public struct NetworkStack: ~Copyable {
     socketEvents: IndexList,
     baseCharge: Int, shortage: Shortage, counts: StackCounters
   ) {
-    self.configuration = configuration
+    settings = Whole(configuration)
     self.around = around
-    self.secrets = secrets
+    keys = Whole(secrets)
     self.handshake = handshake
     self.clock = clock
     self.interfaces = interfaces
@@ -147,6 +148,23 @@ public struct NetworkStack: ~Copyable {
     self.socketEvents = socketEvents
     self.baseCharge = baseCharge
     self.shortage = shortage
-    self.counts = counts
+    tallies = Whole(counts)
+  }
+}
+
+extension NetworkStack {
+  public internal(set) var configuration: StackConfiguration {
+    @inline(__always) get { settings.value }
+    @inline(__always) _modify { yield &settings.value }
+  }
+
+  var secrets: Secrets {
+    @inline(__always) get { keys.value }
+    @inline(__always) _modify { yield &keys.value }
+  }
+
+  var counts: StackCounters {
+    @inline(__always) get { tallies.value }
+    @inline(__always) _modify { yield &tallies.value }
   }
 }
