@@ -1,3 +1,4 @@
+import MartletSimulator
 import MartletStack
 import MartletTCP
 import MartletTesting
@@ -31,5 +32,37 @@ import Testing
     // 100 octets fewer are left of the promise than 32 units: 31 of them, and the rest is not taken back.
     s.inject(.data(seq: 1, ack: 101, window: 31, 100))
     s.expectNext(in: .zero ... .milliseconds(40), .ack(seq: 4_097, ack: 101))
+  }
+
+  // Schedule 3868: the last segment was shorter than a full one, and so no time-out of it was a sign of a black
+  // hole, however often it came again.
+  @Test(
+    "RFC 4821 §7.7 a segment that is not full is made smaller where nothing larger arrives",
+    arguments: [false, true])
+  func shortSegmentInBlackHole(_ overIPv6: Bool) {
+    var conditions = LinkConditions(delay: .milliseconds(5))
+    conditions.mtu = 1_280
+    conditions.tellsTooBig = false
+    let pair = Pair(conditions, overIPv6: overIPv6)
+    pair.connect()
+    pair.send(.client, 1_300)
+    pair.run(for: .seconds(5))
+    #expect(pair.receive(.server).octets == scriptText(0..<1_300), "\(pair.transcript)")
+  }
+
+  // Schedule 0: the third segment of every handshake was counted by the half-open record and again by the
+  // connection that came of it.
+  @Test("RFC 4022 §2 every segment is counted once, in whatever record it ends")
+  func segmentsCountedOnce() {
+    for synCookies in SynCookiePolicy.allCases {
+      let s = Scenario(.closed)
+      var options = ListenerOptions()
+      options.synCookies = synCookies
+      s.listen(port: 80, options)
+      s.inject(.syn(seq: 0, window: 65_535, options: [.mss(1_460)]))
+      s.expect(.synAck(seq: 0, ack: 1))
+      s.inject(.data(seq: 1, ack: 1, "hello"))
+      #expect(s.counters.tcp.inSegs == 2, "\(synCookies)")
+    }
   }
 }

@@ -28,7 +28,7 @@ extension NetworkStack {
     listeners[old.listener].halfOpen &-= 1
     begin(i, listener: old.listener)
     rearmTimer(of: i)
-    connectionArrives(i, seg, text: text)
+    arrivesAgain(i, seg, text: text)
   }
 
   /// Likewise where a cookie stood for the record.
@@ -48,7 +48,13 @@ extension NetworkStack {
     begin(i, listener: l)
     if connections[i].tcb.hasTimers || connections[i].origin.hasIdleLimit { rearmTimer(of: i) }
     // A bare acknowledgment has told all that it knows when the TCB was made of it.
-    if seg.textCount > 0 || seg.flags != .ack || seg.ecn == .ce { connectionArrives(i, seg, text: text) }
+    if seg.textCount > 0 || seg.flags != .ack || seg.ecn == .ce { arrivesAgain(i, seg, text: text) }
+  }
+
+  /// The third segment, this time at the connection that came of it. It is one segment, and was counted.
+  private mutating func arrivesAgain(_ i: UInt32, _ seg: Segment, text: RawSpan) {
+    around.counters.inSegs &-= 1
+    connectionArrives(i, seg, text: text)
   }
 
   /// Nil: there is no room, and it is counted. Where no time will bring any, the record `r` is gone too.

@@ -75,7 +75,6 @@ extension NetworkStack {
     listeners[l].fastOpenPending &+= 1
     connections[i].cold = j
     connections[i].marks.formUnion([.onWire, .inBacklog, .passive])
-    around.counters.inSegs &+= 1
     around.counters.passiveOpens &+= 1
     around.counters.tcpFastOpenPassive &+= 1
     noteTransition(.listen, .synReceived, of: i)

@@ -114,8 +114,8 @@ extension TCB {
     cold.search.fail(cold.search.size, now: Tick(now))
   }
 
-  /// Two time-outs of a full-size segment: small ones may arrive (§7.7). 1,220 octets of text fit the least
-  /// MTU of IPv6 and nearly every tunnel; 536 fit everything (RFC 9293 §3.7.1).
+  /// Two time-outs of a segment that is larger than what is tried next: small ones may arrive (§7.7). 1,220
+  /// octets of text fit the least MTU of IPv6 and nearly every tunnel; 536 fit everything (RFC 9293 §3.7.1).
   mutating func searchBlackHole(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
@@ -126,9 +126,11 @@ extension TCB {
       reaction.insert(.pathMTUFell)
       return
     }
-    let isFull = min(cold.send.count, snd.flight) >= UInt32(effectiveSendMSS)
     let lower: UInt16 = timers.tries >= 4 ? 536 : 1_220
-    guard isFull, timers.tries >= 2, snd.mss > lower else { return }
+    guard timers.tries >= 2, snd.mss > lower else { return }
+    // The last segment of a stream need not be full to be too large.
+    let options = UInt32(snd.mss &- effectiveSendMSS)
+    guard min(cold.send.count, snd.flight) &+ options > UInt32(lower) else { return }
     around.counters.tcpMTUPFail &+= 1
     // A guess, that the search puts right soon; an outage looks the same. Nobody else learns of it.
     lowerMSS(to: lower, isTold: false, &cold, &around, now)
