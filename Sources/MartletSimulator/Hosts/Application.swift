@@ -59,6 +59,8 @@ public enum ApplicationOutcome: Equatable, BitwiseCopyable, Sendable {
   case aborted
   /// Its patience ended.
   case gaveUp
+  /// Its host crashed.
+  case crashed
 }
 
 /// A small program with one connection, driven by the stack's events.
@@ -115,6 +117,11 @@ public struct Application {
   mutating func noteConnected(now: Instant) {
     if !isConnected { progressAt = now }
     isConnected = true
+  }
+
+  /// The host is gone under it.
+  mutating func crash() {
+    if outcome == .running { end(.crashed) }
   }
 
   private mutating func end(_ outcome: ApplicationOutcome) {

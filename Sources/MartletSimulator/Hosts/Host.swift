@@ -2,9 +2,9 @@ public import MartletStack
 public import MartletTCP
 public import MartletWire
 
-/// Where an interface of a host is plugged in.
+/// Where an interface is plugged in.
 struct Attachment {
-  var host: HostID
+  var node: NodeID
   var interface: InterfaceID
   var link: LinkID
   var side: Int
@@ -26,20 +26,84 @@ public final class Host {
   public var otherEvents: [StackEvent] = []
 
   var attachments: [Attachment] = []
-  /// When the stack or an application wants to be woken.
+  /// What its own clock shows.
+  var clock = HostClock()
+  /// When the stack or an application wants to be woken, by the world's clock.
   private(set) var deadline: Instant?
   /// False: crashed, or not yet started. Packets to it vanish, its timers do not fire.
   public internal(set) var isRunning = true
-  private var services: [(listener: ListenerID, plan: ApplicationPlan)] = []
-  private var buffer = [UInt8](repeating: 0, count: 65_536)
+  /// It lost its power and was not started again.
+  private(set) var hasCrashed = false
+  /// How often it has been started: 1 from the beginning.
+  public private(set) var lives = 1
+  /// Packets and octets that links have given it, and that it has given them, since it was last started.
+  public internal(set) var traffic = HostTraffic()
+  /// It has a way to networks that it is not on.
+  var hasGateway = false
+  private let configuration: StackConfiguration
+  private let seed: UInt64
+  private var interfaces: [InterfaceConfiguration] = []
+  private var routes: [Route] = []
+  private var services: [Service] = []
+  private var buffer: [UInt8] = []
   /// Which application has the connection of a slot, by the slot's index.
   private var placeOfSlot: [Int] = []
   /// Applications that want to be woken some time.
   private var impatient: [Int] = []
 
-  init(id: HostID, stack: consuming NetworkStack) {
+  init(id: HostID, _ configuration: StackConfiguration, seed: UInt64) {
     self.id = id
-    self.stack = stack
+    self.configuration = configuration
+    self.seed = seed
+    stack = NetworkStack(configuration: configuration, seed: StackSeed(seed))
+  }
+
+  // MARK: Building
+
+  func addInterface(_ configuration: InterfaceConfiguration) throws(InterfaceError) -> InterfaceID {
+    let id = try stack.addInterface(configuration)
+    interfaces.append(configuration)
+    return id
+  }
+
+  /// Whoever it cannot reach itself is behind this router.
+  func addGateway(_ gateway: AddressPair, on interface: InterfaceID) {
+    let everybody: [(IPAddress, IPAddress)] = [
+      (.v4(IPv4Address(bits: 0)), .v4(gateway.v4)), (.v6(IPv6Address(high: 0, low: 0)), .v6(gateway.v6)),
+    ]
+    for (network, router) in everybody {
+      let route = Route(prefix: IPPrefix(network, length: 0), interface: interface, gateway: router)
+      routes.append(route)
+      try? stack.addRoute(route)
+    }
+    hasGateway = true
+  }
+
+  /// As if its power were cut: what stack and applications knew is gone.
+  func crash() {
+    isRunning = false
+    hasCrashed = true
+    for place in applications.indices { applications[place].crash() }
+    impatient = []
+    placeOfSlot = []
+    deadline = nil
+    otherEvents = []
+    traffic = HostTraffic()
+    // Another life has other secrets; that of the n-th is the same in every run.
+    stack = NetworkStack(
+      configuration: configuration, seed: StackSeed(SplitMix64.scramble(seed &+ UInt64(lives))))
+    lives += 1
+    for interface in interfaces { _ = try? stack.addInterface(interface) }
+    for route in routes { try? stack.addRoute(route) }
+  }
+
+  /// Starts it again, and the services that listened when it crashed. It knows nothing else of its former life.
+  func restart() {
+    isRunning = true
+    hasCrashed = false
+    let former = services
+    services = []
+    for service in former { _ = try? serve(port: service.port, service.plan, service.options) }
   }
 
   // MARK: Applications
@@ -50,7 +114,7 @@ public final class Host {
     port: UInt16, _ plan: ApplicationPlan, _ options: ListenerOptions = ListenerOptions()
   ) throws(ListenError) -> ListenerID {
     let listener = try stack.listen(on: LocalEndpoint(port: port), options)
-    services.append((listener, plan))
+    services.append(Service(listener: listener, port: port, plan: plan, options: options))
     return listener
   }
 
@@ -61,7 +125,12 @@ public final class Host {
     _ options: ConnectionOptions? = nil, now: Instant
   ) throws(ConnectError) -> Int {
     let id = try stack.connect(to: remote, from: local, options, now: now)
-    return begin(plan, id, now)
+    let place = begin(plan, id, now)
+    // What is handed over before the SYN leaves goes with it (RFC 7413).
+    if options?.fastOpen ?? configuration.tcp.connection.fastOpen {
+      applications[place].drive(&stack, now: now, buffer: &buffer)
+    }
+    return place
   }
 
   private func begin(_ plan: ApplicationPlan, _ id: ConnectionID, _ now: Instant) -> Int {
@@ -134,12 +203,30 @@ public final class Host {
 
   /// Looks again when it wants to be woken.
   func reckonDeadline(now: Instant) {
-    deadline = stack.nextDeadline(now: now)
-    guard !impatient.isEmpty else { return }
-    impatient.removeAll { applications[$0].outcome != .running }
-    for place in impatient {
-      guard let own = applications[place].deadline else { continue }
-      deadline = deadline.map { min($0, own) } ?? own
+    var earliest = stack.nextDeadline(now: now)
+    if !impatient.isEmpty {
+      impatient.removeAll { applications[$0].outcome != .running }
+      for place in impatient {
+        guard let own = applications[place].deadline else { continue }
+        earliest = earliest.map { min($0, own) } ?? own
+      }
     }
+    deadline = earliest.map { clock.time(of: $0) }
   }
+}
+
+/// What links have carried from and to a host.
+public struct HostTraffic: Equatable, BitwiseCopyable, Sendable {
+  public var packetsIn: UInt64 = 0
+  public var octetsIn: UInt64 = 0
+  public var packetsOut: UInt64 = 0
+  public var octetsOut: UInt64 = 0
+}
+
+/// What listens, and what each connection is given to.
+private struct Service {
+  var listener: ListenerID
+  var port: UInt16
+  var plan: ApplicationPlan
+  var options: ListenerOptions
 }

@@ -6,17 +6,14 @@ enum CongestionMark {
   ///
   /// - Returns: false: it does not; the packet is as it was.
   static func set(on packet: inout [UInt8], _ count: Int) -> Bool {
-    guard min(count, packet.count) >= 20 else { return false }
+    guard min(count, packet.count) >= 20, isUnderstood(by: packet) else { return false }
     switch packet[0] >> 4 {
     case 4:
-      guard packet[1] & 3 != 0 else { return false }
       let before = UInt16(packet[0]) << 8 | UInt16(packet[1])
       packet[1] |= 3
-      updateHeaderChecksum(of: &packet, from: before, to: before | 3)
+      HeaderChecksum.update(&packet, at: 10, from: before, to: before | 3)
       return true
     case 6:
-      // The low two bits of the traffic class, which lies across the first two octets.
-      guard packet[1] & 0x30 != 0 else { return false }
       packet[1] |= 0x30
       return true
     default:
@@ -24,16 +21,10 @@ enum CongestionMark {
     }
   }
 
-  /// RFC 1624 equation 3: HC' = ~(~HC + ~m + m').
-  private static func updateHeaderChecksum(
-    of packet: inout [UInt8], from before: UInt16, to after: UInt16
-  ) {
-    let checksum = UInt16(packet[10]) << 8 | UInt16(packet[11])
-    var sum = UInt32(~checksum) &+ UInt32(~before) &+ UInt32(after)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    let updated = ~UInt16(truncatingIfNeeded: sum)
-    packet[10] = UInt8(truncatingIfNeeded: updated >> 8)
-    packet[11] = UInt8(truncatingIfNeeded: updated)
+  /// Whether a packet says ECT(0), ECT(1) or CE.
+  static func isUnderstood(by packet: [UInt8]) -> Bool {
+    guard packet.count >= 20 else { return false }
+    // In IPv6 the low two bits of the traffic class, which lies across the first two octets.
+    return packet[1] & (packet[0] >> 4 == 6 ? 0x30 : 0x03) != 0
   }
 }

@@ -9,12 +9,17 @@ public import MartletTCP
 public struct LinkConditions: Equatable, BitwiseCopyable, Sendable {
   /// How long every packet takes.
   public var delay: TimeAmount = .milliseconds(10)
-  /// Up to so much more, evenly spread; the order of packets stays.
+  /// Up to so much more, evenly spread unless `jitterShape` says otherwise; the order of packets stays …
   public var jitter: TimeAmount = .zero
+  public var jitterShape = JitterShape.even
+  /// … but where packets take ways of their own.
+  public var jitterReorders = false
   /// Losses. A packet that is lost has waited for the rate before …
   public var loss: UInt32 = 0
   /// … and takes the next ones with it: so many vanish in a row, from one to this.
   public var lossRun: UInt16 = 1
+  /// Losses that come in spells, besides the others.
+  public var burst = BurstLoss()
   /// Packets that arrive twice.
   public var duplication: UInt32 = 0
   /// Packets that are held back, so that others overtake them …
@@ -37,6 +42,12 @@ public struct LinkConditions: Equatable, BitwiseCopyable, Sendable {
   /// A packet that finds more octets than this waiting is marked CE, if its sender speaks ECN
   /// (RFC 3168 §5); another waits like any. `UInt32.max`: none is marked.
   public var marksAbove: UInt32 = .max
+  /// Who is dropped.
+  public var discipline = QueueDiscipline.dropTail
+  /// Octets of the largest packet that a hop inside the link takes; 0: whatever the interfaces do.
+  public var mtu: UInt16 = 0
+  /// Whether the router at that hop says so (RFC 1191 §4, RFC 4443 §3.2), or is a black hole (RFC 2923 §2.1).
+  public var tellsTooBig = true
 
   public init() {}
 
@@ -51,6 +62,10 @@ public enum PacketFate: Equatable, BitwiseCopyable, Sendable {
   case lost
   /// The queue before the rate limit was full.
   case overflowed
+  /// The queue's discipline dropped it.
+  case droppedByQueue
+  /// It is larger than the link takes.
+  case tooBig
   /// The link was down.
   case partitioned
   /// A rule took it.
@@ -69,6 +84,10 @@ public struct LinkCounts: Equatable, BitwiseCopyable, Sendable {
   public var octets: UInt64 = 0
   /// Packets that the queue had no room for.
   public var overflowed: UInt64 = 0
+  /// Packets that the queue's discipline dropped.
+  public var droppedByQueue: UInt64 = 0
+  /// Packets that were larger than the link takes.
+  public var tooBig: UInt64 = 0
   public var lost: UInt64 = 0
   /// Packets that were marked CE.
   public var marked: UInt64 = 0

@@ -1,12 +1,13 @@
 public import MartletTCP
 public import MartletWire
 
-/// A packet between two hosts, as rules and taps see it.
+/// A packet on a link, as rules and taps see it.
 public struct TransitPacket: Sendable {
   /// When it was sent.
   public var time: Instant
-  public var source: HostID
-  public var destination: HostID
+  /// The ends of the link. A packet that crosses routers or switches is seen on each link.
+  public var source: NodeID
+  public var destination: NodeID
   /// From the IP header on.
   public var octets: [UInt8]
 
@@ -37,7 +38,7 @@ public struct TransitPacket: Sendable {
   }
 }
 
-/// What a tap is told of each packet that a host sends.
+/// What a tap is told of each packet on a link, when its fate is known.
 public struct Observation: Sendable {
   public var packet: TransitPacket
   public var fate: PacketFate
@@ -47,6 +48,8 @@ public struct Observation: Sendable {
   public var secondArrival: Instant?
   /// The queue marked it CE (RFC 3168); `packet` is as it was sent.
   public var isMarked = false
+  /// Somebody off the path sent it, whatever it says.
+  public var isForged = false
 
   init(_ packet: TransitPacket, _ passage: Passage) {
     self.packet = packet
@@ -55,38 +58,5 @@ public struct Observation: Sendable {
     guard fate.arrives else { return }
     arrival = passage.arrival
     secondArrival = passage.secondArrival
-  }
-}
-
-/// What to do with the n-th packet that matches, before the link's own conditions have their turn.
-public struct PacketRule {
-  public enum Action {
-    case pass
-    case drop
-    /// Later than the link would deliver it; others overtake it.
-    case delay(TimeAmount)
-    /// A second copy, so much later.
-    case duplicate(after: TimeAmount)
-    case edit((inout [UInt8]) -> Void)
-  }
-
-  public var matches: (TransitPacket) -> Bool
-  /// Which of the matching packets, the first is 1.
-  public var which: ClosedRange<Int>
-  public var action: Action
-  /// Packets that have matched so far.
-  public internal(set) var matched = 0
-
-  public init(
-    _ action: Action, which: ClosedRange<Int> = 1...Int.max, matching: @escaping (TransitPacket) -> Bool
-  ) {
-    self.matches = matching
-    self.which = which
-    self.action = action
-  }
-
-  /// Drops the n-th packet that matches.
-  public static func drop(_ n: Int, matching: @escaping (TransitPacket) -> Bool) -> PacketRule {
-    PacketRule(.drop, which: n...n, matching: matching)
   }
 }

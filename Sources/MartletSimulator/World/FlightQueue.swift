@@ -10,6 +10,9 @@ struct Flight: BitwiseCopyable {
   var place: UInt32
   var count: UInt32
 
+  /// No packet: the first that waits for the way's rate has its turn.
+  var isTurn: Bool { place == .max }
+
   @inline(__always)
   func comes(before other: Flight) -> Bool {
     arrival == other.arrival ? order < other.order : arrival < other.arrival
@@ -21,9 +24,12 @@ struct FlightQueue {
   private var heap: [Flight] = []
 
   var first: Flight? { heap.first }
-  var count: Int { heap.count }
+  /// Packets on their way.
+  var count: Int { heap.count &- turns }
+  private var turns = 0
 
   mutating func insert(_ flight: Flight) {
+    if flight.isTurn { turns &+= 1 }
     heap.append(flight)
     var hole = heap.count &- 1
     while hole > 0 {
@@ -37,8 +43,9 @@ struct FlightQueue {
 
   mutating func popFirst() -> Flight? {
     guard let last = heap.popLast() else { return nil }
-    guard let first = heap.first else { return last }
-    sink(last)
+    let first = heap.first ?? last
+    if !heap.isEmpty { sink(last) }
+    if first.isTurn { turns &-= 1 }
     return first
   }
 

@@ -3,6 +3,9 @@ struct PacketPool {
   private var places: [[UInt8]] = []
   private var free: [Int] = []
 
+  /// Places that hold a packet.
+  var inUse: Int { places.count - free.count }
+
   /// A place with room for a packet of `room` octets.
   mutating func take(room: Int) -> Int {
     guard let place = free.popLast() else {

@@ -5,13 +5,16 @@ extension Simulation {
   /// The next thing happens. False: nothing is on its way and nobody waits.
   @discardableResult
   public func step() -> Bool {
-    guard violation == nil, let time = nextTime else { return false }
-    now = max(now, time)
+    guard violation == nil, let next = nextTime else { return false }
+    now = max(now, next)
     steps &+= 1
-    if let flight = flights.first, flight.arrival <= now {
+    if let event = agenda.last, event.time <= now {
+      agenda.removeLast()
+      perform(event.event)
+    } else if let flight = flights.first, flight.arrival <= now {
       deliverNext()
     } else if let alarm {
-      hosts[alarm.host.index].wake(now: now)
+      hosts[alarm.host.index].wake(now: time(of: alarm.host))
       settle(alarm.host)
     }
     return true
@@ -19,8 +22,10 @@ extension Simulation {
 
   /// When the next thing happens; nil: never.
   public var nextTime: Instant? {
-    guard let arrival = flights.first?.arrival else { return alarm?.time }
-    return alarm.map { min($0.time, arrival) } ?? arrival
+    var next = alarm?.time
+    if let arrival = flights.first?.arrival { next = next.map { min($0, arrival) } ?? arrival }
+    if let event = agenda.last?.time { next = next.map { min($0, event) } ?? event }
+    return next
   }
 
   /// Runs until nothing is left to happen. False: it did not come to that within so many steps, or an
@@ -48,53 +53,47 @@ extension Simulation {
   /// Packets on their way.
   public var packetsInFlight: Int { flights.count }
 
-  /// Takes a host off the air: nothing reaches it and it does nothing, as if its power were cut.
-  public func stop(_ host: HostID) {
-    hosts[host.index].isRunning = false
-    findAlarm()
-  }
-
-  /// Lets it go on from where it stopped.
-  public func resume(_ host: HostID) {
-    hosts[host.index].isRunning = true
-    settle(host)
-  }
-
   /// Lets a host finish what it can do now: events to the applications, packets to the links. The
   /// simulation does it by itself; after calls on a host's stack it is yours to do.
   public func settle(_ id: HostID) {
     let host = hosts[id.index]
     guard host.isRunning else { return }
+    let own = time(of: id)
     var isBusy = true
     while isBusy {
-      isBusy = host.drainEvents(now: now)
+      isBusy = host.drainEvents(now: own)
       for attachment in host.attachments {
-        while pull(host, attachment) { isBusy = true }
+        while pull(host, attachment, own) { isBusy = true }
       }
     }
     checkInvariants(of: host)
-    host.reckonDeadline(now: now)
+    host.reckonDeadline(now: own)
     setAlarm(for: host)
   }
 
   private func deliverNext() {
     guard let flight = flights.popFirst() else { return }
+    guard !flight.isTurn else { return serveLine(of: flight.way) }
     let end = links[flight.way.link].end(flight.way.side)
-    let host = hosts[end.host.index]
+    guard case .host(let id) = end.node else { return relay(flight, at: end) }
+    let host = hosts[id.index]
     deliver(flight, to: end, host)
     while deliversBatches, let next = flights.first, next.arrival <= now, next.way == flight.way,
+      !next.isTurn,
       let other = flights.popFirst()
     {
       deliver(other, to: end, host)
     }
-    settle(end.host)
+    settle(id)
   }
 
   private func deliver(_ flight: Flight, to end: Attachment, _ host: Host) {
     let place = Int(truncatingIfNeeded: flight.place)
     if host.isRunning {
+      host.traffic.packetsIn &+= 1
+      host.traffic.octetsIn &+= UInt64(flight.count)
       let octets = pool[place].rawSpan.extracting(first: Int(truncatingIfNeeded: flight.count))
-      host.stack.receive(octets, on: end.interface, now: now)
+      host.stack.receive(octets, on: end.interface, now: time(of: host.id))
       checkInvariants(of: host)
     }
     pool.release(place)
@@ -117,7 +116,7 @@ extension Simulation {
     }
   }
 
-  private func findAlarm() {
+  func findAlarm() {
     alarm = nil
     for host in hosts where host.isRunning {
       guard let deadline = host.deadline else { continue }

@@ -2,58 +2,53 @@ import MartletStack
 import MartletTCP
 import MartletWire
 
-// A packet from the moment a host lets go of it until it is on its way.
+// A packet from the moment a node lets go of it until it is on its way.
 
 extension Simulation {
   /// Takes the next packet that a host has for a link. False: there is none.
-  func pull(_ host: Host, _ attachment: Attachment) -> Bool {
+  func pull(_ host: Host, _ attachment: Attachment, _ own: Instant) -> Bool {
     // The stack writes where the packet stays until it arrives.
     let place = pool.take(room: attachment.mtu)
-    let now = now
     let packet = pool[place].writing {
-      host.stack.nextPacket(on: attachment.interface, into: &$0, now: now)
+      host.stack.nextPacket(on: attachment.interface, into: &$0, now: own)
     }
     guard let packet else {
       pool.release(place)
       return false
     }
-    transmit(place, packet.count, from: attachment)
+    packets &+= 1
+    host.traffic.packetsOut &+= 1
+    host.traffic.octetsOut &+= UInt64(packet.count)
+    transmit(place, packet.count, on: WayID(to: 1 &- attachment.side, of: attachment.link))
     return true
   }
 
-  private func transmit(_ place: Int, _ count: Int, from attachment: Attachment) {
-    packets &+= 1
-    let way = WayID(to: 1 &- attachment.side, of: attachment.link)
-    if hashesPackets { mixIntoHash(place, count, from: attachment.host, to: destination(of: way)) }
-    if tap == nil, rules.isEmpty {
+  /// A packet leaves a node.
+  func transmit(_ place: Int, _ count: Int, on way: WayID) {
+    if hashesPackets { mixIntoHash(place, count, on: way) }
+    if rules.isEmpty {
       carry(place, count, on: way)
     } else {
-      transmitInSight(place, count, from: attachment, on: way)
+      transmitByRule(place, count, on: way)
     }
   }
 
-  private func destination(of way: WayID) -> HostID { links[way.link].end(way.side).host }
-
-  /// Rules and taps see packets of their own.
-  private func transmitInSight(
-    _ place: Int, _ count: Int, from attachment: Attachment, on way: WayID
-  ) {
-    var packet = TransitPacket(
-      time: now, source: attachment.host, destination: destination(of: way),
-      octets: Array(pool[place][..<count]))
+  /// Rules see packets of their own.
+  private func transmitByRule(_ place: Int, _ count: Int, on way: WayID) {
+    var packet = transitPacket(place, count, on: way)
     let action = rule(for: packet)
     if case .edit(let edit) = action {
       edit(&packet.octets)
       pool[place] = packet.octets
     }
-    let passage: Passage
-    if case .drop = action {
-      pool.release(place)
-      passage = Passage(.droppedByRule)
-    } else {
-      passage = carry(place, packet.octets.count, on: way, action)
-    }
-    tap?(Observation(packet, passage))
+    carry(place, packet.octets.count, on: way, action)
+  }
+
+  private func transitPacket(_ place: Int, _ count: Int, on way: WayID) -> TransitPacket {
+    let link = links[way.link]
+    return TransitPacket(
+      time: now, source: link.end(1 - way.side).node, destination: link.end(way.side).node,
+      octets: Array(pool[place][..<count]))
   }
 
   private func rule(for packet: TransitPacket) -> PacketRule.Action {
@@ -65,27 +60,53 @@ extension Simulation {
   }
 
   /// The link's own conditions, and what a rule wants besides.
-  @discardableResult
-  private func carry(
-    _ place: Int, _ count: Int, on way: WayID, _ action: PacketRule.Action = .pass
-  ) -> Passage {
-    var passage =
-      links[way.link].isUp ? directions[way.index].admit(count, now: now) : Passage(.partitioned)
+  private func carry(_ place: Int, _ count: Int, on way: WayID, _ action: PacketRule.Action = .pass) {
+    var packet = WaitingPacket(place: place, count: count, entered: now)
+    if case .delay(let amount) = action { packet.late = amount }
+    if case .duplicate(let amount) = action { packet.copy = amount }
+    if case .drop = action { return conclude(packet, Passage(.droppedByRule), on: way) }
+    guard links[way.link].isUp(to: way.side) else { return conclude(packet, Passage(.partitioned), on: way) }
+    if let limit = limit(of: way, for: count) {
+      directions[way.index].counts.tooBig &+= 1
+      let octets = Array(pool[place][..<count])
+      conclude(packet, Passage(.tooBig), on: way)
+      return complainOfSize(octets, limit, on: way)
+    }
+    if directions[way.index].hasDiscipline { return lineUp(packet, on: way) }
+    conclude(packet, directions[way.index].admit(count, now: now), on: way)
+  }
+
+  /// The largest packet that the way takes; nil: this one is not too large.
+  private func limit(of way: WayID, for count: Int) -> Int? {
+    let mtu = Int(directions[way.index].conditions.mtu)
+    if mtu > 0, count > mtu { return mtu }
+    let wire = links[way.link].end(way.side).mtu
+    return count > wire ? wire : nil
+  }
+
+  /// Marks, corrupts and launches what arrives, and tells the tap.
+  func conclude(_ packet: WaitingPacket, _ decided: Passage, on way: WayID) {
+    var passage = decided
+    var seen: TransitPacket?
+    if tap != nil {
+      seen = transitPacket(packet.place, packet.count, on: way)
+      seen?.time = packet.entered
+    }
     if passage.fate == .delivered {
-      if passage.isMarked { passage.isMarked = mark(place, count, on: way) }
-      if passage.isCorrupted { passage.fate = corrupt(place, count, on: way) }
+      if passage.isMarked { passage.isMarked = mark(packet.place, packet.count, on: way) }
+      if passage.isCorrupted { passage.fate = corrupt(packet.place, packet.count, on: way) }
     }
-    guard passage.fate.arrives else {
-      pool.release(place)
-      return passage
+    if passage.fate.arrives {
+      passage.arrival = passage.arrival.advanced(by: packet.late)
+      if let amount = packet.copy { passage.secondArrival = passage.arrival.advanced(by: amount) }
+      launch(packet.place, packet.count, passage.arrival, on: way)
+      if let second = passage.secondArrival {
+        launch(pool.take(pool[packet.place]), packet.count, second, on: way)
+      }
+    } else {
+      pool.release(packet.place)
     }
-    if case .delay(let amount) = action { passage.arrival = passage.arrival.advanced(by: amount) }
-    if case .duplicate(let amount) = action {
-      passage.secondArrival = passage.arrival.advanced(by: amount)
-    }
-    launch(place, count, passage.arrival, on: way)
-    if let second = passage.secondArrival { launch(pool.take(pool[place]), count, second, on: way) }
-    return passage
+    if let seen { tap?(Observation(seen, passage)) }
   }
 
   private func mark(_ place: Int, _ count: Int, on way: WayID) -> Bool {
@@ -108,7 +129,7 @@ extension Simulation {
     return .corruptedUndetected
   }
 
-  private func launch(_ place: Int, _ count: Int, _ arrival: Instant, on way: WayID) {
+  func launch(_ place: Int, _ count: Int, _ arrival: Instant, on way: WayID) {
     order &+= 1
     flights.insert(
       Flight(
@@ -117,9 +138,11 @@ extension Simulation {
   }
 
   /// Fowler, Noll and Vo's hash, eight octets at a time.
-  private func mixIntoHash(_ place: Int, _ count: Int, from source: HostID, to destination: HostID) {
+  private func mixIntoHash(_ place: Int, _ count: Int, on way: WayID) {
+    let source = links[way.link].end(1 &- way.side).node
+    let destination = links[way.link].end(way.side).node
     mix(now.nanoseconds, into: &packetHash)
-    mix(UInt64(source.index) << 32 | UInt64(destination.index), into: &packetHash)
+    mix(source.word << 32 | destination.word, into: &packetHash)
     mix(pool[place], count, into: &packetHash)
   }
 
@@ -148,7 +171,18 @@ extension PacketFate {
   var arrives: Bool {
     switch self {
     case .delivered, .corrupted, .corruptedUndetected: true
-    case .lost, .overflowed, .partitioned, .droppedByRule: false
+    case .lost, .overflowed, .droppedByQueue, .tooBig, .partitioned, .droppedByRule: false
+    }
+  }
+}
+
+extension NodeID {
+  /// For the hash: a host's own number, others beyond.
+  fileprivate var word: UInt64 {
+    switch self {
+    case .host(let id): UInt64(id.index)
+    case .router(let id): UInt64(id.index) | 1 << 24
+    case .broadcastDomain(let id): UInt64(id.index) | 1 << 25
     }
   }
 }

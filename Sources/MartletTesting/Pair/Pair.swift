@@ -53,6 +53,7 @@ public final class Pair {
 
   public var client: Host { self[.client] }
   public var server: Host { self[.server] }
+  /// The world's time; an end's own clock may be another (`world.time(of:)`).
   public var now: Instant { world.now }
 
   // MARK: Calls
@@ -64,7 +65,8 @@ public final class Pair {
     attempt("connect", sourceLocation) {
       let listener = try server.stack.listen(on: LocalEndpoint(port: port))
       connections[0] = try client.stack.connect(
-        to: Endpoint(address: server.addresses[overIPv6 ? 1 : 0], port: port), options, now: now)
+        to: Endpoint(address: server.addresses[overIPv6 ? 1 : 0], port: port), options, now: time(of: .client)
+      )
       settle()
       for _ in 0..<100_000 where connections[1] == nil && world.step() {
         connections[1] = try? server.stack.accept(listener)
@@ -78,7 +80,7 @@ public final class Pair {
   public func send(_ end: PairEnd, _ text: ScriptText, sourceLocation: SourceLocation = #_sourceLocation) {
     let octets = text.octets(from: sent[end.rawValue])
     attempt("send", sourceLocation) {
-      let count = try self[end].stack.send(connection(end), octets.span.bytes, now: now)
+      let count = try self[end].stack.send(connection(end), octets.span.bytes, now: time(of: end))
       sent[end.rawValue] += count
       if count < octets.count { fail("only \(count) of \(octets.count) octets were taken", sourceLocation) }
     }
@@ -94,7 +96,7 @@ public final class Pair {
         do throws(ReceiveError) {
           var elements = piece.mutableSpan
           var out = elements.mutableBytes
-          let count = try self[end].stack.receive(id, into: &out, now: now)
+          let count = try self[end].stack.receive(id, into: &out, now: time(of: end))
           received.isEndOfStream = count == 0
           received.octets += piece.prefix(count)
         } catch {
@@ -108,16 +110,18 @@ public final class Pair {
   public func shutdown(
     _ end: PairEnd, _ half: Half = .send, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    attempt("shutdown", sourceLocation) { try self[end].stack.shutdown(connection(end), half, now: now) }
+    attempt("shutdown", sourceLocation) {
+      try self[end].stack.shutdown(connection(end), half, now: time(of: end))
+    }
   }
 
   public func close(_ end: PairEnd, sourceLocation: SourceLocation = #_sourceLocation) {
-    attempt("close", sourceLocation) { try self[end].stack.close(connection(end), now: now) }
+    attempt("close", sourceLocation) { try self[end].stack.close(connection(end), now: time(of: end)) }
     connections[end.rawValue] = nil
   }
 
   public func abort(_ end: PairEnd, sourceLocation: SourceLocation = #_sourceLocation) {
-    attempt("abort", sourceLocation) { try self[end].stack.abort(connection(end), now: now) }
+    attempt("abort", sourceLocation) { try self[end].stack.abort(connection(end), now: time(of: end)) }
     connections[end.rawValue] = nil
   }
 
@@ -128,7 +132,7 @@ public final class Pair {
 
   public func status(_ end: PairEnd) -> ConnectionStatus? {
     guard let id = connections[end.rawValue] else { return nil }
-    return try? self[end].stack.status(id, now: now).tcp
+    return try? self[end].stack.status(id, now: time(of: end)).tcp
   }
 
   // MARK: Packets
@@ -147,6 +151,26 @@ public final class Pair {
   ) {
     let source = HostID(index: end.rawValue)
     world.rules.append(PacketRule(action, which: n...n) { $0.source == source && matches($0) })
+  }
+
+  /// The same with a rule that is a value:
+  ///
+  ///     pair.add(PacketHook(.drop, 3, of: PacketPattern(from: pair.client.id.node, with: .fin)))
+  public func add(_ hook: PacketHook) { world.add(hook) }
+
+  /// Cuts the link, or mends it. What is on its way arrives.
+  public func setLinkUp(_ isUp: Bool) { world.setUp(link, isUp) }
+
+  /// Cuts one end's power: its stack is gone, with its listener, and the other end is not told.
+  public func crash(_ end: PairEnd) {
+    world.crash(HostID(index: end.rawValue))
+    connections[end.rawValue] = nil
+  }
+
+  /// Starts it again. It knows of no connection, and nobody listens.
+  public func restart(_ end: PairEnd, sourceLocation: SourceLocation = #_sourceLocation) {
+    world.restart(HostID(index: end.rawValue))
+    settle(sourceLocation: sourceLocation)
   }
 
   /// Every packet so far and what became of it, a line each.
@@ -181,6 +205,8 @@ public final class Pair {
       fail("the \(end) holds \(self[end].stack.held)", sourceLocation)
     }
   }
+
+  private func time(of end: PairEnd) -> Instant { world.time(of: HostID(index: end.rawValue)) }
 
   // MARK: Failing
 
