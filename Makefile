@@ -4,7 +4,7 @@
 TIME ?= 60
 BENCH ?= bulk 1500 1000000000
 
-.PHONY: help demo test fuzz fuzz-keep bench lint format embedded figures goodput
+.PHONY: help demo test fuzz fuzz-keep swarm bench lint format embedded figures goodput
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ fuzz: ## libFuzzer on parsers, a connection and a stack, TIME=60 seconds each
 
 fuzz-keep: ## take what the fuzzers found into the committed corpus and crashers
 	@Tools/fuzz --keep
+
+swarm: ## simulated schedules by seed, TIME=60 seconds
+	@Tools/swarm --seconds $(TIME)
 
 bench: ## speed on this machine, BENCH='bulk 1500 1000000000'
 	swift build -c release --product martlet-bench

@@ -120,6 +120,13 @@ let package = Package(
       path: "Tests/MartletExplore", swiftSettings: strict,
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
 
+    // Schedules drawn from seeds, as many as time allows.
+    .executableTarget(
+      name: "MartletSwarm",
+      dependencies: ["MartletSimulator", "MartletTrace", "MartletWire", "MartletTCP", "MartletStack"],
+      path: "Tests/MartletSwarm", swiftSettings: strict,
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+
     // What the fuzzers do with octets, shared with the tests that replay what they found.
     .target(
       name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],

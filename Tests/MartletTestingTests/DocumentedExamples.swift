@@ -64,3 +64,59 @@ extension DocumentedExamples {
     }
   }
 }
+
+extension DocumentedExamples {
+  @Test("A server behind a router crashes, and its client learns it when it is back")
+  func crash() throws {
+    let world = Simulation(seed: 7)
+    let client = world.addHost()
+    let server = world.addHost()
+    let router = world.addRouter()
+    try world.join(client, router)
+    let last = try world.join(router, server, mtu: 1_280)
+
+    var plan = ApplicationPlan()
+    plan.sends = 1_000_000
+    plan.receives = 1_000_000
+    try world[server].serve(port: 80, plan)
+    try world.connect(client, to: server, port: 80, plan)
+
+    world.schedule(.setUp(last, forth: false, back: false), after: .milliseconds(100))
+    world.schedule(.heal, after: .seconds(2))
+    world.schedule(.crash(server), after: .milliseconds(2_500))
+    world.schedule(.restart(server), after: .seconds(4))
+    #expect(world.runUntilIdle(steps: 100_000))
+
+    #expect(world[client].applications[0].outcome == .ended(.reset))
+    #expect(world[server].applications[0].outcome == .crashed)
+    #expect(world.counts(router).forwarded > 40)
+  }
+
+  @Test("The third segment with text is lost, and a stranger's resets are not believed")
+  func hooks() throws {
+    let world = Simulation(seed: 7)
+    let client = world.addHost()
+    let server = world.addHost()
+    try world.join(client, server)
+    let text = PacketPattern(from: client.node, text: .some)
+    world.add(PacketHook(.drop, 3, of: text))
+    world.add(PacketHook(.edit(.window(0)), 1, of: PacketPattern(from: server.node, without: .syn)))
+
+    var plan = ApplicationPlan()
+    plan.sends = 100_000
+    plan.receives = 100_000
+    try world[server].serve(port: 80, plan)
+    try world.connect(client, to: server, port: 80, plan)
+
+    var stranger = OffPathAttacker(seed: 1)
+    let here = Endpoint(address: world[server].addresses[0], port: 80)
+    for port in UInt16(32_768)...32_800 {
+      let there = Endpoint(address: world[client].addresses[0], port: port)
+      world.schedule(
+        .inject(stranger.segment(.rst, from: there, to: here, of: server)), after: .milliseconds(30))
+    }
+    #expect(world.runUntilIdle(steps: 100_000))
+    #expect(world[client].applications[0].outcome == .completed)
+    #expect(world[client].stack.counters.tcp.retransSegs > 0)
+  }
+}
