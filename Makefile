@@ -4,7 +4,7 @@
 TIME ?= 60
 BENCH ?= bulk 1500 1000000000
 
-.PHONY: help demo test fuzz fuzz-keep swarm bench lint format embedded figures goodput
+.PHONY: help demo test fuzz fuzz-keep swarm bench lint format embedded figures goodput mutate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,3 +45,6 @@ figures: ## measure again the reviewed figures of Documentation/Figures
 
 goodput: ## simulate the goodput tables of Documentation/Figures/Goodput anew
 	@Tools/goodput --all
+
+mutate: ## put faults into the core, one at a time, and see which test notices
+	@Tools/mutate

@@ -114,4 +114,43 @@ struct KeepAliveTests {
     s.inject(.rst(seq: 1))
     #expect(s.endReason == .reset)
   }
+
+  @Test("MUST-26 while a tail-loss probe or the reordering window is waited for, no keep-alive is sent")
+  func besideLossTimers() {
+    let r = RecoveryScript().measured()
+    r.s.setOptions {
+      $0.keepAlive = true
+      $0.keepAliveIdle = 1
+    }
+    r.advance(900)
+    r.send(2)
+    r.expect(1, 2)
+    // The keep-alive is due after another 100 ms, the probe after 200.
+    r.s.expectNothing(for: .milliseconds(199))
+    r.s.expectNext(after: .milliseconds(1), .data(seq: 2_001, 1_000))
+
+    // A path that becomes longer and longer, until RACK waits for more than a second.
+    let slow = RecoveryScript().measured()
+    var next = 1
+    while let rtt = slow.s.status?.rtt, rtt < 6_000_000 {
+      slow.send(1)
+      slow.expect(next)
+      slow.advance(Int64(rtt) / 500)
+      next += 1
+      slow.ack(next)
+    }
+    slow.s.setOptions {
+      $0.keepAlive = true
+      $0.keepAliveIdle = 1
+    }
+    slow.send(3)
+    slow.expect(next..<next + 3)
+    slow.advance(6_000)
+    slow.ack(next, next + 1..<next + 2)
+    #expect(slow.s.status?.timer == .reordering)
+    #expect(slow.s.status?.timerIn ?? 0 > 1_400)
+    slow.s.expectNothing(for: .milliseconds(1_400))
+    slow.advance(600)
+    slow.expect(next)
+  }
 }

@@ -281,4 +281,45 @@ struct PathMTUTests {
   private func tooBig(_ mtu: UInt32, about segment: SeenSegment) -> [UInt8] {
     ICMPError(type: 3, code: 4, rest: mtu).packet(about: segment.packet)
   }
+
+  @Test(
+    "RFC 4821 §7.4: a larger size is tried only when four full segments wait behind it, and have room",
+    arguments: [-1, 0])
+  func fourSegmentsBehind(missing: Int) {
+    for isWindow in [false, true] {
+      let s = established()
+      s.send(8_000)
+      s.takeSegments()
+      s.advance(by: .milliseconds(600))
+      s.advance(by: .milliseconds(700))
+      s.takeSegments()
+      s.inject(.ack(seq: 1, ack: 8_101))
+      #expect(s.status?.sndMss == 1_220)
+      let needed = 1_340 + 4 * 1_220 + missing
+      // In units of 16 octets.
+      if isWindow {
+        s.inject(.ack(seq: 1, ack: 8_101, window: UInt16((needed + (missing == 0 ? 15 : 0)) / 16)))
+      }
+      s.send(.count(isWindow ? 20_000 : needed))
+      #expect(sizes(s).contains(1_340) == (missing == 0), "window: \(isWindow)")
+    }
+  }
+
+  @Test("RFC 5927 §7.2: after a time-out a claim against a size that has arrived is believed at once")
+  func claimAfterTimeout() {
+    let s = established()
+    s.send(1_460)
+    s.takeSegments()
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: 1_561))
+    s.send(4_380)
+    let sent = s.takeSegments()
+    s.advance(by: .milliseconds(600))
+    s.takeSegments()
+    #expect(s.counters.tcp.tcpTimeouts == 1)
+    #expect(s.status?.sndMss == 1_460)
+    s.inject(packet: tooBig(1_300, about: sent[0]))
+    #expect(s.status?.sndMss == 1_260)
+    #expect(sizes(s) == [1_260])
+  }
 }

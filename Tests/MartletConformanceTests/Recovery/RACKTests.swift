@@ -268,4 +268,39 @@ struct RACKTests {
     r.expect(1)
     #expect(r.s.counters.tcp.tcpTimeouts == 0)
   }
+
+  @Test("RFC 8985 §6.2 step 4: however many duplicate reports, the window is not wider than SRTT")
+  func windowAtMostSRTT() {
+    let r = RecoveryScript().measured()
+    for n in 1...6 {
+      r.send(1)
+      r.expect(n)
+      r.advance(100)
+      r.s.inject(.ack(seq: 1, ack: n * 1_000 + 1_001, options: [.sack([1..<1_001])]))
+      #expect(r.s.status?.reorderingWindow == UInt32(min(n + 1, 4)) * 25_000)
+    }
+  }
+
+  @Test("RFC 6675 §4 (4): one rescue in a recovery, though new text has followed it")
+  func rescueOnce() {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(100)
+    r.ack(1, 2..<10)
+    r.expect(1)
+    r.advance(20)
+    r.ack(1, 2..<10)
+    r.expect(10)
+    r.send(1)
+    r.expect(11)
+    // Overdue as well, with room for it, and the retransmission of 1 is not yet.
+    for _ in 1...5 {
+      r.advance(30)
+      r.ack(1, 2..<10)
+      r.expect()
+    }
+    #expect(r.s.status?.recovery == .fastRecovery)
+    #expect(r.s.counters.tcp.retransSegs == 2)
+  }
 }

@@ -253,4 +253,49 @@ struct SpuriousRecoveryTests {
     r.advance(2)
     #expect(r.s.takeSegments().map { ($0.seq - 1) / 1_000 } == [7])
   }
+
+  @Test(
+    "RFC 5682 §2.1 step 1: while a time-out is being repaired, an original that arrives takes no later one back"
+  )
+  func timeoutInRepair() {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(202)
+    r.expect(10)
+    r.advance(400)
+    r.expect(1)
+    r.advance(100)
+    r.ack(2)
+    r.expect(2, 3)
+    // Both are lost again.
+    r.advance(700)
+    r.expect(2)
+    #expect(r.s.counters.tcp.tcpTimeouts == 2)
+    r.advance(100)
+    // 4 was never sent a second time.
+    r.ack(5)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+    #expect(r.s.status?.recovery == .timeout)
+    #expect(r.s.status?.cwnd == 2_000)
+    r.expect(5, 6)
+  }
+
+  @Test("RFC 4015: of two time-outs in a row neither is taken back: what the path held is seconds old")
+  func secondTimeout() {
+    let r = RecoveryScript(timestamps: true).measured()
+    var stamp: UInt32 = 0
+    r.send(20)
+    #expect(takeText(r, &stamp).count == 20)
+    let original = stamp
+    // The probe, and two time-outs.
+    r.advance(1_500)
+    #expect(takeText(r, &stamp).map(\.seq) == [20_001, 1_001, 1_001])
+    #expect(r.s.counters.tcp.tcpTimeouts == 2)
+    r.s.inject(.ack(seq: 1, ack: 2_001, options: [.timestamps(2_500, original)]))
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+    #expect(r.s.status?.recovery == .timeout)
+    #expect(r.s.status?.cwnd == 2_000)
+    #expect(r.s.status?.ssthresh == 10_000)
+  }
 }

@@ -150,4 +150,36 @@ struct TailLossProbeTests {
     #expect(r.s.status?.cwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpLossProbeRecovery == 0)
   }
+
+  @Test("RFC 8985 §7.2: where the time-out is nearer than two round trips, the probe leaves when it is due")
+  func notAfterTheTimeout() {
+    let r = RecoveryScript { $0.tcp.initialRTO = .seconds(5) }
+    // A steady second, until its variance counts for less than the margin of 200 ms.
+    for n in 0..<12 {
+      r.send(1)
+      r.expect(n)
+      r.advance(999)
+      r.ack(n + 1)
+    }
+    r.send(4)
+    r.expect(12..<16)
+    #expect(r.s.status?.rto == 1_199)
+    r.s.expectNothing(for: .milliseconds(1_198))
+    r.s.expectNext(after: .milliseconds(1), .data(seq: 15_001, 1_000))
+    #expect(r.s.counters.tcp.tcpLossProbes == 1)
+  }
+
+  @Test(
+    "RFC 8985 §7.3, RFC 9293 §3.8.6.1: no probe goes into a shut window; the time-out sends an octet there")
+  func shutWindow() {
+    let r = RecoveryScript().measured()
+    r.send(1)
+    r.expect(1)
+    r.s.inject(.ack(seq: 1, ack: 1_001, window: 0))
+    // The probe would be due after 300 ms, where the time-out was; now that is after as much again.
+    r.s.expectNothing(for: .milliseconds(599))
+    #expect(r.s.counters.tcp.tcpLossProbes == 0)
+    r.s.expectNext(after: .milliseconds(1), .data(seq: 1_001, 1))
+    #expect(r.s.counters.tcp.tcpTimeouts == 1)
+  }
 }

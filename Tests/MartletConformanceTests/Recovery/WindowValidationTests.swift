@@ -84,4 +84,24 @@ struct WindowValidationTests {
       #expect(r.s.status?.sendBuffer == expected, "\(r.s.status?.sendBuffer ?? 0) \(r.s.status?.cwnd ?? 0)")
     }
   }
+
+  @Test("RFC 7661 §4.1: a send buffer that grows holds two windows exactly")
+  func twoWindows() {
+    let r = grownTo(40)
+    #expect(r.s.status?.sendBuffer == 256 << 10)
+    let other = grownTo(200)
+    #expect(other.s.status?.cwnd == 400_000)
+    // In units of 256 octets.
+    #expect(other.s.status?.sendBuffer == 800_000)
+  }
+
+  /// So many segments in flight at once, and all of them acknowledged in pairs: cwnd doubles.
+  private func grownTo(_ segments: UInt8) -> RecoveryScript {
+    let r = RecoveryScript(initialWindow: segments).measured()
+    r.send(Int(segments))
+    r.s.takeSegments()
+    r.advance(100)
+    for n in stride(from: 3, through: Int(segments) + 1, by: 2) { r.ack(n) }
+    return r
+  }
 }

@@ -50,4 +50,41 @@ import Testing
     }
     #expect(records.record(records.count - 1, pool).range.end == nxt)
   }
+
+  @Test(
+    "draft-ietf-ccwg-bbr §4.1.2.4: what leaves when the application has more again begins a record of its own"
+  )
+  func applicationLimit() {
+    var records = SendRecords()
+    var pool = ChunkPool(chunksPerArena: 1)
+    var budget = MemoryBudget(limit: .max)
+    var rate = DeliveryRate()
+    var nxt = SequenceNumber(1)
+    for (isLimited, count) in [(false, 1), (false, 1), (true, 2), (true, 2), (false, 3)] {
+      if isLimited { rate.becomeApplicationLimited(flight: 1_000) } else { rate.isApplicationLimited = false }
+      let range = SequenceRange(start: nxt, count: 1_000)
+      records.append(range, rate, flight: 1_000, now: 0, span: 10, &pool, &budget)
+      nxt = range.end
+      #expect(records.count == count)
+      #expect(records.record(count - 1, pool).isApplicationLimited == isLimited)
+    }
+    records.removeAll(&pool, &budget)
+  }
+
+  @Test(
+    "draft-ietf-ccwg-bbr §4.1.2.4: samples are the application's until all is delivered that was in flight then"
+  )
+  func endOfApplicationLimit() {
+    var rate = DeliveryRate()
+    rate.restart(now: 0)
+    rate.becomeApplicationLimited(flight: 3_000)
+    let range = SequenceRange(start: SequenceNumber(1), count: 1_000)
+    let limited = SendRecord(range, rate, flight: 3_000, now: 0)
+    #expect(limited.isApplicationLimited)
+    _ = rate.deliver(3_000, limited, now: 100_000)
+    #expect(rate.sample(limited, now: 100_000).isApplicationLimited)
+    #expect(SendRecord(range, rate, flight: 1_000, now: 100_000).isApplicationLimited)
+    _ = rate.deliver(1, limited, now: 100_000)
+    #expect(!SendRecord(range, rate, flight: 1_000, now: 100_000).isApplicationLimited)
+  }
 }
