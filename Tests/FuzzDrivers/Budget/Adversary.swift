@@ -46,8 +46,11 @@ struct Adversary {
 
   /// A segment of its stream at `offset` from what comes next in order. It acknowledges everything that came, or
   /// only so many octets more than the last did.
+  ///
+  /// - Parameter cookie: of Fast Open; empty: one is asked for.
   mutating func segment(
-    _ flags: TCPFlags, at offset: UInt32 = 0, count: Int = 0, taking most: UInt32 = .max
+    _ flags: TCPFlags, at offset: UInt32 = 0, count: Int = 0, taking most: UInt32 = .max,
+    cookie: Octets? = nil
   ) -> Octets {
     let seq = next.advanced(by: offset)
     if flags.contains(.ack) {
@@ -57,8 +60,14 @@ struct Adversary {
       sourcePort: own.port, destinationPort: port, seq: seq,
       ack: flags.contains(.ack) ? confirmed : SequenceNumber(0), flags: flags, window: UnscaledWindow(window))
     if flags.contains(.syn) { header.options.present.insert(.sackPermitted) }
+    if let cookie {
+      header.options.present.insert(.fastOpen)
+      header.options.fastOpenCookieCount = UInt8(truncatingIfNeeded: cookie.count)
+      for i in cookie.indices { header.options.fastOpenCookie[i] = cookie[i] }
+    }
     var text = Octets(repeating: 0, count: count)
-    for i in 0..<count { text[i] = Self.octet(at: seq.advanced(by: UInt32(i))) }
+    let start = seq.advanced(by: flags.contains(.syn) ? 1 : 0)
+    for i in 0..<count { text[i] = Self.octet(at: start.advanced(by: UInt32(i))) }
     return packet(
       .tcp, from: own.address, to: own.address.isIPv4 ? Places.own4 : Places.own6,
       octets(header.encodedCount) { header.write(into: &$0, at: 0) } + text)

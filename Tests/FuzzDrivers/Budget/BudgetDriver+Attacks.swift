@@ -5,21 +5,31 @@ import MartletWire
 // What peers, application and device do to a stack that has little memory.
 
 extension BudgetDriver {
-  mutating func openConnections(_ count: Int) throws(Finding) {
+  mutating func openConnections(_ count: Int, to service: Service) throws(Finding) {
     for _ in 0...count {
       guard adversaries.count < Self.most else { return }
-      try openConnection()
+      try openConnection(to: service)
     }
+    decide()
   }
 
   /// The whole handshake; it may be refused.
   @discardableResult
-  mutating func openConnection() throws(Finding) -> Int {
+  mutating func openConnection(to service: Service) throws(Finding) -> Int {
     let n = adversaries.count
-    adversaries.append(Adversary(n, to: 80))
-    try inject(adversaries[n].segment(.syn))
+    adversaries.append(Adversary(n, to: service.port))
+    if service == .fastOpen {
+      // A cookie is asked for, or brought with some text, and sometimes it is wrong.
+      var cookie = cookies[adversaries[n].own.address] ?? []
+      if n % 16 == 15, !cookie.isEmpty { cookie[0] ^= 1 }
+      try inject(adversaries[n].segment(.syn, count: cookie.isEmpty ? 0 : n % 5 * 100, cookie: cookie))
+    } else {
+      try inject(adversaries[n].segment(.syn))
+    }
+    drainEvents()
+    try pull()
     guard adversaries[n].seen != SequenceNumber(0), !adversaries[n].wasReset else { return n }
-    adversaries[n].next = adversaries[n].first
+    adversaries[n].next = adversaries[n].acked
     adversaries[n].isOpen = true
     try inject(adversaries[n].segment(.ack))
     drainEvents()
@@ -27,11 +37,11 @@ extension BudgetDriver {
   }
 
   /// From sources that nobody has.
-  mutating func floodSYNs(_ count: Int) throws(Finding) {
+  mutating func floodSYNs(_ count: Int, to service: Service) throws(Finding) {
     let salt = UInt32(script.next())
     for i in 0..<UInt32(count) {
       let header = TCPHeader(
-        sourcePort: UInt16(truncatingIfNeeded: 40_000 &+ i), destinationPort: 80,
+        sourcePort: UInt16(truncatingIfNeeded: 40_000 &+ i), destinationPort: service.port,
         seq: SequenceNumber(i), ack: SequenceNumber(0), flags: .syn, window: UnscaledWindow(1_000))
       let isIPv4 = salt & 3 != 0
       let source: IPAddress =
@@ -126,6 +136,7 @@ extension BudgetDriver {
     case 2: withholds.toggle()
     default: try advance(to: now.advanced(by: .seconds(Int64(argument))))
     }
+    decide()
   }
 
   /// UDP that nobody reads, or somebody does.
@@ -163,27 +174,32 @@ extension BudgetDriver {
   /// Somebody who keeps the rules: connects, sends a hundred octets, has them read and sent back. He may be
   /// refused while others hold everything, and tries again, but not for ever. The others go on meanwhile: each
   /// takes an octet now and then.
-  mutating func serveHonestClient() throws(Finding) {
+  mutating func serveHonestClient(of service: Service) throws(Finding) {
     withholds = false
+    isFickle = false
+    defer { isFickle = true }
+    decide()
     try pull()
     drainEvents()
     for _ in 0..<60 {
-      if try serve() { return }
+      if try serve(service) { return }
       for _ in 0..<2 {
         try takeOctets()
         try advance(to: now.advanced(by: .milliseconds(900)))
       }
     }
-    throw Finding("an honest client is served: \(stack.memory), \(stack.held), \(stack.memoryUse())")
+    throw Finding(
+      "an honest client of \(service) is served: \(stack.memory), \(stack.held), \(stack.memoryUse())")
   }
 
-  private mutating func serve() throws(Finding) -> Bool {
-    let n = try openConnection()
+  private mutating func serve(_ service: Service) throws(Finding) -> Bool {
+    let n = try openConnection(to: service)
     guard adversaries[n].isOpen, let id = adversaries[n].connection else { return false }
+    let first = adversaries[n].acked
     try sendText(from: n, segments: 1, size: 100)
     // Time for a delayed acknowledgment.
     try advance(to: now.advanced(by: .milliseconds(50)))
-    guard adversaries[n].isOpen, adversaries[n].acked == adversaries[n].first.advanced(by: 100) else {
+    guard adversaries[n].isOpen, adversaries[n].acked == first.advanced(by: 100) else {
       // It would be sent again; here the whole of it is tried again.
       try? stack.abort(id, now: now)
       adversaries[n].connection = nil
@@ -191,7 +207,8 @@ extension BudgetDriver {
       return false
     }
     try read(from: n)
-    try expect(adversaries[n].read == 100, "what an honest client sent can be read")
+    let sentByPeer = first.advanced(by: 100).distance(from: adversaries[n].first)
+    try expect(adversaries[n].read == sentByPeer, "what an honest client sent can be read")
     let seen = adversaries[n].seen
     let sent = try? stack.send(id, Octets(repeating: 3, count: 100).span.bytes, now: now)
     try pull()

@@ -15,7 +15,7 @@ public func driveBudget(_ input: [UInt8]) throws(Finding) {
     try driver.check()
     steps += 1
   }
-  try driver.serveHonestClient()
+  for service in Service.allCases { try driver.serveHonestClient(of: service) }
   try driver.tearDown()
 }
 
@@ -24,11 +24,18 @@ struct BudgetDriver: ~Copyable {
   var stack: NetworkStack
   var interface: InterfaceID
   var now = Instant(nanoseconds: 1_000_000_000)
-  var listener: ListenerID?
+  /// One of each kind, from `Adversary.ports` on.
+  var listeners: [ListenerID] = []
+  /// Fast Open cookies by the address that they were given to.
+  var cookies: [IPAddress: Octets] = [:]
   var socket: UDPSocketID?
   /// By the port they come from, less 2,000.
   var adversaries: [Adversary] = []
   var outbound: [ConnectionID] = []
+  /// Attempts that the application has not made up its mind about.
+  var undecided: [AttemptID] = []
+  /// It does not let everybody in at once.
+  var isFickle = true
   /// Packets stay where they are: the device is slow.
   var withholds = false
   var buffer = Octets(repeating: 0, count: 2_048)
@@ -56,20 +63,24 @@ struct BudgetDriver: ~Copyable {
   }
 
   mutating func open() throws(Finding) {
-    var options = ListenerOptions()
-    options.idleTimeout = .seconds(30)
-    listener = try? stack.listen(on: LocalEndpoint(port: 80), options)
+    for service in Service.allCases {
+      guard let listener = try? stack.listen(on: LocalEndpoint(port: service.port), service.options) else {
+        throw Finding("four listeners fit the smallest budget")
+      }
+      listeners.append(listener)
+    }
     socket = try? stack.openDatagram(on: LocalEndpoint(port: 53))
-    try expect(listener != nil && socket != nil, "a listener and a socket fit the smallest budget")
+    try expect(socket != nil, "and so does a socket")
     try check()
   }
 
   mutating func step() throws(Finding) {
     let what = script.next()
     let argument = Int(script.next())
+    let service = Service(what >> 4)
     switch what & 15 {
-    case 0: try openConnections(argument & 63)
-    case 1: try floodSYNs(argument)
+    case 0: try openConnections(argument & 63, to: service)
+    case 1: try floodSYNs(argument, to: service)
     case 2: try sendText(from: argument >> 5, segments: argument & 31, size: 1_400)
     case 3: try sendText(from: argument >> 5, segments: argument & 31, size: 1)
     case 4: try sendShuffled(from: argument >> 5, argument & 31)
@@ -84,7 +95,7 @@ struct BudgetDriver: ~Copyable {
     case 12: try wait(argument)
     case 13: try datagrams(argument)
     case 14: try sendOut(argument)
-    default: try serveHonestClient()
+    default: try serveHonestClient(of: service)
     }
     try pull()
     drainEvents()
@@ -142,6 +153,9 @@ struct BudgetDriver: ~Copyable {
     let n = Int(header.destinationPort) - 2_000
     guard adversaries.indices.contains(n), header.sourcePort == adversaries[n].port else { return }
     try adversaries[n].take(header, textCount: textCount)
+    let count = Int(header.options.fastOpenCookieCount)
+    guard header.flags.contains(.syn), header.options.present.contains(.fastOpen), count > 0 else { return }
+    cookies[adversaries[n].own.address] = Octets((0..<count).map { header.options.fastOpenCookie[$0] })
   }
 
   mutating func advance(to time: Instant) throws(Finding) {
@@ -156,17 +170,35 @@ struct BudgetDriver: ~Copyable {
     var count = 0
     while count < 100_000, let event = stack.nextEvent() {
       count += 1
+      if case .attempt(let attempt) = event { answer(attempt) }
       guard case .connection(let id, let news) = event, news.contains(.ended) else { continue }
       try? stack.close(id, now: now)
       for n in adversaries.indices where adversaries[n].connection == id { adversaries[n].connection = nil }
       outbound.removeAll { $0 == id }
     }
-    guard let listener else { return }
-    while let id = try? stack.accept(listener) {
-      guard let remote = try? stack.status(id, now: now).remote else { continue }
-      let n = Int(remote.port) - 2_000
-      if adversaries.indices.contains(n) { adversaries[n].connection = id }
+    for listener in listeners {
+      while let id = try? stack.accept(listener) {
+        guard let remote = try? stack.status(id, now: now).remote else { continue }
+        let n = Int(remote.port) - 2_000
+        if adversaries.indices.contains(n) { adversaries[n].connection = id }
+      }
     }
+  }
+
+  /// Some who want to connect have to wait for an answer, and some are turned away.
+  private mutating func answer(_ attempt: AttemptID) {
+    let whim = isFickle ? script.next() : 0
+    switch whim & 15 {
+    case 0...7: try? stack.answer(attempt, .accept, now: now)
+    case 8...13: undecided.append(attempt)
+    default: try? stack.answer(attempt, whim & 16 == 0 ? .reset : .unreachable, now: now)
+    }
+  }
+
+  /// Whoever still waits is let in; some have gone.
+  mutating func decide() {
+    for attempt in undecided { try? stack.answer(attempt, .accept, now: now) }
+    undecided = []
   }
 
   /// Everybody goes; nothing is left but what was there in the beginning.
@@ -176,7 +208,7 @@ struct BudgetDriver: ~Copyable {
     drainEvents()
     for adversary in adversaries { if let id = adversary.connection { try? stack.abort(id, now: now) } }
     for id in outbound { try? stack.abort(id, now: now) }
-    if let listener { try? stack.close(listener, now: now) }
+    for listener in listeners { try? stack.close(listener, now: now) }
     if let socket { try? stack.close(socket) }
     for _ in 0..<400 {
       try pull()
