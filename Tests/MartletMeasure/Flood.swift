@@ -7,28 +7,34 @@ import MartletWire
 struct Flood: ~Copyable {
   private var server: NetworkStack
   private let policy: SynCookiePolicy
+  /// Records have had the time of a round trip when the next SYNs come.
+  private let isSlow: Bool
   private let interface: InterfaceID
   private let listener: ListenerID
-  private let now = Instant(nanoseconds: 1_000_000_000)
+  private var now = Instant(nanoseconds: 1_000_000_000)
   private var packet = [UInt8](repeating: 0, count: 2_048)
   private var peer: UInt32 = 0
 
   private static let backlog = 128
+  /// Connections that stay, so that tables and pages do not come and go with those that are measured.
+  private static let others = 4 * backlog
   private static let address = IPv4Address(10, 0, 0, 2)
 
   struct NothingReturned: Error {}
 
   private init(
-    server: consuming NetworkStack, _ policy: SynCookiePolicy, interface: InterfaceID, listener: ListenerID
+    server: consuming NetworkStack, _ policy: SynCookiePolicy, isSlow: Bool, interface: InterfaceID,
+    listener: ListenerID
   ) {
     self.server = server
     self.policy = policy
+    self.isSlow = isSlow
     self.interface = interface
     self.listener = listener
   }
 
   /// With its queue full, where the policy has one, and no more resets to give.
-  static func begun(_ policy: SynCookiePolicy) throws -> Flood {
+  static func begun(_ policy: SynCookiePolicy, isSlow: Bool = false) throws -> Flood {
     var server = NetworkStack(seed: StackSeed(2))
     let interface = try server.addInterface(
       InterfaceConfiguration(addresses: [IPPrefix(.v4(address), length: 8)]))
@@ -36,8 +42,14 @@ struct Flood: ~Copyable {
     options.halfOpenLimit = UInt32(backlog)
     options.synCookies = policy
     let listener = try server.listen(on: LocalEndpoint(port: 80), options)
-    var flood = Flood(server: server, policy, interface: interface, listener: listener)
+    var flood = Flood(server: server, policy, isSlow: isSlow, interface: interface, listener: listener)
     for _ in 0..<2 * backlog { try flood.answer() }
+    for _ in 0..<others / backlog {
+      for third in try flood.thirds() {
+        flood.server.receive(third.span.bytes, on: interface, now: flood.now)
+      }
+      while (try? flood.server.accept(listener)) != nil {}
+    }
     for _ in 0..<16 * backlog { flood.guess() }
     while pull(&flood.server, interface, &flood.packet, flood.now) {}
     return flood
@@ -45,31 +57,42 @@ struct Flood: ~Copyable {
 
   /// So many SYNs answered, as many cookies returned and as many guessed; a multiple of the backlog.
   mutating func run(_ count: Int) throws {
+    let returned = server.counters.syncookiesRecv
     let failed = server.counters.syncookiesFailed
     var done = 0
     while done < count {
-      var thirds: [[UInt8]] = []
-      for _ in 0..<Self.backlog {
-        peer += 1
-        guard let size = answered(segment(.syn, seq: peer, ack: 0)) else { throw NothingReturned() }
-        thirds.append(third(packet, size))
-      }
-      // As many again push their records out.
-      for _ in 0..<Self.backlog { try answer() }
-      for third in thirds { cookieReturns(&server, third, now, on: interface) }
+      for third in try thirds() { cookieReturns(&server, third, now, on: interface) }
       for _ in 0..<Self.backlog { guess() }
       try abortAll()
       done += Self.backlog
     }
-    guard server.counters.syncookiesRecv == UInt64(done),
+    guard server.counters.syncookiesRecv == returned + UInt64(done),
       server.counters.syncookiesFailed == failed + UInt64(done)
     else { throw NothingReturned() }
   }
 
-  /// Where there is a queue, the oldest record makes room; else no record is made.
+  /// What a backlog of peers say to their SYN-ACKs, none of whom has a record, or not any more.
+  private mutating func thirds() throws -> [[UInt8]] {
+    var thirds: [[UInt8]] = []
+    passTime()
+    for _ in 0..<Self.backlog {
+      peer += 1
+      guard let size = answered(segment(.syn, seq: peer, ack: 0)) else { throw NothingReturned() }
+      thirds.append(third(packet, size))
+    }
+    passTime()
+    for _ in 0..<Self.backlog { try answer() }
+    return thirds
+  }
+
+  private mutating func passTime() {
+    if isSlow { now = now.advanced(by: .milliseconds(300)) }
+  }
+
   private mutating func answered(_ syn: [UInt8]) -> Int? {
-    policy == .always
-      ? synAnsweredWithoutRecord(syn, &packet, &server, on: interface, now)
+    if policy == .always { return synAnsweredWithoutRecord(syn, &packet, &server, on: interface, now) }
+    return isSlow
+      ? synReplacesRecord(&server, now, interface, syn, &packet)
       : synAnsweredByCookie(&server, interface, syn, &packet, now)
   }
 
@@ -152,6 +175,17 @@ private func pull(
 private func synAnsweredByCookie(
   _ stack: inout NetworkStack, _ interface: InterfaceID, _ syn: [UInt8], _ packet: inout [UInt8],
   _ now: Instant
+) -> Int? {
+  stack.receive(syn.span.bytes, on: interface, now: now)
+  var span = packet.mutableSpan
+  var bytes = span.mutableBytes
+  return stack.nextPacket(on: interface, into: &bytes, now: now)?.count
+}
+
+@inline(never)
+private func synReplacesRecord(
+  _ stack: inout NetworkStack, _ now: Instant, _ interface: InterfaceID, _ syn: [UInt8],
+  _ packet: inout [UInt8]
 ) -> Int? {
   stack.receive(syn.span.bytes, on: interface, now: now)
   var span = packet.mutableSpan

@@ -9,13 +9,18 @@ case "segments":
   let count = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 0 : 0
   var transfer = try Transfer.established()
   try transfer.carry(count)
-case "flood", "flood-without-records":
+case "flood", "slow-flood", "flood-without-records":
   let count = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 0 : 0
-  var flood = try Flood.begun(CommandLine.arguments[1] == "flood" ? .auto : .always)
+  let scene = CommandLine.arguments[1]
+  var flood = try Flood.begun(
+    scene == "flood-without-records" ? .always : .auto, isSlow: scene == "slow-flood")
   try flood.run(count)
 case "allocations":
   try countAllocations()
 default:
   print(
-    "usage: MartletMeasure layout | segments COUNT | flood COUNT | flood-without-records COUNT | allocations")
+    """
+    usage: MartletMeasure layout | segments COUNT | flood COUNT | slow-flood COUNT
+           | flood-without-records COUNT | allocations
+    """)
 }

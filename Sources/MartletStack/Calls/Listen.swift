@@ -62,7 +62,9 @@ extension NetworkStack {
     }
     guard listenerPorts.reserve(&around.budget),
       let handle = listeners.allocate(
-        Listener(local: local, options: configuration.fitted(options)), &around.budget)
+        Listener(
+          local: local, options: configuration.fitted(options),
+          unopened: TCB(unopened: options.connection, configuration.tcp)), &around.budget)
     else { throw .budget }
     listenerPorts.insert(local.port, handle.index)
     return ListenerID(handle: handle)

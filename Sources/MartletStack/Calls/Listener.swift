@@ -46,6 +46,8 @@ public enum SynCookiePolicy: UInt8, BitwiseCopyable, CaseIterable, Sendable {
 struct Listener: BitwiseCopyable {
   var local: LocalEndpoint
   var options: ListenerOptions
+  /// What its connections begin as.
+  var unopened: TCB
   /// Established connections, linked through their slots.
   var backlog = IndexList()
   var backlogCount: UInt32 = 0

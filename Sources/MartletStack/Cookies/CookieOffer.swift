@@ -44,6 +44,7 @@ struct CookieOffer: Equatable, BitwiseCopyable {
   }
 
   /// Nil: the SYN did not offer to scale windows.
+  @inline(__always)
   var shift: WindowScale? {
     let index = bits >> 2 & 7
     return index == 0 ? nil : WindowScale(Self.shifts[Int(index)])

@@ -64,15 +64,15 @@ private struct CookieMAC {
     switch (flow.local, flow.remote) {
     case (.v4(let local), .v4(let remote)):
       state.absorb(UInt64(local.bits) << 32 | UInt64(remote.bits), rounds: 2)
-      byteCount = 24
+      byteCount = 23
     case (.v6(let local), .v6(let remote)):
       state.absorb(local.high, rounds: 2)
       state.absorb(local.low, rounds: 2)
       state.absorb(remote.high, rounds: 2)
       state.absorb(remote.low, rounds: 2)
-      byteCount = 48
+      byteCount = 47
     default:
-      byteCount = 16
+      byteCount = 15
     }
     let ends = UInt64(flow.localPort) << 48 | UInt64(flow.remotePort) << 32 | UInt64(irs.rawValue)
     state.absorb(ends, rounds: 2)
@@ -82,9 +82,10 @@ private struct CookieMAC {
   func cookie(_ offer: CookieOffer, generation: UInt64) -> SequenceNumber {
     let low = UInt8(truncatingIfNeeded: generation & 1) << 7 | offer.bits
     var state = state
-    // The number of a generation stays below 2^31 for as long as an `Instant` can count.
-    state.absorb(generation << 24 | UInt64(zone) << 8 | UInt64(low), rounds: 2)
-    let mac = state.finish(byteCount: byteCount, rounds: 2, finalRounds: 4)
+    // Seven octets, so that they fit the last word, where the hash keeps one for the count of all. The number of a
+    // generation stays below 2^31 for as long as an `Instant` can count.
+    let last = generation << 24 | UInt64(zone) << 8 | UInt64(low)
+    let mac = state.finish(byteCount: byteCount, tail: last, rounds: 2, finalRounds: 4)
     return SequenceNumber(UInt32(truncatingIfNeeded: mac) & 0xffff_ff00 | UInt32(low))
   }
 }

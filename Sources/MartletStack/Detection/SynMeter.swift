@@ -8,10 +8,10 @@ struct SynMeter: BitwiseCopyable {
   private var count: UInt32 = 0
   private var previousCount: UInt32 = 0
 
-  /// The last SYN that found the queue full.
-  private var overflowed: Instant?
-  /// When a record that a cookie stands for was last given up, though this queue may have had room for it.
-  private var gaveUp: Instant?
+  /// A minute after the last SYN that found the queue full; the origin: there was none.
+  private var floodEnds = Instant.origin
+  /// A minute after a record that a cookie stands for was last given up, though this queue may have had room for it.
+  private var looseEnds = Instant.origin
   /// When the flood began that may be over by now.
   private(set) var since = Instant.origin
   /// When there will be something worth telling.
@@ -31,23 +31,23 @@ struct SynMeter: BitwiseCopyable {
   /// Between two tellings of the same flood.
   private static var interval: TimeAmount { .seconds(10) }
 
-  /// Whether the queue overflowed within the last minute.
-  @inline(__always)
-  func isFlooded(at now: Instant) -> Bool {
-    guard let overflowed else { return false }
-    return now.since(overflowed) < Self.memory
+  /// The last SYN that found the queue full.
+  private var overflowed: Instant? {
+    floodEnds == .origin
+      ? nil
+      : Instant(nanoseconds: floodEnds.nanoseconds &- UInt64(truncatingIfNeeded: Self.memory.nanoseconds))
   }
 
+  /// Whether the queue overflowed within the last minute.
+  @inline(__always)
+  func isFlooded(at now: Instant) -> Bool { now < floodEnds }
+
   /// A record that a cookie stands for makes room, be it for another listener's, or for memory.
-  mutating func sealedLeaves(at now: Instant) { gaveUp = now }
+  mutating func sealedLeaves(at now: Instant) { looseEnds = now.advanced(by: Self.memory) }
 
   /// Whether there may be a cookie out that nothing but itself stands for.
   @inline(__always)
-  func hasLooseCookies(at now: Instant) -> Bool {
-    if isFlooded(at: now) { return true }
-    guard let gaveUp else { return false }
-    return now.since(gaveUp) < Self.memory
-  }
+  func hasLooseCookies(at now: Instant) -> Bool { now < floodEnds || now < looseEnds }
 
   /// Whether the queue has overflowed since a time within the last weeks.
   func hasOverflowed(since time: Tick) -> Bool {
@@ -55,37 +55,47 @@ struct SynMeter: BitwiseCopyable {
     return !Tick(roundingUp: overflowed).precedes(time)
   }
 
+  @inline(__always)
   mutating func synArrives(at now: Instant) {
     turn(to: now)
     count &+= 1
   }
 
   /// The SYN that has arrived is part of a flood.
+  @inline(__always)
   mutating func note(source: UInt64) {
     syns &+= 1
     sources.add(source)
   }
 
   /// The SYN that has arrived finds the queue full. True: it is time to tell.
+  @inline(__always)
   mutating func overflows(at now: Instant) -> Bool {
-    if !isFlooded(at: now) {
-      since = now
-      tells = now.advanced(by: Self.patience)
-      syns = 0
-      sources = SourceSketch()
-      cookiesSent = 0
-      cookiesReturned = 0
-    }
-    // Two bursts within a minute are no flood that lasted.
-    if let overflowed, now.since(overflowed) > Self.gap {
-      tells = max(tells, now.advanced(by: Self.patience))
-    }
-    overflowed = now
+    let pauseEnds = floodEnds.advanced(by: .nanoseconds(Self.gap.nanoseconds &- Self.memory.nanoseconds))
+    if now >= pauseEnds { beginBurst(at: now) }
+    floodEnds = now.advanced(by: Self.memory)
     guard now >= tells else { return false }
     tells = now.advanced(by: Self.interval)
     return true
   }
 
+  /// It is the first for a while. Two bursts within a minute are no flood that lasted.
+  @inline(never)
+  private mutating func beginBurst(at now: Instant) {
+    let patient = now.advanced(by: Self.patience)
+    if isFlooded(at: now) {
+      tells = max(tells, patient)
+      return
+    }
+    since = now
+    tells = patient
+    syns = 0
+    sources = SourceSketch()
+    cookiesSent = 0
+    cookiesReturned = 0
+  }
+
+  @inline(__always)
   mutating func cookieLeaves() { cookiesSent &+= 1 }
   mutating func cookieReturns() { cookiesReturned &+= 1 }
 
@@ -101,6 +111,7 @@ struct SynMeter: BitwiseCopyable {
     return max(meter.count, meter.previousCount)
   }
 
+  @inline(__always)
   private mutating func turn(to now: Instant) {
     let current = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000_000)
     guard current != second else { return }

@@ -40,7 +40,7 @@ extension NetworkStack {
     }
     if isFull, !makeRoom(listener: l, policy) { return refuseForHalfOpenQueue() }
     tcb.iss = initialSequence(flow, above: minimumISS)
-    tcb.deadline = Tick(roundingUp: clock).advanced(by: handshake.wait)
+    tcb.deadline = firstDeadline
     if defers { tcb.deferFor(configuration.attemptTimeout, now: clock) }
     var marks: EmbryoMarks = defers ? .deferred : []
     if minimumISS != nil { marks.insert(.reopens) }
@@ -59,7 +59,7 @@ extension NetworkStack {
     var tcb = embryo
     tcb.iss = SynCookie.make(offer, irs: tcb.irs, flow, secrets.cookie, now: clock)
     if listeners[l].options.synCookies != .always {
-      tcb.deadline = Tick(roundingUp: clock).advanced(by: handshake.wait)
+      tcb.deadline = firstDeadline
       if isFull {
         let isListenerFull = listeners[l].halfOpen >= listeners[l].options.halfOpenLimit
         replaceSpare(with: tcb, flow, hash, listener: l, isListenerFull: isListenerFull)
@@ -124,12 +124,32 @@ extension NetworkStack {
     discardEmbryo(r)
   }
 
-  /// A record in the place of one that can be spared. Where there is none, the cookie alone has to do.
+  /// A record in the place of the oldest that can be spared. Where there is none, or it has not had the time of a
+  /// round trip, the cookie alone has to do: a record that is gone sooner is of use to nobody.
+  @inline(__always)
   mutating func replaceSpare(
     with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, isListenerFull: Bool
   ) {
     counts.tcpReqQFullDoCookies &+= 1
+    // A quarter of the first wait stands for it.
+    let left = handshake.wait &- handshake.wait / 4
+    let now = Tick(clock)
+    guard flows4.hasSpare(with: left, at: now) || flows6.hasSpare(with: left, at: now) else { return }
+    replaceOldest(with: tcb, flow, hash, listener: l, isListenerFull: isListenerFull)
+  }
+
+  /// When a SYN-ACK that leaves now is sent again.
+  private var firstDeadline: Tick {
+    mutating get { Tick(roundingUp: clock).advanced(by: handshake.wait) }
+  }
+
+  @inline(never)
+  private mutating func replaceOldest(
+    with newcomer: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, isListenerFull: Bool
+  ) {
     guard let spared = spareEmbryo(of: isListenerFull ? l : nil) else { return }
+    var tcb = newcomer
+    tcb.deadline = firstDeadline
     guard spared.isIPv4, let key = IPv4FlowKey(flow) else {
       evict(spared)
       _ = keep(tcb, flow, hash, listener: l, .sealed)

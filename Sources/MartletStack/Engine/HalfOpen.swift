@@ -78,17 +78,21 @@ extension NetworkStack {
     sendSynAck(view.tcb, view.flow, listener: view.listener, grants: grants)
   }
 
-  mutating func sendSynAck(_ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, grants: Bool = false) {
+  /// False: it did not leave, and is counted.
+  @discardableResult
+  mutating func sendSynAck(
+    _ tcb: EmbryonicTCB, _ flow: Flow, listener l: UInt32, grants: Bool = false
+  ) -> Bool {
     let options = listeners[l].options.connection
     guard let path = path(to: flow.remote, zone: flow.zone) else {
       counts.drop(.noRoute)
-      return
+      return false
     }
     var plan = tcb.synAck(
       mss: offeredMSS(flow, path.interface, options), timestampOffset: secrets.timestampOffset(flow),
       receiveBuffer: receiveBuffer(of: l), around, now: clock)
     if grants { fastOpenCookie(of: flow.remote).write(into: &plan.options) }
-    queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp, on: path.interface)
+    return queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp, on: path.interface)
   }
 
   /// The deadline of a half-open record has come.

@@ -3,6 +3,7 @@ import MartletTCP
 extension NetworkStack {
   /// Writes down a change of state that happens between records rather than within a TCB, so that the
   /// flight recorder tells the whole life of a connection.
+  @inline(__always)
   mutating func noteTransition(_ old: TCPState, _ new: TCPState, of i: UInt32 = FlightRecorder.noFlow) {
     around.recorder.flow = i
     around.recorder.note(.transition, UInt32(old.rawValue), UInt32(new.rawValue), at: clock)

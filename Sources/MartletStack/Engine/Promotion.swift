@@ -59,7 +59,7 @@ extension NetworkStack {
 
   /// Nil: there is no room, and it is counted. Where no time will bring any, the record `r` is gone too.
   private mutating func addConnection(
-    from tcb: EmbryonicTCB, _ flow: Flow, _ timestampOffset: UInt32, _ seg: Segment, listener l: UInt32,
+    from embryo: EmbryonicTCB, _ flow: Flow, _ timestampOffset: UInt32, _ seg: Segment, listener l: UInt32,
     instead r: FlowReference?
   ) -> UInt32? {
     // RFC 9293 says nothing of a full accept queue. As if the segment had been lost: the record stays,
@@ -81,9 +81,11 @@ extension NetworkStack {
       return nil
     }
     let options = listeners[l].options.connection
-    let tcb = TCB(
-      accepting: tcb, seg, timestampOffset: timestampOffset, mss: offeredMSS(flow, path.interface, options),
-      sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4), options: options, around.configuration, now: clock)
+    var tcb = listeners[l].unopened
+    tcb.accept(
+      embryo, ThirdSegment(seg), timestampOffset: timestampOffset,
+      mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4),
+      handshake, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
       if let r { discardEmbryo(r) }
       refuse(seg, flow, .noMemory)

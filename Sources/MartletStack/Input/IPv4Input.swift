@@ -18,6 +18,12 @@ extension NetworkStack {
     if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
     if standing.sourceIsOurs { return counts.drop(.ownSource) }
     if packet.isFragment { return counts.drop(.fragment) }
+    if packet.proto == .tcp {
+      // RFC 9293 MUST-57: silently.
+      guard isUnicast else { return counts.drop(.tcpNotUnicast) }
+      return tcpArrives(
+        packet.payload, from: source, to: destination, packet.ecn, metadata, on: interface)
+    }
     let arrival = Arrival(
       interface: interface, source: .v4(source), destination: .v4(destination), isUnicast: isUnicast,
       isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn)

@@ -2,7 +2,35 @@ import MartletTCP
 import MartletWire
 
 extension NetworkStack {
-  /// A TCP segment for one of our addresses: check it, and hand it to the record that its flow has.
+  /// A TCP segment over IPv4 for one of our addresses: check it, and hand it to the record that its flow has.
+  @inline(__always)
+  mutating func tcpArrives(
+    _ bytes: RawSpan, from source: IPv4Address, to destination: IPv4Address, _ ecn: ECN,
+    _ metadata: PacketMetadata, on interface: InterfaceID
+  ) {
+    guard let view = TCPHeaderView(validating: bytes) else { return counts.drop(.badTCPHeader) }
+    if !metadata.isVerified {
+      let sum = InternetChecksum.pseudoHeader(
+        source: source, destination: destination, proto: .tcp, length: bytes.byteCount)
+      guard view.isChecksumValid(pseudoHeader: sum) else { return counts.drop(.badTCPChecksum) }
+    }
+    let key = IPv4FlowKey(
+      local: destination.bits, remote: source.bits, localPort: view.destinationPort,
+      remotePort: view.sourcePort)
+    let hash = key.hash(secrets.flowTable)
+    let entry = find(key, hash)
+    if entry == nil, !source.isLinkLocal, isDealtWithShortly(view, key, hash, ecn) { return }
+    let seg = Segment(view, segmentSize: metadata.segmentSize, ecn)
+    if let entry, entry.phase == .connection {
+      return connectionArrives(entry.index, seg, text: view.text)
+    }
+    var flow = key.flow
+    if source.isLinkLocal { flow.zone = interface.zone }
+    segmentArrives(
+      seg, flow, hash, entry.map { FlowReference(entry: $0, isIPv4: true) }, text: view.text)
+  }
+
+  /// The same over IPv6.
   mutating func tcpArrives(_ bytes: RawSpan, _ arrival: Arrival) {
     // RFC 9293 MUST-57: silently.
     guard arrival.isUnicast else { return counts.drop(.tcpNotUnicast) }
@@ -16,26 +44,23 @@ extension NetworkStack {
       local: arrival.destination, remote: arrival.source, localPort: view.destinationPort,
       remotePort: view.sourcePort, zone: arrival.zone)
     let hash = flow.tableHash(secrets.flowTable)
-    if view.flags.subtracting([.ece, .cwr]) == .syn, let key = IPv4FlowKey(flow), flow.zone == 0,
-      answersShortly(view, key, hash, arrival.ecn)
-    {
-      return
-    }
-    let seg = Segment(
-      seq: view.seq, ack: view.ack, flags: view.flags, wnd: view.window, up: view.urgentPointer,
-      textCount: UInt32(truncatingIfNeeded: view.textCount), segmentSize: arrival.segmentSize,
-      ecn: arrival.ecn, options: TCPOptions(parsing: view.options))
-    guard let reference = find(flow, hash) else {
+    let seg = Segment(view, segmentSize: arrival.segmentSize, arrival.ecn)
+    segmentArrives(seg, flow, hash, find(flow, hash), text: view.text)
+  }
+
+  private mutating func segmentArrives(
+    _ seg: Segment, _ flow: Flow, _ hash: UInt64, _ reference: FlowReference?, text: RawSpan
+  ) {
+    guard let reference else {
       around.counters.inSegs &+= 1
-      newcomerArrives(seg, flow, hash, above: nil, text: view.text)
-      return
+      return newcomerArrives(seg, flow, hash, above: nil, text: text)
     }
     switch reference.entry.phase {
-    case .connection: connectionArrives(reference.entry.index, seg, text: view.text)
+    case .connection: connectionArrives(reference.entry.index, seg, text: text)
     case .embryonic:
       let isStray = !acknowledgesSynAck(seg, reference)
       let asked = answerLimits.asked
-      embryoArrives(reference, flow, seg, text: view.text)
+      embryoArrives(reference, flow, seg, text: text)
       if isStray, answerLimits.asked == asked { countStray(seg, flow) }
     case .lingering:
       let asked = answerLimits.asked
@@ -51,16 +76,21 @@ extension NetworkStack {
   @inline(__always)
   mutating func find(_ flow: Flow, _ hash: UInt64) -> FlowReference? {
     guard let key = IPv4FlowKey(flow) else { return find6(flow, hash) }
-    var lingering: FlowReference?
+    return find(key, hash).map { FlowReference(entry: $0, isIPv4: true) }
+  }
+
+  @inline(__always)
+  private mutating func find(_ key: IPv4FlowKey, _ hash: UInt64) -> FlowEntry? {
+    var lingering: FlowEntry?
     var search = flows4.table.search(hash)
     while let value = flows4.table.next(&search) {
       let entry = FlowEntry(rawValue: value)
       switch entry.phase {
       case .connection where connections[entry.index].key == key,
         .embryonic where flows4.embryos[entry.index].key == key:
-        return FlowReference(entry: entry, isIPv4: true)
+        return entry
       case .lingering where flows4.lingering[entry.index].key == key:
-        lingering = FlowReference(entry: entry, isIPv4: true)
+        lingering = entry
       case .connection, .embryonic, .lingering:
         continue
       }

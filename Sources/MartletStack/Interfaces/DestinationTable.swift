@@ -29,6 +29,8 @@ struct DestinationTable {
     self.key = key
   }
 
+  var isEmpty: Bool { entries.isEmpty }
+
   /// What is known of `address`, unless it is older than ten minutes.
   func find(_ address: IPAddress, zone: UInt16, now: Instant) -> Destination? {
     if entries.isEmpty { return nil }

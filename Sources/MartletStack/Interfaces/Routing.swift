@@ -77,6 +77,23 @@ struct Routing {
     return best
   }
 
+  /// Likewise of IPv4, where no address has a zone but those that are link-local.
+  @inline(__always)
+  func interface(to destination: IPv4Address) -> InterfaceID? {
+    var best: InterfaceID?
+    var length = -1
+    for i in addresses.indices where addresses[i].prefix.contains(destination) {
+      if Int(addresses[i].prefix.length) > length {
+        length = Int(addresses[i].prefix.length)
+        best = addresses[i].interface
+      }
+    }
+    for i in routes.indices where routes[i].prefix.contains(destination) {
+      return Int(routes[i].prefix.length) > length ? routes[i].interface : best
+    }
+    return best
+  }
+
   /// Which link a flow to `remote` is on, for it may mean another host on each (RFC 4007 §6): that of our own
   /// address. 0: the address is not link-local, or `local` does not tell.
   func zone(of remote: IPAddress, from local: IPAddress?) -> UInt16 {

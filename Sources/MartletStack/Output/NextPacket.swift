@@ -33,12 +33,11 @@ extension NetworkStack {
   }
 
   private mutating func nextReply(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    while let r = popReply(on: interface) {
-      let packet = replies[r].copy(into: &buffer)
-      replies.free(r, &around.budget)
-      if let packet { return packet }
-    }
-    return nil
+    guard let r = popReply(on: interface) else { return nil }
+    let packet = replies[r].copy(into: &buffer)
+    replies.free(r, &around.budget)
+    // One that found no room is lost.
+    return packet ?? nextReply(on: interface, into: &buffer)
   }
 
   /// Asks the first connection that may have something; one that has nothing leaves the list.

@@ -25,13 +25,15 @@ extension NetworkStack {
     queueReply(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface)
   }
 
-  /// Likewise, where it is known which way.
+  /// Likewise, where it is known which way. False: there was no room for it.
+  @discardableResult
   mutating func queueReply(
     _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: InterfaceID
-  ) {
-    guard append(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface.index) else { return }
+  ) -> Bool {
+    guard append(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface.index) else { return false }
     // What a connection plans it has counted itself, but for resets.
     if !plan.flags.contains(.rst) { around.counters.outSegs &+= 1 }
+    return true
   }
 
   /// Queues a segment of a connection: by its interface, with its options (MUST-45, MUST-48, MUST-49).
@@ -87,18 +89,19 @@ extension NetworkStack {
     return true
   }
 
-  /// An empty reply at the end of an interface's list; nil: there is no room, and it is counted.
+  /// A reply to be written, at the end of an interface's list; nil: there is no room, and it is counted.
   mutating func makeReply(on interface: Int) -> UInt32? {
     guard interface < interfaces.count, interfaces[interface].isPresent else {
       counts.drop(.noRoute)
       return nil
     }
     guard UInt32(truncatingIfNeeded: replies.live) < configuration.replyLimit,
-      let handle = replies.allocate(Reply(), &around.budget)
+      let handle = replies.allocateAsItIs(&around.budget)
     else {
       counts.drop(.outputQueueFull)
       return nil
     }
+    replies[handle.index].begin()
     var list = interfaces[interface].replies
     if list.isEmpty { list.first = handle.index } else { replies[list.last].next = handle.index }
     list.last = handle.index
@@ -120,6 +123,13 @@ extension NetworkStack {
 }
 
 extension Reply {
+  /// Whatever it was before.
+  @inline(__always)
+  mutating func begin() {
+    partialStart = 0
+    next = IndexList.none
+  }
+
   mutating func write(_ header: SegmentHeader) {
     var packet = OutgoingPacket(count: 0, metadata: PacketMetadata())
     octets.fill { packet = header.writeAlone(into: &$0) }
@@ -129,32 +139,35 @@ extension Reply {
     }
   }
 
-  /// Writes a SYN-ACK straight from values: a flood of SYNs comes here.
+  /// Writes a SYN-ACK over IPv4 straight from values: a flood of SYNs comes here.
   @inline(__always)
   mutating func writeSynAck(
-    _ tcb: EmbryonicTCB, _ flow: Flow, _ window: UnscaledWindow, _ options: HandshakeOptions,
+    _ tcb: EmbryonicTCB, _ key: IPv4FlowKey, _ window: UnscaledWindow, _ options: HandshakeOptions,
     _ hopLimit: UInt8, _ dscp: UInt8, isPartial: Bool
   ) {
+    let (source, destination) = (IPv4Address(bits: key.local), IPv4Address(bits: key.remote))
     let length = TCPHeader.minimumCount &+ options.encodedCount
-    var start = 0
+    let total = length &+ IPv4Header.encodedCount
+    var sum = InternetChecksum.pseudoHeader(
+      source: source, destination: destination, proto: .tcp, length: length)
+    let partial = sum.folded
     octets.fill { out in
-      start = flow.writeIP(.tcp, length, hopLimit, dscp, .notECT, into: &out)
-      _ = TCPHeader.write(
-        from: flow.localPort, to: flow.remotePort, seq: tcb.iss, ack: tcb.irs.advanced(by: 1),
-        tcb.synAckFlags, window, options, into: &out, at: start)
-      if isPartial {
-        flow.storePartialChecksum(of: length, into: &out, at: start)
-      } else {
-        flow.storeChecksum(of: length, into: &out, at: start)
-      }
+      IPv4Header(
+        dscp: dscp & 0x3f, totalCount: UInt16(truncatingIfNeeded: total), timeToLive: hopLimit, proto: .tcp,
+        source: source, destination: destination
+      ).write(into: &out, at: 0)
+      TCPHeader.write(
+        from: key.localPort, to: key.remotePort, seq: tcb.iss, ack: tcb.irs.advanced(by: 1), tcb.synAckFlags,
+        window, options, into: &out, at: IPv4Header.encodedCount, addingTo: &sum)
+      out.store16be(isPartial ? partial : sum.field, at: IPv4Header.encodedCount &+ TCPHeader.checksumOffset)
     }
-    count = UInt8(truncatingIfNeeded: start &+ length)
-    if isPartial { partialStart = UInt8(truncatingIfNeeded: start) }
+    count = UInt8(truncatingIfNeeded: total)
+    partialStart = isPartial ? UInt8(truncatingIfNeeded: IPv4Header.encodedCount) : 0
   }
 
-  /// Copies the packet to the start of `out`. Nil: there is no room.
+  /// Copies the packet to the start of `out`. Nil: there is no room. Mutating, so that it is not copied itself first.
   @inline(__always)
-  func copy(into out: inout MutableRawSpan) -> OutgoingPacket? {
+  mutating func copy(into out: inout MutableRawSpan) -> OutgoingPacket? {
     guard Int(count) <= out.byteCount else { return nil }
     octets.copy(Int(count), into: &out)
     var metadata = PacketMetadata()

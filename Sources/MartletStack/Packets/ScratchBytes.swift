@@ -22,7 +22,7 @@ struct ScratchBytes<let n: Int>: BitwiseCopyable {
 
   /// Copies the first `count` octets to the start of `out`, which has room for them.
   @inline(__always)
-  func copy(_ count: Int, into out: inout MutableRawSpan) {
+  mutating func copy(_ count: Int, into out: inout MutableRawSpan) {
     out.copy(bytes.extracting(0..<count))
   }
 }

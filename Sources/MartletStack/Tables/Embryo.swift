@@ -125,6 +125,15 @@ extension FlowSpace {
     return first(of: Self.sealed, listener)
   }
 
+  /// Whether the record that would make room first has had its time: it was sealed so long ago that there are no
+  /// more than `left` milliseconds to its deadline.
+  @inline(__always)
+  mutating func hasSpare(with left: UInt32, at now: Tick) -> Bool {
+    if occupied & 0xfffe != 0 { return true }
+    let oldest = halfOpen[Self.sealed].first
+    return oldest != Links.none && embryos[oldest].tcb.deadline.isDue(at: now.advanced(by: left))
+  }
+
   private mutating func first(of list: Int, _ listener: UInt32? = nil) -> UInt32? {
     var i = halfOpen[list].first
     guard let listener else { return i == Links.none ? nil : i }

@@ -40,7 +40,7 @@ struct IPv4FlowKey: FlowKey {
   @inline(__always)
   func hash(_ key: SipKey) -> UInt64 {
     SipHash.hash13(
-      key, UInt64(local) << 32 | UInt64(remote), UInt64(localPort) << 16 | UInt64(remotePort))
+      key, UInt64(local) << 32 | UInt64(remote), tail: UInt32(localPort) << 16 | UInt32(remotePort))
   }
 }
 

@@ -173,6 +173,14 @@ public struct Slab<Record: BitwiseCopyable>: ~Copyable {
 
   /// Stores a record at a free index. Nil: the budget refused a page, nothing changed.
   public mutating func allocate(_ record: Record, _ budget: inout MemoryBudget) -> Handle? {
+    guard let handle = allocateAsItIs(&budget) else { return nil }
+    unsafe address(handle.index).pointee = record
+    return handle
+  }
+
+  /// Likewise, but stores nothing: the record is one that was freed, or all zeroes. For what is larger than what of
+  /// it will be used.
+  mutating func allocateAsItIs(_ budget: inout MemoryBudget) -> Handle? {
     if openFirst == Self.none && !addSlots(&budget) { return nil }
     guard let pages = unsafe pages, let marks = unsafe marks, openFirst != Self.none
     else { return nil }
@@ -183,7 +191,7 @@ public struct Slab<Record: BitwiseCopyable>: ~Copyable {
     unsafe marks[page].free &= ~(1 << UInt64(bit))
     if unsafe marks[page].free == 0 { removeFromOpen(page) }
     let generation = unsafe slots[bit].generation | 1
-    unsafe slots[bit] = Slot(record: record, generation: generation)
+    unsafe slots[bit].generation = generation
     live &+= 1
     return Handle(index: UInt32(truncatingIfNeeded: page &* 64 &+ bit), generation: generation)
   }

@@ -13,22 +13,19 @@ extension TCB {
     connecting iss: SequenceNumber, timestampOffset: UInt32, mss: UInt16, sendMSSLimit: UInt16,
     defaultPeerMSS: UInt16, options: ConnectionOptions, _ around: borrowing Surroundings, now: Instant
   ) {
-    self.init(
-      iss: iss, timestampOffset: timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit, options: options,
-      around.configuration, now: now)
+    let configuration = around.configuration
+    self.init(unopened: options, configuration)
+    begin(iss, timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit, HandshakeTerms(configuration), now)
+    congestion.open(mss: snd.mss, segments: configuration.initialWindowSegments)
     // Holds the default until the peer's SYN tells its MSS.
     rcv.segmentSize = defaultPeerMSS
     state = .synSent
     mode.insert(.active)
     pending = .syn
-    let configuration = around.configuration
     if configuration.timestamps { mode.insert(.timestamps) }
     if configuration.sack { mode.insert(.sack) }
     if configuration.ecn == .on { mode.insert(.ecn) }
-    if configuration.windowScaling {
-      mode.insert(.windowScaling)
-      rcv.wndShift = .fitting(configuration.maximumReceiveBuffer)
-    }
+    if configuration.windowScaling { mode.insert(.windowScaling) } else { rcv.wndShift = .none }
   }
 
   /// The third segment of a passive open: an ESTABLISHED connection. Give it the same segment next,
@@ -37,75 +34,36 @@ extension TCB {
     accepting embryo: EmbryonicTCB, _ seg: Segment, timestampOffset: UInt32, mss: UInt16,
     sendMSSLimit: UInt16, options: ConnectionOptions, _ configuration: TCPConfiguration, now: Instant
   ) {
-    self.init(
-      iss: embryo.iss, timestampOffset: timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit,
-      options: options, configuration, now: now)
-    rcv.nxt = embryo.irs.advanced(by: 1)
-    rcv.lastAckSent = rcv.nxt
-    rcv.advertisedEdge = rcv.nxt.advanced(by: min(rcv.buffer.octets, 65_535))
-    restartReceiveRound(Tick(now))
-    if embryo.options.contains(.windowScaling) {
-      mode.insert(.windowScaling)
-      snd.wndShift = embryo.peerShift
-      rcv.wndShift = .fitting(configuration.maximumReceiveBuffer)
-    }
-    if embryo.options.contains(.sack) { mode.insert(.sack) }
-    if embryo.options.contains(.ecn) { mode.insert(.ecn) }
-    if embryo.options.contains(.timestamps) {
-      mode.insert(.timestamps)
-      timestamps.recent = embryo.tsRecent
-      timers.recentEpoch = now.epoch
-    }
-    rcv.segmentSize = fullSegment(of: embryo.peerMSS)
-    snd.mss = max(min(snd.mss, embryo.peerMSS), configuration.minimumSendMSS)
-    snd.una = seg.ack
-    snd.nxt = seg.ack
-    snd.wnd = seg.wnd.scaled(by: snd.wndShift)
-    snd.maxWnd = seg.wnd
-    snd.wl1 = seg.seq
-    congestion = CongestionController(
-      mss: effectiveSendMSS,
-      // RFC 5681 §3.1: one segment when the SYN-ACK was lost.
-      segments: embryo.tries == 0 ? configuration.initialWindowSegments : 1,
-      congestion.algorithm.control)
-    // RFC 6298 (5.7), likewise.
-    if embryo.tries > 0 { mode.insert(.synResent) }
-    sampleHandshake(embryo, seg, now)
-    state = .established
-    if mode.contains(.keepAlive) { armKeepAlive(now) }
+    self.init(unopened: options, configuration)
+    accept(
+      embryo, ThirdSegment(seg), timestampOffset: timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit,
+      HandshakeTerms(configuration), now: now)
   }
 
-  /// What both kinds of open have in common.
-  private init(
-    iss: SequenceNumber, timestampOffset: UInt32, mss: UInt16, sendMSSLimit: UInt16,
-    options: ConnectionOptions, _ configuration: TCPConfiguration, now: Instant
-  ) {
+  /// What all connections with these options have in common before they begin.
+  package init(unopened options: ConnectionOptions, _ configuration: TCPConfiguration) {
     let cap = options.maximumSegmentSize == 0 ? UInt16.max : max(options.maximumSegmentSize, 88)
-    let sendMSS = max(min(sendMSSLimit, cap), configuration.minimumSendMSS)
     let receive = min(
       options.receiveBuffer == 0 ? configuration.receiveBuffer : options.receiveBuffer,
       configuration.maximumReceiveBuffer)
     let send = min(
       options.sendBuffer == 0 ? configuration.sendBuffer : options.sendBuffer, configuration.maximumSendBuffer
     )
+    let (nowhere, never) = (SequenceNumber(0), Tick(rawValue: 0))
     snd = SendSequence(
-      una: iss, nxt: iss, wnd: .zero, wl1: SequenceNumber(0), maxWnd: UnscaledWindow(0),
-      mss: sendMSS, buffer: BufferSize(max(send, 1)), wndShift: .none)
+      una: nowhere, nxt: nowhere, wnd: .zero, wl1: nowhere, maxWnd: UnscaledWindow(0), mss: cap,
+      buffer: BufferSize(max(send, 1)), wndShift: .none)
     rcv = ReceiveSequence(
-      nxt: SequenceNumber(0), advertisedEdge: SequenceNumber(0), lastAckSent: SequenceNumber(0),
-      buffer: BufferSize(max(receive, 1)), mss: min(mss, cap), segmentSize: min(mss, cap),
-      roundStart: 0, readAtStart: 0, wndShift: .none,
-      quickAcks: configuration.quickAcks)
-    timestamps = TimestampState(recent: 0, offset: timestampOffset)
+      nxt: nowhere, advertisedEdge: nowhere, lastAckSent: nowhere, buffer: BufferSize(max(receive, 1)),
+      mss: cap, segmentSize: cap, roundStart: 0, readAtStart: 0,
+      wndShift: .fitting(configuration.maximumReceiveBuffer), quickAcks: configuration.quickAcks)
+    timestamps = TimestampState(recent: 0, offset: 0)
     rtt = RoundTripTime()
-    let tick = Tick(now)
     timers = ConnectionTimers(
-      retransmission: tick, life: tick, lastArrival: tick, progress: tick, delayedAck: 0, challengeSent: 0,
-      pacing: 0, recentEpoch: 0,
-      armed: [], backoff: 0, tries: 0)
+      retransmission: never, life: never, lastArrival: never, progress: never, delayedAck: 0,
+      challengeSent: 0, pacing: 0, recentEpoch: 0, armed: [], backoff: 0, tries: 0)
     congestion = CongestionController(
-      mss: sendMSS, segments: configuration.initialWindowSegments,
-      options.congestionControl ?? configuration.congestionControl)
+      mss: 0, segments: 0, options.congestionControl ?? configuration.congestionControl)
     recovery = RecoveryState()
     mode = options.sendBuffer == 0 ? .fitsSendBuffer : []
     if options.receiveBuffer == 0, configuration.fitsReceiveBuffer { mode.insert(.fitsReceiveBuffer) }
@@ -115,12 +73,92 @@ extension TCB {
     adopt(options)
   }
 
+  /// What both kinds of open have in common.
+  @inline(__always)
+  private mutating func begin(
+    _ iss: SequenceNumber, _ timestampOffset: UInt32, mss: UInt16, sendMSSLimit: UInt16,
+    _ terms: HandshakeTerms, _ now: Instant
+  ) {
+    snd.una = iss
+    snd.nxt = iss
+    snd.mss = max(min(sendMSSLimit, snd.mss), terms.minimumSendMSS)
+    rcv.mss = min(mss, rcv.mss)
+    rcv.segmentSize = rcv.mss
+    timestamps.offset = timestampOffset
+    let tick = Tick(now)
+    timers.retransmission = tick
+    timers.life = tick
+    timers.lastArrival = tick
+    timers.progress = tick
+  }
+
+  /// Makes an unopened connection an ESTABLISHED one.
+  package mutating func accept(
+    _ embryo: EmbryonicTCB, _ third: ThirdSegment, timestampOffset: UInt32, mss: UInt16,
+    sendMSSLimit: UInt16, _ terms: HandshakeTerms, now: Instant
+  ) {
+    begin(third.ack, timestampOffset, mss: mss, sendMSSLimit: min(sendMSSLimit, embryo.peerMSS), terms, now)
+    rcv.nxt = embryo.irs.advanced(by: 1)
+    rcv.lastAckSent = rcv.nxt
+    rcv.advertisedEdge = rcv.nxt.advanced(by: min(rcv.buffer.octets, 65_535))
+    restartReceiveRound(Tick(now))
+    let agreed = embryo.options
+    if agreed.contains(.windowScaling) {
+      mode.insert(.windowScaling)
+      snd.wndShift = embryo.peerShift
+    } else {
+      rcv.wndShift = .none
+    }
+    if agreed.contains(.sack) { mode.insert(.sack) }
+    if agreed.contains(.ecn) { mode.insert(.ecn) }
+    if agreed.contains(.timestamps) {
+      mode.insert(.timestamps)
+      timestamps.recent = embryo.tsRecent
+      timers.recentEpoch = now.epoch
+    }
+    rcv.segmentSize = fullSegment(of: embryo.peerMSS)
+    snd.wnd = third.wnd.scaled(by: snd.wndShift)
+    snd.maxWnd = third.wnd
+    snd.wl1 = third.seq
+    // RFC 5681 §3.1: one segment when the SYN-ACK was lost.
+    congestion.open(mss: effectiveSendMSS, segments: embryo.tries == 0 ? terms.initialWindowSegments : 1)
+    // RFC 6298 (5.7), likewise.
+    if embryo.tries > 0 { mode.insert(.synResent) }
+    sampleHandshake(third, now)
+    state = .established
+    if mode.contains(.keepAlive) { armKeepAlive(now) }
+  }
+
   /// The round trip of our SYN-ACK, when it was sent once: from the echoed timestamp.
-  private mutating func sampleHandshake(_ embryo: EmbryonicTCB, _ seg: Segment, _ now: Instant) {
-    // The SYN of a Fast Open echoes nothing.
-    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps), seg.flags.contains(.ack)
-    else { return }
-    let elapsed = timestampValue(now) &- seg.options.tsecr
+  @inline(__always)
+  private mutating func sampleHandshake(_ third: ThirdSegment, _ now: Instant) {
+    guard mode.contains(.timestamps), let echoed = third.tsecr else { return }
+    let elapsed = timestampValue(now) &- echoed
     if elapsed < 60_000 { rtt.measured(microseconds: max(elapsed &* 1_000, 1)) }
+  }
+}
+
+/// What a connection takes from the third segment of its handshake when it is made, or from a SYN with text that
+/// does as well.
+@frozen
+package struct ThirdSegment: BitwiseCopyable, Sendable {
+  package var seq: SequenceNumber
+  package var ack: SequenceNumber
+  package var wnd: UnscaledWindow
+  /// Nil: it echoes no timestamp of ours.
+  package var tsecr: UInt32?
+
+  @inlinable @inline(__always)
+  package init(seq: SequenceNumber, ack: SequenceNumber, wnd: UnscaledWindow, tsecr: UInt32?) {
+    self.seq = seq
+    self.ack = ack
+    self.wnd = wnd
+    self.tsecr = tsecr
+  }
+
+  package init(_ seg: Segment) {
+    // The SYN of a Fast Open echoes nothing.
+    let echoes = seg.options.present.contains(.timestamps) && seg.flags.contains(.ack)
+    self.init(seq: seg.seq, ack: seg.ack, wnd: seg.wnd, tsecr: echoes ? seg.options.tsecr : nil)
   }
 }

@@ -16,8 +16,15 @@ package struct CongestionController: BitwiseCopyable, Sendable {
 
   /// The initial window (RFC 6928 §2): `segments` of them.
   package init(mss: UInt16, segments: UInt8, _ control: CongestionControl) {
-    window = CongestionWindow(cwnd: UInt32(max(segments, 1)) &* UInt32(mss), ssthresh: .max)
+    window = CongestionWindow(cwnd: 0, ssthresh: .max)
     algorithm = CongestionAlgorithm(control)
+    open(mss: mss, segments: segments)
+  }
+
+  /// The same, when the size of a segment is known.
+  @inline(__always)
+  package mutating func open(mss: UInt16, segments: UInt8) {
+    window = CongestionWindow(cwnd: UInt32(max(segments, 1)) &* UInt32(mss), ssthresh: .max)
   }
 
   @inline(__always)

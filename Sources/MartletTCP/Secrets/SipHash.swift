@@ -27,6 +27,14 @@ public enum SipHash {
     return state.finish(byteCount: 8, rounds: 1, finalRounds: 3)
   }
 
+  /// SipHash-1-3 of one word and the four octets of half another.
+  @inlinable
+  public static func hash13(_ key: SipKey, _ a: UInt64, tail: UInt32) -> UInt64 {
+    var state = SipState(key)
+    state.absorb(a, rounds: 1)
+    return state.finish(byteCount: 12, tail: UInt64(tail), rounds: 1, finalRounds: 3)
+  }
+
   /// SipHash-1-3 of two words.
   @inlinable
   public static func hash13(_ key: SipKey, _ a: UInt64, _ b: UInt64) -> UInt64 {

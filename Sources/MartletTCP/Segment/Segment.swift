@@ -38,6 +38,15 @@ public struct Segment: BitwiseCopyable, Sendable {
     self.options = options
   }
 
+  /// What a header says, in a packet with these marks.
+  @inlinable @inline(__always)
+  public init(_ header: borrowing TCPHeaderView, segmentSize: UInt16 = 0, _ ecn: ECN) {
+    self.init(
+      seq: header.seq, ack: header.ack, flags: header.flags, wnd: header.window, up: header.urgentPointer,
+      textCount: UInt32(truncatingIfNeeded: header.textCount), segmentSize: segmentSize, ecn: ecn,
+      options: TCPOptions(parsing: header.options))
+  }
+
   /// SEG.LEN: text, and one for SYN, one for FIN (RFC 9293 §3.4).
   @inlinable @inline(__always)
   public var len: UInt32 { textCount &+ flags.sequenceLength }

@@ -121,6 +121,8 @@ package struct HandshakeTerms: BitwiseCopyable, Sendable {
   @usableFromInline package var shift: WindowScale
   /// Milliseconds until a SYN-ACK is sent again for the first time.
   @usableFromInline package var wait: UInt32
+  package var minimumSendMSS: UInt16
+  package var initialWindowSegments: UInt8
 
   package init(_ configuration: TCPConfiguration) {
     agreed = []
@@ -130,6 +132,8 @@ package struct HandshakeTerms: BitwiseCopyable, Sendable {
     if configuration.ecn != .off { agreed.insert(.ecn) }
     shift = .fitting(configuration.maximumReceiveBuffer)
     wait = configuration.synAckWait(after: 0)
+    minimumSendMSS = configuration.minimumSendMSS
+    initialWindowSegments = configuration.initialWindowSegments
   }
 }
 

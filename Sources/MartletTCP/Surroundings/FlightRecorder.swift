@@ -12,6 +12,15 @@ public struct FlightRecorder: ~Copyable {
     /// Two operands whose meaning the rule gives.
     public var a: UInt32
     public var b: UInt32
+
+    @inlinable
+    init(time: Instant, flow: UInt32, rule: Rule, a: UInt32, b: UInt32) {
+      self.time = time
+      self.flow = flow
+      self.rule = rule
+      self.a = a
+      self.b = b
+    }
   }
 
   public static var noFlow: UInt32 { .max }
@@ -46,12 +55,13 @@ public struct FlightRecorder: ~Copyable {
 
   public var isOn: Bool { capacity > 0 }
 
-  @inline(__always)
+  @inlinable @inline(__always)
   package mutating func note(_ rule: Rule, _ a: UInt32 = 0, _ b: UInt32 = 0, at now: Instant) {
     if capacity > 0 { write(Record(time: now, flow: flow, rule: rule, a: a, b: b)) }
   }
 
-  private mutating func write(_ record: Record) {
+  @usableFromInline
+  mutating func write(_ record: Record) {
     guard let storage = unsafe storage else { return }
     unsafe storage[Int(truncatingIfNeeded: written % UInt64(capacity))] = record
     written &+= 1

@@ -77,7 +77,7 @@ public struct TimeAmount: Equatable, Hashable, Comparable, BitwiseCopyable, Send
   @inlinable
   public static func hours(_ n: Int64) -> TimeAmount { multiple(n, of: 3_600_000_000_000) }
 
-  @usableFromInline
+  @inlinable @inline(__always)
   static func multiple(_ n: Int64, of unit: Int64) -> TimeAmount {
     let (product, overflow) = n.multipliedReportingOverflow(by: unit)
     return TimeAmount(nanoseconds: overflow ? (n < 0 ? .min : .max) : product)

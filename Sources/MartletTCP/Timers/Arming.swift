@@ -5,7 +5,11 @@ import MartletWire
 
 extension TCB {
   /// Something is pending.
-  package var hasTimers: Bool { timers.armed.rawValue != 0 }
+  ///
+  /// Mutating, so that the TCB is not copied to be asked.
+  package var hasTimers: Bool {
+    mutating get { timers.armed.rawValue != 0 }
+  }
 
   /// The earliest deadline; nil: nothing is pending. The engine looks again after every event and pull.
   public func nextDeadline(near now: Instant) -> Tick? {

@@ -74,13 +74,12 @@ public struct InternetChecksum: BitwiseCopyable, Sendable {
     Self.fold(sum) == 0xffff
   }
 
-  /// Folds 64 bits to 16, carries brought round.
+  /// Folds 64 bits to 16, carries brought round: a number added to itself with its halves exchanged has in its
+  /// upper half their sum, and the carry out of the lower one is the one that comes round.
   @inlinable @inline(__always)
   static func fold(_ sum: UInt64) -> UInt16 {
-    let once = (sum & 0xffff_ffff) &+ (sum >> 32)
-    let twice = (once & 0xffff) &+ ((once >> 16) & 0xffff) &+ (once >> 32)
-    let thrice = (twice & 0xffff) &+ (twice >> 16)
-    return UInt16(truncatingIfNeeded: (thrice & 0xffff) &+ (thrice >> 16))
+    let half = UInt32(truncatingIfNeeded: (sum &+ (sum &<< 32 | sum &>> 32)) &>> 32)
+    return UInt16(truncatingIfNeeded: (half &+ (half &<< 16 | half &>> 16)) &>> 16)
   }
 }
 
@@ -130,6 +129,12 @@ extension InternetChecksum {
     default:
       return InternetChecksum()
     }
+  }
+
+  /// Adds eight octets of `bytes` from `offset` on, which begin at an even offset of the summed range.
+  @inlinable @inline(__always)
+  mutating func add(eightOf bytes: RawSpan, at offset: Int) {
+    sum &+= Self.halves(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
   /// Adds four words, given as the number they mean on the wire.

@@ -114,8 +114,8 @@ public struct IPv4HeaderView: ~Escapable {
   public var isChecksumValid: Bool {
     var sum = InternetChecksum()
     guard hasOptions else {
-      sum.add(quad: packet.be64(0))
-      sum.add(quad: packet.be64(8))
+      sum.add(eightOf: packet, at: 0)
+      sum.add(eightOf: packet, at: 8)
       sum.add(packet.be32(16))
       return sum.isValid
     }

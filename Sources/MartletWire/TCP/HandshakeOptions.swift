@@ -24,6 +24,7 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
   public init?(words bytes: RawSpan) {
     self.init(maximumSegmentSize: 0)
     present = []
+    if readsUsual(bytes) { return }
     var offset = 0
     while bytes.byteCount &- offset >= 4 {
       let word = bytes.be32(offset)
@@ -40,9 +41,7 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
       } else if word == 0x0402_080A || word == TCPOptionKind.alignedTimestamps {
         guard bytes.byteCount &- offset >= 12, !present.contains(.timestamps) else { return nil }
         if word == 0x0402_080A { present.insert(.sackPermitted) }
-        let pair = bytes.be64(offset &+ 4)
-        tsval = UInt32(truncatingIfNeeded: pair >> 32)
-        tsecr = UInt32(truncatingIfNeeded: pair)
+        setTimestamps(bytes.be64(offset &+ 4))
         present.insert(.timestamps)
         offset &+= 8
       } else {
@@ -52,6 +51,33 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
     }
     // The octets of a header are whole words; a span of others is for the careful reader.
     if offset != bytes.byteCount { return nil }
+  }
+
+  /// Reads the options that Linux has on a SYN, and on every other segment: at fixed places. False: it is not they,
+  /// and nothing was read.
+  @inlinable @inline(__always)
+  mutating func readsUsual(_ bytes: RawSpan) -> Bool {
+    if bytes.byteCount == 20 {
+      let size = bytes.be32(0)
+      let scale = bytes.be32(16)
+      guard size >> 16 == 0x0204, size & 0xffff != 0, bytes.be32(4) == 0x0402_080A, scale >> 8 == 0x01_0303
+      else { return false }
+      present = [.maximumSegmentSize, .sackPermitted, .timestamps, .windowScale]
+      maximumSegmentSize = UInt16(truncatingIfNeeded: size)
+      windowScale = WindowScale(UInt8(truncatingIfNeeded: scale))
+      setTimestamps(bytes.be64(8))
+      return true
+    }
+    guard bytes.byteCount == 12, bytes.be32(0) == TCPOptionKind.alignedTimestamps else { return false }
+    present = .timestamps
+    setTimestamps(bytes.be64(4))
+    return true
+  }
+
+  @inlinable @inline(__always)
+  mutating func setTimestamps(_ pair: UInt64) {
+    tsval = UInt32(truncatingIfNeeded: pair >> 32)
+    tsecr = UInt32(truncatingIfNeeded: pair)
   }
 
   @inlinable @inline(__always)
@@ -66,19 +92,14 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
   /// The octets that `write` writes: a multiple of 4, at most 20.
   @inlinable @inline(__always)
   public var encodedCount: Int {
-    var count = 0
-    if present.contains(.maximumSegmentSize) { count &+= 4 }
-    if present.contains(.timestamps) {
-      count &+= 12
-    } else if present.contains(.sackPermitted) {
-      count &+= 4
-    }
-    if present.contains(.windowScale) { count &+= 4 }
-    return count
+    let bits = Int(present.rawValue)
+    // MSS and window scale take four octets each, and so does SACK-permitted, unless the timestamps' padding has it.
+    return (bits & 1) << 2 &+ (bits & 2) << 1 &+ (bits & 16 != 0 ? 12 : bits & 4)
   }
 
   /// Laid out as `TCPOptions.write` tells. Returns the offset after what was written.
   @inlinable @inline(__always)
+  @discardableResult
   public func write(into out: inout MutableRawSpan, at start: Int) -> Int {
     var offset = start
     if present.contains(.maximumSegmentSize) {
@@ -99,6 +120,23 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
       offset &+= 4
     }
     return offset
+  }
+}
+
+extension InternetChecksum {
+  /// Adds the octets that `HandshakeOptions.write` writes.
+  @inlinable @inline(__always)
+  mutating func add(_ options: HandshakeOptions) {
+    let present = options.present
+    if present.contains(.maximumSegmentSize) { add(0x0204_0000 | UInt32(options.maximumSegmentSize)) }
+    if present.contains(.timestamps) {
+      add(present.contains(.sackPermitted) ? 0x0402_080A : TCPOptionKind.alignedTimestamps)
+      add(options.tsval)
+      add(options.tsecr)
+    } else if present.contains(.sackPermitted) {
+      add(0x0101_0402 as UInt32)
+    }
+    if present.contains(.windowScale) { add(0x0103_0300 | UInt32(options.windowScale.shift)) }
   }
 }
 

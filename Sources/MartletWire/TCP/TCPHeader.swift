@@ -59,17 +59,25 @@ public struct TCPHeader: Equatable, BitwiseCopyable, Sendable {
     options.write(into: &out, at: start &+ 20)
   }
 
-  /// Writes the header of a SYN or a SYN-ACK; returns how many octets.
+  /// Writes the header of a SYN or a SYN-ACK, but for its checksum, and adds it to `sum`.
   @inlinable @inline(__always)
   public static func write(
     from sourcePort: UInt16, to destinationPort: UInt16, seq: SequenceNumber, ack: SequenceNumber,
     _ flags: TCPFlags, _ window: UnscaledWindow, _ options: HandshakeOptions, into out: inout MutableRawSpan,
-    at start: Int
-  ) -> Int {
+    at start: Int, addingTo sum: inout InternetChecksum
+  ) {
+    let optionCount = options.encodedCount
     writeFixed(
-      sourcePort, destinationPort, seq, ack, flags, window, 0, optionCount: options.encodedCount, into: &out,
-      at: start)
-    return options.write(into: &out, at: start &+ 20) &- start
+      sourcePort, destinationPort, seq, ack, flags, window, 0, optionCount: optionCount, into: &out, at: start
+    )
+    // From the values and not from the octets: they are at hand.
+    sum.add(word: sourcePort)
+    sum.add(word: destinationPort)
+    sum.add(seq.rawValue)
+    sum.add(ack.rawValue)
+    sum.add(control(flags, window, optionCount: optionCount))
+    sum.add(options)
+    options.write(into: &out, at: start &+ 20)
   }
 
   /// The 20 octets before the options.
@@ -81,9 +89,15 @@ public struct TCPHeader: Equatable, BitwiseCopyable, Sendable {
   ) {
     let ports = UInt64(sourcePort) << 16 | UInt64(destinationPort)
     out.store64be(ports << 32 | UInt64(seq.rawValue), at: start)
-    let words = UInt64(truncatingIfNeeded: 5 &+ optionCount >> 2)
-    let control = words << 28 | UInt64(flags.rawValue & 0x1ff) << 16 | UInt64(window.field)
-    out.store64be(UInt64(ack.rawValue) << 32 | control, at: start &+ 8)
+    let control = control(flags, window, optionCount: optionCount)
+    out.store64be(UInt64(ack.rawValue) << 32 | UInt64(control), at: start &+ 8)
     out.store32be(UInt32(urgentPointer), at: start &+ 16)
+  }
+
+  /// Data offset, flags and window.
+  @inlinable @inline(__always)
+  static func control(_ flags: TCPFlags, _ window: UnscaledWindow, optionCount: Int) -> UInt32 {
+    let words = UInt32(truncatingIfNeeded: 5 &+ optionCount >> 2)
+    return words << 28 | UInt32(flags.rawValue & 0x1ff) << 16 | UInt32(window.field)
   }
 }

@@ -6,13 +6,13 @@ import Testing
 @Suite("Four-tuples that somebody chose")
 struct CollisionTests {
   /// The words that the table's key is hashed with, of the n-th peer in 10.0.0.0/8.
-  private func words(_ n: UInt64) -> (UInt64, UInt64) {
-    (0x0a00_0002 << 32 | (0x0a00_0000 + n / 60_000), 80 << 16 | (1_024 + n % 60_000))
+  private func words(_ n: UInt64) -> (UInt64, UInt32) {
+    (0x0a00_0002 << 32 | (0x0a00_0000 + n / 60_000), 80 << 16 | UInt32(1_024 + n % 60_000))
   }
 
   private func hash(_ key: SipKey, _ n: UInt64) -> UInt64 {
     let (addresses, ports) = words(n)
-    return SipHash.hash13(key, addresses, ports)
+    return SipHash.hash13(key, addresses, tail: ports)
   }
 
   /// Mean and most slots that a lookup looks at, of these peers in a table with this key.

@@ -31,9 +31,10 @@ import Testing
     #expect(SipHash.hash24(key, a, b, c, d, e, f) == 0xe612_a3cb_9ecb_a951)
   }
 
-  @Test func `SipHash-1-3 of one to six words`() {
+  @Test func `SipHash-1-3 of one to six words, and of one and a half`() {
     let (a, b, c, d, e, f) = (word(0), word(1), word(2), word(3), word(4), word(5))
     #expect(SipHash.hash13(key, a) == 0x3690_9511_8d29_9a8e)
+    #expect(SipHash.hash13(key, a, tail: 0x0b0a_0908) == 0x78a3_84b1_57b4_d9a2)
     #expect(SipHash.hash13(key, a, b) == 0xcc4f_dd1a_7d90_8b66)
     #expect(SipHash.hash13(key, a, b, c) == 0xf464_aeb2_6734_9c8c)
     #expect(SipHash.hash13(key, a, b, c, d) == 0x8115_7b6c_16a7_b60d)
