@@ -26,7 +26,8 @@ public struct TCPConfiguration: BitwiseCopyable, Sendable {
   public var retransmissionsBeforeAdvice: UInt8 = 3
   /// R2: after so many the connection ends (RFC 9293 SHLD-11: at least 100 s; this is about 13 minutes).
   public var retransmissionsBeforeEnd: UInt8 = 15
-  /// The same for a connection whose application has closed it (robustness rule E8).
+  /// The same for a connection whose application has closed it, at most 16; tries whose back-off was taken back by what
+  /// was acknowledged since do not count (robustness rule E8).
   public var orphanRetransmissions: UInt8 = 8
   /// An orphan, a connection that its application has closed, is reset when its peer acknowledges less than a full
   /// segment of its text in such a time: an octet now and then would keep it for ever (robustness rule E8).

@@ -77,21 +77,27 @@ extension TCB {
   }
 
   /// R2 is passed: the user timeout where the application has set one (MUST-21: earlier or later), else a
-  /// number of tries. An orphan has nobody left who would wait longer (robustness rule E8).
+  /// number of tries.
+  ///
+  /// An orphan has nobody left who would wait longer (robustness rule E8). Its tries are counted by the back-off,
+  /// which only what is newly acknowledged takes back: a peer that answers "window 0" for ever does not keep it, and
+  /// one that makes progress, however many tries it takes, is not cut off before its minute is over.
   private func isTriedEnough(_ around: borrowing Surroundings, _ now: Instant) -> Bool {
     if userTimeoutIsOver(now) { return true }
+    if mode.contains(.orphan), state.isSynchronized {
+      return timers.backoff >= min(around.configuration.orphanRetransmissions, 16)
+    }
     if limits.userTimeout > 0, !mode.contains(.orphan) { return false }
     return timers.tries >= retransmissionLimit(around)
   }
 
-  /// MUST-22: the SYN has limits of its own. An orphan has nobody who would wait (robustness rule E8).
+  /// MUST-22: the SYN has limits of its own.
   private func retransmissionLimit(_ around: borrowing Surroundings) -> UInt8 {
     switch state {
     case .synSent: return around.configuration.synRetries
     case .synReceived: return around.configuration.synAckRetries
     case .established, .finWait1, .finWait2, .closeWait, .closing, .lastAck, .closed, .listen, .timeWait:
-      return mode.contains(.orphan)
-        ? around.configuration.orphanRetransmissions : around.configuration.retransmissionsBeforeEnd
+      return around.configuration.retransmissionsBeforeEnd
     }
   }
 
@@ -105,10 +111,8 @@ extension TCB {
       return
     }
     // Each answer begins the tries anew, and so keeps the connection (MUST-37), but not an orphan, which
-    // would never end: the back-off counts its probes, answered or not (robustness rule E8).
-    let isOrphanTooLong =
-      mode.contains(.orphan) && timers.backoff >= around.configuration.orphanRetransmissions
-    if isTriedEnough(around, now) || isOrphanTooLong {
+    // would never end.
+    if isTriedEnough(around, now) {
       giveUp(.timedOut, &cold, &around, now, &reaction)
       return
     }
