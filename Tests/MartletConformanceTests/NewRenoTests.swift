@@ -39,6 +39,7 @@ struct NewRenoTests {
     let s = established()
     s.send(50_000)
     expectSegments(s, thousands(0..<10))
+    #expect(s.status?.ssthresh == .max)
     for i in 1...10 {
       s.inject(.ack(seq: 1, ack: i * 1_000 + 1))
       expectSegments(s, thousands(8 + 2 * i..<10 + 2 * i))
@@ -204,5 +205,58 @@ struct NewRenoTests {
     s.advance(by: .milliseconds(50))
     #expect(s.takeSegments().allSatisfy { $0.text.isEmpty })
     #expect(s.status?.inRecovery == false)
+  }
+
+  @Test("RFC5681-2-a RFC5681-3-b no more leaves than the smaller of the peer's window and cwnd allows")
+  func smallerWindow() {
+    for (window, count) in [(4_000, 4), (10_000, 10), (10_500, 10), (30_000, 10)] as [(UInt16, Int)] {
+      let s = Scenario(.established(), offering: [.mss(1_000)], window: window) {
+        $0.tcp.congestionControl = .newReno
+      }
+      s.send(50_000)
+      expectSegments(s, thousands(0..<count))
+      // cwnd is eleven segments now.
+      s.inject(.ack(seq: 1, ack: 1_001, window: window))
+      expectSegments(s, thousands(count..<min(Int(window) / 1_000 + 1, 12)))
+    }
+  }
+
+  @Test(
+    "RFC5681-3.1-m/n/o/p RFC5681-4.3-d after a recovery a round trip adds a segment, however it is acknowledged",
+    arguments: [50, 100, 1_000, 2_500, 5_000])
+  func avoidance(step: Int) {
+    let s = established()
+    s.send(10_000)
+    s.takeSegments()
+    for _ in 1...3 { s.inject(.ack(seq: 1, ack: 1)) }
+    s.takeSegments()
+    s.inject(.ack(seq: 1, ack: 10_001))
+    #expect(s.status?.cwnd == 5_000)
+    s.send(20_000)
+    expectSegments(s, thousands(10..<15))
+    for ack in stride(from: 10_001 + step, to: 15_001, by: step) {
+      s.inject(.ack(seq: 1, ack: ack))
+      #expect(s.status?.cwnd == 5_000)
+    }
+    s.inject(.ack(seq: 1, ack: 15_001))
+    #expect(s.status?.cwnd == 6_000)
+  }
+
+  @Test("RFC5681-4.3-e losses in two successive windows halve the window twice", arguments: [true, false])
+  func successiveLosses(sack: Bool) {
+    let r = RecoveryScript(sack: sack).measured()
+    var next = 1
+    for (count, ssthresh) in [(20, 10_000), (10, 5_000)] as [(Int, UInt32)] {
+      r.send(count)
+      r.expect(next..<next + count)
+      r.advance(100)
+      for n in next + 2...next + 4 { sack ? r.ack(next, next + 1..<n) : r.ack(next) }
+      r.expect(next)
+      #expect(r.s.status?.ssthresh == ssthresh)
+      r.advance(100)
+      r.ack(next + count)
+      #expect(r.s.status?.cwnd == ssthresh)
+      next += count
+    }
   }
 }

@@ -67,7 +67,7 @@ struct OptionTests {
     for segment in s.takeSegments() { #expect(segment.packet.count <= 1_300) }
   }
 
-  @Test("MUST-65 no segment but a SYN carries the MSS option")
+  @Test("MUST-65 RFC2018-2-a no segment but a SYN carries the MSS option, or SACK-permitted")
   func onlyOnSYN() {
     let s = Scenario(.listening, offering: ScriptOption.everything())
     var segments: [SeenSegment] = []
@@ -84,6 +84,8 @@ struct OptionTests {
     for segment in segments {
       let hasMSS = segment.header.options.present.contains(.maximumSegmentSize)
       #expect(hasMSS == segment.flags.contains(.syn))
+      let permitsSACK = segment.header.options.present.contains(.sackPermitted)
+      #expect(permitsSACK == segment.flags.contains(.syn))
     }
   }
 

@@ -219,4 +219,32 @@ struct RetransmissionTests {
     s.expect(.data(seq: 1, .count(size)))
     s.expectNext(after: .seconds(3), .data(seq: 1, .count(size)))
   }
+
+  @Test("RFC6298-4-a where nothing varies the time-out stays above the round trip", arguments: [1, 200])
+  func steadyPath(floor: Int64) {
+    let s = Scenario(.established()) { $0.tcp.minimumRTO = .milliseconds(floor) }
+    for i in 1...80 { s.measure(roundTrip: .milliseconds(100), from: i) }
+    #expect(s.status.map { $0.rttvar < 250 } == true)
+    #expect(s.status?.rto == UInt32(100 + floor))
+    s.send(1)
+    s.expect(.data(seq: 81, 1))
+    s.expectNext(after: .milliseconds(100 + floor), .data(seq: 81, 1))
+  }
+
+  @Test(
+    "RFC6298-3-c RFC7323-4.2-a each round trip gives one sample, however many acknowledgments it has",
+    arguments: [false, true])
+  func onePerRoundTrip(timestamps: Bool) {
+    // Without SACK, or a tail-loss probe would come before the acknowledgments.
+    let r = RecoveryScript(sack: false, timestamps: timestamps).measured()
+    var smoothed = Int(r.s.status?.rtt ?? 0)
+    for next in [1, 11, 21] {
+      r.send(10)
+      r.expect(next..<next + 10)
+      r.advance(190)
+      for n in next + 1...next + 10 { r.ack(n) }
+      smoothed += (190_000 - smoothed) / 8
+      #expect(r.s.status.map { abs(Int($0.rtt) - smoothed) < 10 } == true)
+    }
+  }
 }

@@ -70,6 +70,19 @@ struct OffPathTests {
     s.expect(.ack(seq: 1, ack: 1))
     #expect(s.counters.tcp.challengeACK == 3)
   }
+
+  @Test("RFC5961-7-c the time between challenges can be set", arguments: [50, 500, 5_000] as [Int64])
+  func challengeInterval(milliseconds: Int64) {
+    let s = Scenario(.established()) { $0.tcp.challengeInterval = .milliseconds(milliseconds) }
+    s.inject(.rst(seq: 2))
+    s.expect(.ack(seq: 1, ack: 1))
+    s.advance(by: .milliseconds(milliseconds - 1))
+    s.inject(.rst(seq: 2))
+    s.expectNothing()
+    s.advance(by: .milliseconds(1))
+    s.inject(.rst(seq: 2))
+    s.expect(.ack(seq: 1, ack: 1))
+  }
 }
 
 @Suite("Robustness: misbehaving peers")

@@ -148,4 +148,51 @@ struct TimestampTests {
     s.expect(.ack(seq: 1, ack: 12))
     #expect(s.receive().error == .wouldBlock)
   }
+
+  @Test("RFC7323-3.2-c on a SYN without ACK the echo says nothing", arguments: [false, true])
+  func echoWithoutACK(crossing: Bool) {
+    var answers: Set<[UInt32]> = []
+    for echo in [0, 1, 0x4000_0000, 0xc000_0000, 0xffff_ffff] as [UInt32] {
+      let s = Scenario(crossing ? .synSent : .listening, offering: ScriptOption.everything())
+      s.advance(by: .milliseconds(50))
+      s.takeSegments()
+      s.inject(.syn(options: [.mss(1_460), .sackPermitted, .windowScale(7), .timestamps(1_000, echo)]))
+      let answer = s.expect(.synAck(seq: 0, ack: 1))
+      #expect(answer?.timestamps?.echo == 1_000)
+      s.advance(by: .milliseconds(100))
+      s.inject(.ack())
+      answers.insert([s.status?.rtt ?? 0, s.status?.rttvar ?? 0, s.status?.rto ?? 0])
+    }
+    #expect(answers.count == 1)
+  }
+
+  @Test("RFC7323-3.2-i where it was not agreed upon the option is ignored, and the segment taken")
+  func notAgreedUpon() {
+    let s = Scenario(.established(), offering: [.mss(1_460)])
+    s.inject(.data(seq: 1, ack: 1, "new", options: [.timestamps(5_000, 7)]))
+    s.inject(.data(seq: 4, ack: 1, "old", options: [.timestamps(4_999, 7)]))
+    #expect(s.receive().text == "newold")
+    s.expectNext(after: .milliseconds(40), .ack(ack: 7).lacking(.timestamps))
+    #expect(s.status?.timestamps == false)
+  }
+
+  @Test("RFC7323-5.2-g the timestamp of a reset that ends nothing changes nothing")
+  func timestampOfReset() {
+    let s = established()
+    for seq in [2, 0, -1_000] {
+      s.inject(.segment(.rst, seq: seq, options: [.timestamps(9_000, 0)]))
+    }
+    #expect(s.expect(.ack(seq: 1, ack: 1))?.timestamps?.echo == 1_000)
+    s.inject(.data(seq: 1, ack: 1, "younger than the resets", options: [.timestamps(1_001, 0)]))
+    #expect(s.receive().text == "younger than the resets")
+  }
+
+  @Test("RFC7323-5.3-b the timestamp is looked at before the sequence number")
+  func beforeSequence() {
+    let s = established()
+    s.inject(.data(seq: 1 << 24, ack: 1, "far out, and old", options: [.timestamps(999, 0)]))
+    s.expect(.ack(seq: 1, ack: 1))
+    #expect(s.counters.tcp.pawsEstab == 1)
+    #expect(s.counters.tcp.outOfWindow == 0)
+  }
 }

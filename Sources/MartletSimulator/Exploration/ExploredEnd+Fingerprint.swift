@@ -207,7 +207,6 @@ extension ColdBlock {
     print.add(tcb.snd.una.follows(recover))
     if tcb.recovery.phase != .open { print.add(origins.sent(recover)) }
     rack.add(to: &print, origins)
-    print.add(probe.mayBeSent)
     print.add(probe.isOut)
     if probe.isOut {
       print.add(origins.sent(probe.end))

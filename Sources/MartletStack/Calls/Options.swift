@@ -21,7 +21,7 @@ extension NetworkStack {
   }
 
   /// Changes what can change on a living connection; DSCP and hop limit hold from the next packet on
-  /// (MUST-48, MUST-49).
+  /// (MUST-48, SHLD-21, MUST-49).
   public mutating func setOptions(
     _ id: ConnectionID, _ options: ConnectionOptions, now: Instant
   ) throws(HandleError) {

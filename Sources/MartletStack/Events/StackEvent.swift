@@ -22,7 +22,7 @@ public struct Readiness: OptionSet, Equatable, BitwiseCopyable, Sendable {
   @inlinable public static var ended: Readiness { Readiness(rawValue: 16) }
   /// The peer marked something ahead as urgent (RFC 9293 §3.8.5).
   @inlinable public static var urgent: Readiness { Readiness(rawValue: 32) }
-  /// There is a soft error to take.
+  /// There is a soft error to take; who does not look is not troubled (SHLD-20).
   @inlinable public static var error: Readiness { Readiness(rawValue: 64) }
 }
 

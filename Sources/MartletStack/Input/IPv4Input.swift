@@ -5,6 +5,7 @@ extension NetworkStack {
   mutating func ipv4Arrives(_ bytes: RawSpan, _ metadata: PacketMetadata, on interface: InterfaceID) {
     guard let packet = IPv4HeaderView(validating: bytes) else { return counts.drop(.badIPHeader) }
     guard packet.isChecksumValid else { return counts.drop(.badIPChecksum) }
+    // All other options are passed over (RFC 9293 MUST-50).
     if packet.hasOptions, packet.hasSourceRoute { return counts.drop(.sourceRoute) }
     let source = packet.source
     let destination = packet.destination

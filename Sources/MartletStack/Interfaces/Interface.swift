@@ -85,7 +85,8 @@ struct Interface {
     return UInt32(truncatingIfNeeded: max(0, min(room, Int(UInt16.max)) &- headers))
   }
 
-  /// What a segment's text and options may take: the MTU less the headers without options (RFC 9293 §3.7.1).
+  /// What a segment's text and options may take: the MTU less the headers without options (RFC 9293 §3.7.1,
+  /// SHLD-6).
   func mss(isIPv4: Bool) -> UInt16 {
     let headers: UInt16 = isIPv4 ? 40 : 60
     return mtu > headers ? mtu &- headers : 1

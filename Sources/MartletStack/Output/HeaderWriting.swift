@@ -89,7 +89,9 @@ extension Flow {
   ) -> Int {
     switch (local, remote) {
     case (.v4(let source), .v4(let destination)):
-      // The identification is zero: with DF set it means nothing (RFC 6864 §4.1; robustness rule O7).
+      // DSCP as it was given (SHLD-22).
+      // The identification is zero: with DF set it means nothing (RFC 6864 §4.1; robustness rule O7). DF means
+      // that the path is found out about (RFC 7323 §5.7).
       IPv4Header(
         dscp: dscp & 0x3f, ecn: ecn,
         totalCount: UInt16(truncatingIfNeeded: length &+ IPv4Header.encodedCount),

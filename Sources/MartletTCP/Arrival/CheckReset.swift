@@ -1,6 +1,6 @@
 import MartletWire
 
-// Second, check the RST bit (RFC 9293 §3.10.7.4, with RFC 5961 §3.2).
+// Second, check the RST bit (RFC 9293 §3.10.7.4, with RFC 5961 §1.1, §3.2).
 
 extension TCB {
   mutating func checkReset(

@@ -1,4 +1,4 @@
-/// The congestion window and who decides about it.
+/// The congestion window and who decides about it (MUST-19).
 ///
 /// Loss recovery owns `cwnd` from the first loss until it is repaired (RFC
 /// 6937), unless the algorithm does without (`ownsWindow`); everything else is
@@ -245,7 +245,7 @@ package struct CongestionEpoch: BitwiseCopyable, Sendable {
   package mutating func end() { kind = .fresh }
 }
 
-/// Which algorithm decides about the congestion window.
+/// Which algorithm decides about the congestion window (MAY-18).
 public enum CongestionControl: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   /// RFC 5681 with RFC 6582.
   case newReno

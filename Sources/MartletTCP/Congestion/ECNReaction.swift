@@ -1,6 +1,6 @@
 import MartletWire
 
-// The sending half of explicit congestion notification (RFC 3168 §6.1.2).
+// The sending half of explicit congestion notification (RFC 3168 §6.1.2; SHLD-8).
 
 extension TCB {
   /// ECE on an acceptable acknowledgment, after it has done everything else: "The indication of congestion

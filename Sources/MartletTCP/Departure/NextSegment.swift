@@ -85,7 +85,8 @@ extension TCB {
     return plan
   }
 
-  /// "<SEQ=ISS><CTL=SYN>", or with ACK in SYN-RECEIVED (RFC 9293 §3.10.1, §3.10.7.3).
+  /// "<SEQ=ISS><CTL=SYN>", or with ACK in SYN-RECEIVED (RFC 9293 §3.10.1, §3.10.7.3). The options that
+  /// travel on SYNs only are these (MUST-65, RFC 2018 §2).
   private mutating func synchronizeSegment(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) -> SegmentPlan {

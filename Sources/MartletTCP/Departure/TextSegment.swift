@@ -1,6 +1,6 @@
 import MartletWire
 
-// Text and FIN: how much may leave now (RFC 9293 §3.8.6, RFC 5681 §3.1).
+// Text and FIN: how much may leave now (RFC 9293 §3.8.6, RFC 5681 §2, §3).
 
 extension TCB {
   /// Octets of text that a full segment carries: the MSS less the options that every segment has
@@ -100,7 +100,7 @@ extension TCB {
     _ unsent: UInt32, usable: UInt32, allowed: UInt32, limit: UInt32, _ mss: UInt32
   ) -> UInt32 {
     let most = min(unsent, allowed)
-    // RFC 9293 §3.8.6.2.1 (1): "if a maximum-sized segment can be sent".
+    // RFC 9293 §3.8.6.2.1 (1): "if a maximum-sized segment can be sent" (SHLD-28).
     if most >= mss {
       let capped = min(most, limit)
       return capped == unsent ? capped : capped &- capped % mss
@@ -110,7 +110,7 @@ extension TCB {
     if snd.nxt.precedes(snd.max) { return min(most, snd.max.distance(from: snd.nxt)) }
     if most == unsent {
       // (2): "if the data is pushed and all queued data can be sent now", which Nagle allows when
-      // nothing is unacknowledged (SHLD-7), and the application always, with NODELAY (MUST-17). No more
+      // nothing is unacknowledged (SHLD-7), so that nothing waits for ever (MUST-60), and the application always, with NODELAY (MUST-17). No more
       // text can follow a FIN, so waiting would gain nothing.
       if snd.flight == 0 || mode.contains(.noDelay) || mode.contains(.finQueued) { return most }
     }
@@ -129,7 +129,7 @@ extension TCB {
     plan.textOffset = offset
     plan.textCount = count
     plan.segmentSize = effectiveSendMSS
-    // MUST-61: "… MUST set the PSH bit in the last buffered segment".
+    // MUST-61: "… MUST set the PSH bit in the last buffered segment", and in no other (SHLD-27).
     if isLast, count > 0 { plan.flags.insert(.psh) }
     if carriesFin { plan.flags.insert(.fin) }
     plan.isRetransmission = snd.nxt.precedes(snd.max)

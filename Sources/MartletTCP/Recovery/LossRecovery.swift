@@ -168,7 +168,7 @@ extension TCB {
 
   // MARK: Phases
 
-  /// A loss was found: the window is to shrink, and what is lost leaves again.
+  /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
   mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt)
     congestion.reduce(
@@ -263,7 +263,7 @@ extension TCB {
   // MARK: Round trips
 
   /// A round trip for the retransmission time-out: one for each flight, like the measurements that RFC 6298
-  /// was made with; after a retransmission, from the echoed timestamp (RFC 7323 §4.1).
+  /// was made with (RFC 6298 §3, RFC 7323 §4.2); after a retransmission, from the echoed timestamp (§4.1).
   @inline(__always)
   private mutating func sampleRoundTrip(
     _ seg: Segment, _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
@@ -307,7 +307,7 @@ extension TCB {
     rtt.measured(microseconds: sample)
     // Karn's second half: the back-off ends with the first valid measurement (MUST-18).
     timers.backoff = 0
-    cold.probe.mayBeSent = true
+    mode.remove(.probed)
     around.recorder.note(.roundTripSample, sample, rtt.srtt, at: now)
   }
 

@@ -1,4 +1,4 @@
-/// Proportional Rate Reduction (RFC 6937): while a loss is repaired, the window comes
+/// Proportional Rate Reduction (RFC 6937, RFC 8985 §9.3): while a loss is repaired, the window comes
 /// down to ssthresh in step with what is delivered, instead of stopping for half a
 /// round trip and then bursting.
 @frozen

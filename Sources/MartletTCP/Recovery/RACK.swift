@@ -1,8 +1,8 @@
 import MartletWire
 
 // RACK: what was sent well before something that has arrived, and has not arrived
-// itself, is lost (RFC 8985 §6). It needs SACK, and works by time: so it finds the
-// loss of retransmissions and tails, and learns how much reordering a path has.
+// itself, is lost (RFC 8985 §1, §6). It needs SACK (§4), and works by time: so it finds the
+// loss of retransmissions (§9.2) and tails, and learns how much reordering a path has.
 
 /// RFC 8985 §5.3, as far as it is needed only while text is in flight.
 @frozen
@@ -80,7 +80,8 @@ extension TCB {
     if recovery.reorderingPersists == 0 { recovery.reorderingSteps = 0 }
   }
 
-  /// RACK_update_reo_wnd: how long an earlier segment may stay away after a later one, in microseconds.
+  /// RACK_update_reo_wnd: how long an earlier segment may stay away after a later one, in microseconds (RFC 8985
+  /// §3.3.2).
   func reorderingWindow(_ cold: ColdBlock) -> UInt32 {
     if !recovery.reorderingSeen {
       // DupThresh = 3 segments (RFC 8985 §6.2 step 4).

@@ -1,7 +1,7 @@
 import MartletWire
 
-/// What left in one stretch, and when: all that loss detection and rate
-/// measurement need to know of it. 32 octets.
+/// What left in one stretch, and when (RFC 8985 §4): all that loss detection and
+/// rate measurement need to know of it. 32 octets.
 ///
 /// What was pulled at one time is one record, however many segments a device cuts
 /// it into, and so is what follows within 1/256 of the round trip: a round trip has

@@ -13,8 +13,6 @@ package struct TailProbe: BitwiseCopyable, Sendable {
   package var isRetransmission = false
   /// TSval of the probe.
   package var stamp: UInt32 = 0
-  /// A round trip was measured since the last probe.
-  package var mayBeSent = true
 
   package init() {}
 }
@@ -23,7 +21,8 @@ extension TCB {
   /// §7.2: whether the next timer is a probe's.
   @inline(__always)
   var wantsTailProbe: Bool {
-    mode.contains(.sack) && recovery.phase == .open && timers.backoff == 0 && state.isSynchronized
+    mode.intersection([.sack, .probed]) == .sack && recovery.phase == .open && timers.backoff == 0
+      && state.isSynchronized
   }
 
   /// TLP_calc_PTO, in milliseconds. TLP.max_ack_delay is the margin of the retransmission time-out.
@@ -38,7 +37,7 @@ extension TCB {
   mutating func tailProbeTimerFires(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
-    if !cold.probe.isOut, cold.probe.mayBeSent, snd.wnd != .zero {
+    if !cold.probe.isOut, !mode.contains(.probed), snd.wnd != .zero {
       pending.insert(.tailProbe)
       reaction.insert(.output)
     }
@@ -62,7 +61,7 @@ extension TCB {
     }
     guard let plan else { return nil }
     cold.probe.isOut = true
-    cold.probe.mayBeSent = false
+    mode.insert(.probed)
     cold.probe.end = snd.nxt
     cold.probe.stamp = timestampValue(now)
     around.counters.tcpLossProbes &+= 1

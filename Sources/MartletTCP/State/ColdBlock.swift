@@ -100,9 +100,9 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
     hasRescued = false
   }
 
-  /// A tail-loss probe has nothing to find out now, or has been sent (RFC 8985 §7.2, §7.3).
+  /// A tail-loss probe has nothing to find out now, or is out (RFC 8985 §7.2, §7.3).
   @inline(__always)
-  package var wantsNoProbe: Bool { scoreboard.isInUse || probe.isOut || !probe.mayBeSent }
+  package var wantsNoProbe: Bool { scoreboard.isInUse || probe.isOut }
 
   /// Nothing is in flight any more: gives back what was remembered about it.
   package mutating func forgetFlight(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {

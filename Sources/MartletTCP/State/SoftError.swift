@@ -1,5 +1,5 @@
 /// An error that ICMP reported for a connection and that did not end it
-/// (RFC 9293 §3.9.2.2; RFC 5927 §6: in synchronized states all are soft).
+/// (RFC 9293 §3.9.1.8, §3.9.2.2; RFC 5927 §6: in synchronized states all are soft).
 public enum SoftError: UInt8, BitwiseCopyable, Sendable {
   case none = 0
   case networkUnreachable

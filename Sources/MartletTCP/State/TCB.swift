@@ -251,6 +251,9 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var offersFastOpen: Mode { Mode(rawValue: 1 << 25) }
   /// `ConnectionTimers.life` is the end of the linger time.
   @inlinable package static var lingers: Mode { Mode(rawValue: 1 << 26) }
+  /// A tail-loss probe was sent, and no round trip measured since: none follows (RFC 8985 §7.3). It outlives an idle
+  /// spell, or a path whose round trip has grown would be probed too early for each request, and never measured.
+  @inlinable package static var probed: Mode { Mode(rawValue: 1 << 27) }
   /// The send buffer follows the congestion window.
   @inlinable package static var fitsSendBuffer: Mode { Mode(rawValue: 131072) }
 }

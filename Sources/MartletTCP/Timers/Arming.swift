@@ -1,6 +1,6 @@
 import MartletWire
 
-// One retransmission clock, one for delayed acknowledgments, one for the life of
+// One retransmission clock (RFC 6298 §5), one for delayed acknowledgments, one for the life of
 // the connection. Deadlines live in the TCB; the wheel only has to look in time.
 
 extension TCB {

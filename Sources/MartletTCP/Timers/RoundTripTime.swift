@@ -29,8 +29,8 @@ package struct RoundTripTime: BitwiseCopyable, Sendable {
     srtt8 = max(1, srtt8 &- (srtt8 >> 3) &+ r)
   }
 
-  /// The retransmission time-out in milliseconds, without back-off: SRTT + max(G, 4·RTTVAR) of RFC
-  /// 6298 (2.3), where the configured minimum stands in for G, so that a path whose round trip is
+  /// The retransmission time-out in milliseconds, without back-off: SRTT + max(G, 4·RTTVAR) of
+  /// RFC 6298 (2.3) and §4, where the configured minimum stands in for G, so that a path whose round trip is
   /// steady and longer than the minimum still has room for a delayed acknowledgment.
   package func timeout(_ limits: RTOLimits, synResent: Bool) -> UInt32 {
     guard isMeasured else {

@@ -21,8 +21,8 @@ extension TCPOptions {
   /// Any octets are fine. The walk advances by at least one each time; a length
   /// below 2 or past the end stops it, keeps what was read and sets `.malformed`
   /// (RFC 9293 MUST-7, rule P2). A known kind with a length that is not its own
-  /// counts as unknown and is skipped by that length (MUST-6). The first copy of an
-  /// option wins. A scale is clamped to 14; a segment size of 0 counts as absent.
+  /// counts as unknown and is skipped by that length (MUST-6). Nothing is aligned
+  /// (MUST-64). The first copy of an option wins. A scale is clamped to 14; a segment size of 0 counts as absent.
   @inlinable @inline(__always)
   public init(parsing bytes: RawSpan) {
     self.init()

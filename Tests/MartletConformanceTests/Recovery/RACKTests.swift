@@ -228,6 +228,53 @@ struct RACKTests {
     #expect(r.s.status?.cwnd ?? 0 >= cwnd)
   }
 
+  @Test("RFC8985-3.3.2-d/e the reordering window never exceeds SRTT")
+  func largestWindow() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    for n in 2...12 {
+      r.advance(100)
+      r.s.inject(.ack(seq: 1, ack: n * 1_000 + 1, options: [.sack([1..<1_001])]))
+      let srtt = r.s.status?.rtt ?? 0
+      #expect(r.s.status.map { $0.reorderingWindow <= srtt } == true)
+      if n > 4 { #expect(r.s.status?.reorderingWindow == srtt) }
+    }
+    #expect(r.s.counters.tcp.tcpDSACKRecv == 11)
+  }
+
+  @Test("RFC8985-4-a without SACK time alone makes nothing lost, and nothing is probed")
+  func withoutSACK() {
+    let r = RecoveryScript(sack: false).measured()
+    r.send(10)
+    r.expect(1..<11)
+    #expect(r.s.status?.timer == .retransmission)
+    r.advance(100)
+    r.ack(1)
+    r.ack(1)
+    #expect(r.s.status?.timer == .retransmission)
+    r.advance(199)
+    r.expect()
+    r.advance(2)
+    r.expect(1)
+    #expect(r.s.counters.tcp.tcpTimeouts == 1)
+    #expect(r.s.counters.tcp.tcpLossProbes == 0)
+  }
+
+  @Test("RFC8985-4-b what one connection's peer reports says nothing of another's text")
+  func scoreboardsApart() {
+    let r = RecoveryScript().measured()
+    r.s.connectPeer(from: 40_001)
+    r.send(10)
+    r.expect(1..<11)
+    let report = InjectedSegment.ack(seq: 1, ack: 1, options: [.sack([2_001..<6_001])])
+    r.s.inject(report.from(port: 40_001))
+    #expect(r.s.status?.sacked == 0)
+    r.expect()
+    r.ack(1, 2..<6)
+    #expect(r.s.status?.sacked == 4_000)
+  }
+
   /// Ten segments of which the first comes a round trip late: it leaves again, the peer gets it twice, and
   /// says so.
   private func lateFirstSegment(_ r: RecoveryScript, _ next: Int) {

@@ -182,4 +182,83 @@ struct TailLossProbeTests {
     r.s.expectNext(after: .milliseconds(1), .data(seq: 1_001, 1))
     #expect(r.s.counters.tcp.tcpTimeouts == 1)
   }
+
+  @Test("RFC8985-7.2-b without a measured round trip the probe waits a second")
+  func unmeasured() {
+    let r = RecoveryScript()
+    r.send(4)
+    r.expect(0..<4)
+    #expect(r.s.status?.timer == .tailProbe)
+    r.advance(999)
+    r.expect()
+    r.advance(2)
+    r.expect(3)
+    #expect(r.s.counters.tcp.tcpLossProbes == 1)
+  }
+
+  @Test("RFC8985-7.2-c the probe waits no longer than the retransmission time-out would")
+  func noLaterThanTimeout() {
+    let r = RecoveryScript()
+    for n in 1...40 {
+      r.send(1)
+      r.s.takeSegments()
+      r.advance(500)
+      r.ack(n)
+    }
+    #expect(r.s.status?.rto == 700)
+    r.send(4)
+    r.expect(40..<44)
+    r.advance(699)
+    r.expect()
+    r.advance(2)
+    r.expect(43)
+    #expect(r.s.counters.tcp.tcpLossProbes == 1)
+  }
+
+  @Test("RFC8985-7.3-a/b/c after a probe none follows until a round trip was measured: the time-out does")
+  func noSecondProbe() {
+    let r = RecoveryScript().measured()
+    r.send(1)
+    r.expect(1)
+    r.advance(401)
+    r.expect(1)
+    r.advance(100)
+    // Of which transmission, nobody can tell.
+    r.ack(2)
+    r.send(4)
+    r.expect(2..<6)
+    #expect(r.s.status?.timer == .retransmission)
+    r.advance(299)
+    r.expect()
+    r.advance(3)
+    r.expect(2)
+    #expect(r.s.counters.tcp.tcpLossProbes == 1)
+    #expect(r.s.counters.tcp.tcpTimeouts == 1)
+    // Measured again, and probed again.
+    r.ack(6)
+    r.send(4)
+    r.s.takeSegments()
+    r.advance(100)
+    r.ack(10)
+    r.send(2)
+    r.expect(10..<12)
+    #expect(r.s.status?.timer == .tailProbe)
+  }
+
+  @Test("RFC8985-7.2-a with blocks reported, and in recovery, nothing is probed")
+  func noProbeInRecovery() {
+    let r = RecoveryScript().measured()
+    r.send(10)
+    r.expect(1..<11)
+    #expect(r.s.status?.timer == .tailProbe)
+    r.advance(100)
+    r.ack(1, 2..<3)
+    #expect(r.s.status?.timer == .reordering)
+    r.ack(1, 2..<5)
+    r.expect(1)
+    #expect(r.s.status?.recovery == .fastRecovery)
+    #expect(r.s.status?.timer != .tailProbe)
+    r.advance(250)
+    #expect(r.s.counters.tcp.tcpLossProbes == 0)
+  }
 }
