@@ -127,6 +127,16 @@ let package = Package(
       path: "Tests/MartletSwarm", swiftSettings: strict,
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
 
+    // The kernel as referee: the same script to both, answers compared.
+    .executableTarget(
+      name: "MartletReferee",
+      dependencies: [
+        "CMartletSystem", "MartletLinks", "MartletSimulator", "MartletWire", "MartletTCP", "MartletStack",
+        .product(name: "SystemPackage", package: "swift-system", condition: shell),
+      ],
+      path: "Tests/MartletReferee", exclude: ["Collection"], swiftSettings: strict,
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+
     // What the fuzzers do with octets, shared with the tests that replay what they found.
     .target(
       name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
@@ -182,6 +192,8 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system", condition: shell),
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "MartletRefereeTests", dependencies: ["MartletReferee", "MartletLinks"], swiftSettings: strict),
     .testTarget(
       name: "MartletCommandTests",
       dependencies: [

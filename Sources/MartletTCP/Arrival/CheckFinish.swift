@@ -12,6 +12,8 @@ extension TCB {
       let fin = seg.seq.advanced(by: seg.textCount)
       if fin != rcv.nxt {
         rememberFinish(fin, &cold, &reaction)
+        // RFC 5681 §4.2: "… an immediate duplicate ACK when an out-of-order segment arrives". Text has had its own.
+        if seg.textCount == 0 { acknowledgeAtOnce(&reaction) }
       } else {
         finishArrives(&cold, &around, now, &reaction)
         return

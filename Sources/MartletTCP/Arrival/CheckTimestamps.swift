@@ -10,6 +10,8 @@ extension TCB {
   ) -> Check {
     guard mode.contains(.timestamps), !seg.flags.contains(.rst) else { return .next }
     guard seg.options.present.contains(.timestamps) else {
+      // RFC 5961 §4.2: a SYN is challenged whatever it brings. A peer that has restarted may offer other options.
+      if seg.flags.contains(.syn) { return .next }
       // RFC 7323 §3.2: "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop
       // the segment." Whoever forges segments from off the path has to guess one more number.
       around.counters.pawsEstab &+= 1

@@ -242,10 +242,14 @@ extension EmbryonicTCB {
       if !seg.asksForECN { options.remove(.ecn) }
       return isDeferred ? .drop : .resendSynAck
     }
-    if isRejectedByTimestamps(seg, &around) { return .drop }
+    if isRejectedByTimestamps(seg, &around) {
+      // RFC 7323 §5.3 R1: "Send an acknowledgment in reply"; without the option, §3.2: "silently drop".
+      guard seg.options.present.contains(.timestamps) else { return .drop }
+      return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
+    }
 
     let window = min(receiveBuffer, 65_535)
-    guard seg.seq.distance(from: rcvNxt) <= window else {
+    guard seg.seq.distance(from: rcvNxt) <= window || isPartlyOld(seg) else {
       guard !seg.flags.contains(.rst) else { return .drop }
       around.counters.outOfWindow &+= 1
       return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
@@ -271,9 +275,18 @@ extension EmbryonicTCB {
     return .establish
   }
 
+  /// Text that begins before RCV.NXT and ends behind it: acceptable by its last octet (RFC 9293 Table 6).
+  private func isPartlyOld(_ seg: Segment) -> Bool {
+    let rcvNxt = irs.advanced(by: 1)
+    return seg.textCount > 0 && seg.flags.isDisjoint(with: [.syn, .rst]) && seg.seq.precedes(rcvNxt)
+      && seg.seq.advanced(by: seg.textCount).follows(rcvNxt)
+  }
+
   /// RFC 7323 §5.3; §3.2 for a segment without the option.
   private func isRejectedByTimestamps(_ seg: Segment, _ around: inout Surroundings) -> Bool {
     guard options.contains(.timestamps), !seg.flags.contains(.rst) else { return false }
+    // RFC 5961 §4.2: a SYN is challenged whatever it brings.
+    if seg.flags.contains(.syn), !seg.options.present.contains(.timestamps) { return false }
     let isOld = Int32(bitPattern: seg.options.tsval &- tsRecent) < 0
     guard !seg.options.present.contains(.timestamps) || isOld else { return false }
     around.counters.pawsEstab &+= 1

@@ -58,7 +58,9 @@ extension TimeWaitTCB {
     }
     if sendsTimestamps, age < 0 {
       around.counters.pawsEstab &+= 1
-      return seg.len > 0 ? .acknowledge(acknowledgment(timestampOffset, now)) : .drop
+      // RFC 7323 §5.3 R1: "Send an acknowledgment in reply"; for an empty one once per interval.
+      return seg.len > 0
+        ? .acknowledge(acknowledgment(timestampOffset, now)) : challenge(timestampOffset, &around, now)
     }
     if seg.flags.contains(.fin), seg.end == rcvNxt {
       // "The only thing that can arrive in this state is a retransmission of the remote FIN.
