@@ -46,8 +46,15 @@ struct Cell: Sendable {
     return cells
   }
 
-  /// Nothing but the others decides what a flow gets: luck has no part in it.
-  var isOfEquals: Bool { flows > 1 && loss == 0 && reordering == 0 }
+  /// Several flows that come to terms, given time.
+  ///
+  /// Not where a flow has room for a few packets only and luck decides, nor BBR's where the path itself loses packets
+  /// or reorders them. Its threshold, 2 % of what was in flight (BBR.LossThresh), a flow of few packets exceeds by
+  /// chance and a flow of many does not, so shares that differ stay different, however long the cell lasts.
+  var isOfEquals: Bool {
+    let isClean = loss == 0 && reordering == 0
+    return flows > 1 && (isClean || algorithm != .bbr && packetsForEach >= 10)
+  }
 
   // MARK: The path in octets and seconds
 

@@ -48,7 +48,7 @@ struct CellRun {
 
   /// 10 s and 100 round trips at least, 400 for ten flows; and so long that at the bound 20,000 packets go and
   /// random loss strikes two hundred times; but not longer than 60 round trips and 300,000 packets take, or
-  /// 1,000,000 of ten flows.
+  /// 1,000,000 of ten flows. Equals have longer.
   var duration: TimeAmount {
     let packetsPerSecond = Bound(cell: cell).octetsPerSecond / Double(Cell.text)
     let losses = cell.loss == 0 ? 0 : 200 * 1_000_000 / Double(cell.loss)
@@ -59,18 +59,22 @@ struct CellRun {
     return .milliseconds(Int64(1_000 * seconds))
   }
 
-  /// Seconds. Ten flows on a path that loses nothing by itself have to come to terms: for 400 round trips with a
-  /// full queue and thirty periods of their algorithm. If that takes more than 16,000,000 packets, ten periods
-  /// must do; and if these take more than 140,000,000 (NewReno's, of ten minutes and more), what the first
-  /// 16,000,000 show is how slow start left them.
+  /// Seconds. Equals have to come to terms: for a minute, 400 round trips with a full queue and thirty periods of their
+  /// algorithm, and until random loss has struck each of them two hundred times. If that takes more than 16,000,000
+  /// packets, fifteen periods must do, ten of BBR's, or as many as go into 140,000,000 packets. If these are fewer than
+  /// ten (NewReno's, of ten minutes and more), what the first 16,000,000 show is how slow start left them.
   private func untilFair(_ packetsPerSecond: Double) -> Double {
-    let long = max(400 * cell.fullRoundTrip, 30 * period)
+    let strike = cell.loss == 0 ? 0 : Double(cell.flows) * 1_000_000 / Double(cell.loss) / packetsPerSecond
+    let period = strike == 0 ? self.period : min(strike, self.period)
+    let long = max(60, 400 * cell.fullRoundTrip, 30 * period, 200 * strike)
     let few = 16_000_000 / packetsPerSecond
     if long <= few { return long }
-    return 10 * period * packetsPerSecond <= 140_000_000 ? max(few, 10 * period) : few
+    let most = 140_000_000 / packetsPerSecond
+    let enough = cell.algorithm == .bbr ? 10 * period : min(15 * period, most)
+    return 10 * period <= most ? max(few, enough) : few
   }
 
-  /// Seconds in which a flow that has its share loses it and wins it back.
+  /// Seconds in which a flow that has its share loses it and wins it back, if nothing but the queue takes it.
   private var period: Double {
     let window = Double(cell.packetsForEach)
     switch cell.algorithm {
@@ -161,12 +165,15 @@ struct CellRun {
     let timeouts: UInt64
     /// Jain's index of fairness: the square of the sum over n times the sum of the squares; 1: all alike.
     let fairness: Double
+    /// What each flow had of the sum.
+    let shares: [Double]
 
     init(_ before: Tally, _ after: Tally, seconds: Double) {
       let received = zip(before.received, after.received).map { Double($1 - $0) }
       let sum = received.reduce(0, +)
       let squares = received.reduce(0) { $0 + $1 * $1 }
       goodput = sum / seconds
+      shares = received.map { $0 / max(sum, 1) }
       fairness = squares > 0 ? sum * sum / (Double(received.count) * squares) : 0
       resent = Double(after.resent - before.resent) / Double(max(after.segments - before.segments, 1))
       timeouts = after.timeouts - before.timeouts

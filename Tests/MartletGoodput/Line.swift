@@ -8,8 +8,7 @@ struct Line: Sendable {
   init(_ cell: Cell, _ result: CellRun.Result) {
     let rate = Double(cell.octetsPerSecond)
     let bound = Bound(cell: cell).octetsPerSecond
-    isUnfair =
-      cell.isOfEquals && cell.packetsForEach >= 10 && result.fairness < 0.95
+    isUnfair = cell.isOfEquals && cell.packetsForEach >= 10 && result.fairness < 0.95
     text = Self.joined(
       cell.columns + [
         fixed(100 * result.goodput / rate, 1), fixed(100 * bound / rate, 1),

@@ -20,6 +20,22 @@ extension CellRun {
     }
   }
 
+  /// Prints what Jain's index would be over the second half of cells of an eighth of so many seconds, of a quarter
+  /// of them, and so on: for whoever wonders whether the flows come to terms or only need longer.
+  mutating func printFairness(seconds: Int64) throws {
+    print("# seconds\tJain\tshares of the flows, per cent")
+    try open()
+    var tallies = [tally()]
+    for step in 1...Int64(16) {
+      world.run(until: Self.begin.advanced(by: .milliseconds(1_000 * seconds * step / 16)))
+      tallies.append(tally())
+      guard step == 2 || step % 4 == 0 else { continue }
+      let result = Result(tallies[Int(step / 2)], tallies[Int(step)], seconds: 1)
+      let shares = result.shares.map { String(Int(100 * $0 + 0.5)) }.joined(separator: " ")
+      print("\(seconds * step / 16)\t\(Double(Int(1_000 * result.fairness + 0.5)) / 1_000)\t\(shares)")
+    }
+  }
+
   /// Prints what the sender's flight recorder wrote between two times of the cell, in milliseconds.
   mutating func printRecords(from first: Int64, to last: Int64) throws {
     try open()

@@ -9,6 +9,7 @@ let usage = """
          MartletGoodput named [JOBS]            the lines of the named cells, each behind its name and a tab
          MartletGoodput cell NAME...            the same for these
          MartletGoodput trace NAME [STEPS]      what the first connection does, step by step
+         MartletGoodput fairness NAME SECONDS   Jain's index of the second half, if the cell lasted longer and longer
          MartletGoodput packets NAME FROM TO    every packet between two milliseconds
          MartletGoodput records NAME FROM TO    the sender's flight recorder between two milliseconds
   """
@@ -36,6 +37,9 @@ case ("cell", 2...):
 case ("trace", 2...3):
   var run = try CellRun(cell(arguments[1]))
   try run.trace(steps: arguments.count > 2 ? Int64(arguments[2]) ?? 100 : 100)
+case ("fairness", 3):
+  var run = try CellRun(cell(arguments[1]))
+  try run.printFairness(seconds: Int64(arguments[2]) ?? 100)
 case ("records", 4):
   var run = try CellRun(cell(arguments[1]), records: 65_536)
   try run.printRecords(from: Int64(arguments[2]) ?? 0, to: Int64(arguments[3]) ?? 0)
