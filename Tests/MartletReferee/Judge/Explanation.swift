@@ -8,7 +8,7 @@ package struct Explanation: Sendable {
   /// The two are in different states from here on: the rest of the script says nothing.
   let ends: Bool
   /// Whether it is needed hangs on the machine's speed.
-  package var isTimed: Bool { id.contains("milliseconds") || id.contains("RACK") }
+  package var isTimed: Bool { id.contains("milliseconds") || id.contains("RACK") || id.contains("SYN again") }
   let matches: @Sendable (Difference) -> Bool
 
   init(
