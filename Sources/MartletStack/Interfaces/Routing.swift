@@ -63,32 +63,26 @@ struct Routing {
   /// a route of the same length.
   func interface(to destination: IPAddress, zone: UInt16 = 0) -> InterfaceID? {
     if zone > 0 { return InterfaceID(rawValue: zone &- 1) }
-    var best: InterfaceID?
-    var length = -1
-    for i in addresses.indices where addresses[i].prefix.contains(destination) {
-      if Int(addresses[i].prefix.length) > length {
-        length = Int(addresses[i].prefix.length)
-        best = addresses[i].interface
-      }
-    }
-    for i in routes.indices where routes[i].prefix.contains(destination) {
-      return Int(routes[i].prefix.length) > length ? routes[i].interface : best
-    }
-    return best
+    return interface { $0.contains(destination) }
   }
 
   /// Likewise of IPv4, where no address has a zone but those that are link-local.
   @inline(__always)
   func interface(to destination: IPv4Address) -> InterfaceID? {
+    interface { $0.contains(destination) }
+  }
+
+  @inline(__always)
+  private func interface(byPrefix leadsThere: (IPPrefix) -> Bool) -> InterfaceID? {
     var best: InterfaceID?
     var length = -1
-    for i in addresses.indices where addresses[i].prefix.contains(destination) {
+    for i in addresses.indices where leadsThere(addresses[i].prefix) {
       if Int(addresses[i].prefix.length) > length {
         length = Int(addresses[i].prefix.length)
         best = addresses[i].interface
       }
     }
-    for i in routes.indices where routes[i].prefix.contains(destination) {
+    for i in routes.indices where leadsThere(routes[i].prefix) {
       return Int(routes[i].prefix.length) > length ? routes[i].interface : best
     }
     return best
