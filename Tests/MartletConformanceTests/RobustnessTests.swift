@@ -264,6 +264,23 @@ struct DeadlineTests {
     s.expectQuiet()
   }
 
+  @Test(
+    "E8 an orphan whose peer shuts and opens its window for ever, and acknowledges nothing, ends too",
+    arguments: [0, 100])
+  func orphanBeforeBlinkingWindow(text: Int) {
+    let s = Scenario(.established())
+    if text > 0 { s.send(.count(text)) }
+    s.close()
+    for _ in 0..<600 where s.state != .closed {
+      for window in [0, 1_000] {
+        s.inject(.ack(seq: 1, ack: 1, window: UInt16(window)))
+        s.advance(by: .milliseconds(1_500))
+      }
+    }
+    s.takeSegments()
+    s.expectQuiet()
+  }
+
   @Test("E8 an orphan whose peer takes an octet now and then is reset; one that takes segments is not")
   func orphanThatTrickles() {
     for (step, isReset) in [(1, true), (1_460, false)] {

@@ -50,6 +50,29 @@ import Testing
     #expect(pair.receive(.server).octets == scriptText(0..<1_300), "\(pair.transcript)")
   }
 
+  // Schedules 498040, 850056 and 917236: each time-out of an orphan got something through, but never anything that had
+  // been sent only once, so that its back-off stood (Karn) and in the end counted as eight tries in a row.
+  @Test("E8 RFC 9293 §3.8.3 an orphan each of whose time-outs brings something forward is not given up")
+  func orphanThatComesForward() {
+    let s = Scenario(.established())
+    s.send(30_000)
+    s.close()
+    s.takeSegments()
+    for segment in 1...9 {
+      let next = (segment - 1) * 1_460 + 1
+      for _ in 0..<700 where !s.takeSegments().contains(where: { $0.seq == next && !$0.text.isEmpty }) {
+        s.advance(by: .milliseconds(100))
+      }
+      s.inject(.ack(seq: 1, ack: segment * 1_460 + 1))
+    }
+    s.takeSegments()
+    #expect(s.state == .finWait1)
+    // From then on nothing comes forward.
+    s.advance(by: .minutes(30))
+    #expect(s.takeSegments().last?.flags.contains(.rst) == true)
+    s.expectQuiet()
+  }
+
   // Schedule 0: the third segment of every handshake was counted by the half-open record and again by the
   // connection that came of it.
   @Test("RFC 4022 §2 every segment is counted once, in whatever record it ends")

@@ -118,21 +118,30 @@ extension TCB {
   /// Each deadline, or how many are earlier.
   private func addDeadlines(to print: inout Fingerprint, _ origins: Origins) {
     let now = Tick(origins.clock)
-    var deadlines: [Tick] = []
-    if !timers.armed.isDisjoint(with: ConnectionTimers.Armed.lossTimers.union(.persist)) {
-      deadlines.append(timers.retransmission)
+    var deadlines = InlineArray<4, Tick>(repeating: now)
+    var count = 0
+    func add(_ deadline: Tick) {
+      deadlines[count] = deadline
+      count &+= 1
     }
-    if !timers.armed.isDisjoint(with: [.keepAlive, .ending]) { deadlines.append(timers.life) }
-    for (timer, half) in [(ConnectionTimers.Armed.delayedAck, timers.delayedAck), (.pacing, timers.pacing)]
-    where timers.armed.contains(timer) {
+    func add(half: UInt16) {
       let ahead = Int16(bitPattern: half &- UInt16(truncatingIfNeeded: now.rawValue))
-      deadlines.append(Tick(rawValue: now.rawValue &+ UInt32(bitPattern: Int32(ahead))))
+      add(Tick(rawValue: now.rawValue &+ UInt32(bitPattern: Int32(ahead))))
     }
-    for deadline in deadlines {
+    let armed = timers.armed
+    if !armed.isDisjoint(with: ConnectionTimers.Armed.lossTimers.union(.persist)) {
+      add(timers.retransmission)
+    }
+    if !armed.isDisjoint(with: ConnectionTimers.Armed.keepAlive.union(.ending)) { add(timers.life) }
+    if armed.contains(.delayedAck) { add(half: timers.delayedAck) }
+    if armed.contains(.pacing) { add(half: timers.pacing) }
+    for i in 0..<count {
       if origins.isExact {
-        print.add(origins.ahead(deadline))
+        print.add(origins.ahead(deadlines[i]))
       } else {
-        print.add(deadlines.count { $0.precedes(deadline) })
+        var earlier = 0
+        for j in 0..<count where deadlines[j].precedes(deadlines[i]) { earlier &+= 1 }
+        print.add(earlier)
       }
     }
   }

@@ -7,7 +7,9 @@ struct WorldOrigins {
   var left: Origins
   var right: Origins
 
-  subscript(side: Side) -> Origins { side == .left ? left : right }
+  subscript(side: Side) -> Origins {
+    _read { if side == .left { yield left } else { yield right } }
+  }
 }
 
 extension ExploredWorld {
@@ -25,17 +27,23 @@ extension ExploredWorld {
 
   private func fingerprintWithoutBounds(_ capacity: Int, withBounds: Bool) -> Fingerprint {
     let origins = origins
-    let halves = [Side.left, .right].map { side in
-      var print = Fingerprint()
-      print.add(self[side].fingerprint(origins[side], withBounds: withBounds))
-      print.add(way(from: side).fingerprint(origins[side], capacity: capacity))
-      return print.value
-    }
-    let swaps = isSymmetric && halves[1] < halves[0]
+    let one = Self.half(left, leftWay, origins.left, capacity, withBounds)
+    let other = Self.half(right, rightWay, origins.right, capacity, withBounds)
+    let swaps = isSymmetric && other < one
     var print = Fingerprint()
-    print.add(halves[swaps ? 1 : 0])
-    print.add(halves[swaps ? 0 : 1])
+    print.add(swaps ? other : one)
+    print.add(swaps ? one : other)
     return print
+  }
+
+  private static func half(
+    _ end: borrowing ExploredEnd, _ way: borrowing ExploredWay, _ origins: borrowing Origins, _ capacity: Int,
+    _ withBounds: Bool
+  ) -> UInt64 {
+    var print = Fingerprint()
+    print.add(end.fingerprint(origins, withBounds: withBounds))
+    print.add(way.fingerprint(origins, capacity: capacity))
+    return print.value
   }
 
   /// Collects every time that stands somewhere, so that each can be told by its place among the others.

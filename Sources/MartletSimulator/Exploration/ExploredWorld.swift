@@ -38,8 +38,8 @@ struct ExploredWorld {
   }
 
   subscript(side: Side) -> ExploredEnd {
-    get { side == .left ? left : right }
-    set { if side == .left { left = newValue } else { right = newValue } }
+    _read { if side == .left { yield left } else { yield right } }
+    _modify { if side == .left { yield &left } else { yield &right } }
   }
 
   /// What `side` has sent.

@@ -75,23 +75,37 @@ struct Origins {
 }
 
 /// Times of one clock, each known by how long ago it was, or by how many others are later.
+///
+/// The first few lie inline: it is made anew for each state that is reached.
 struct Moments {
-  private var times: [UInt32]
+  private static var inlineCount: Int { 8 }
+
+  private var times: InlineArray<8, UInt32>
+  private var count = 1
+  private var more: [UInt32] = []
   private let isExact: Bool
 
   init(now: UInt32, isExact: Bool) {
-    times = [now]
+    times = InlineArray(repeating: now)
     self.isExact = isExact
   }
 
   mutating func add(_ time: UInt32) {
-    if !isExact, !times.contains(time) { times.append(time) }
+    if isExact { return }
+    for i in 0..<count where times[i] == time { return }
+    if count < Self.inlineCount {
+      times[count] = time
+      count &+= 1
+    } else if !more.contains(time) {
+      more.append(time)
+    }
   }
 
   subscript(time: UInt32) -> UInt32 {
     if isExact { return times[0] &- time }
     var later: UInt32 = 0
-    for other in times where Int32(bitPattern: other &- time) > 0 { later &+= 1 }
+    for i in 0..<count where Int32(bitPattern: times[i] &- time) > 0 { later &+= 1 }
+    for other in more where Int32(bitPattern: other &- time) > 0 { later &+= 1 }
     return later
   }
 }

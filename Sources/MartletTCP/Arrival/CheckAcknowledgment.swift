@@ -116,6 +116,7 @@ extension TCB {
       // The peer reads again: no more probes, and no memory of how long they took.
       timers.armed.remove(.persist)
       timers.backoff = 0
+      timers.tries = 0
       pending.subtract([.probe, .override])
       // A probe, or what was in flight when the window shut, waits for its acknowledgment as ever.
       if snd.una != snd.max {
@@ -135,6 +136,7 @@ extension TCB {
     let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { _ in true }
     cold.rate.lost = cold.rate.lost &+ lost
     timers.backoff = 0
+    timers.tries = 0
     pending.insert(.retransmit)
     armRetransmission(around.configuration.rto, now)
   }

@@ -213,9 +213,13 @@ extension TCB {
     _ seg: Segment, _ windowBefore: WindowSize, _ delivery: inout Delivery, _ cold: inout ColdBlock,
     _ around: inout Surroundings, _ now: Instant
   ) {
-    // The peer answers: a shut window, an idle connection, a probe. An orphan's tries do not decide (robustness
-    // rule E8; CVE-2015-5358).
-    if timers.tries != 0, snd.wnd == .zero || timers.armed.isDisjoint(with: .lossTimers) { timers.tries = 0 }
+    // The peer answers: a shut window, an idle connection, a probe. An orphan is not kept by that (robustness rule
+    // E8; CVE-2015-5358).
+    if timers.tries != 0, snd.wnd == .zero || timers.armed.isDisjoint(with: .lossTimers),
+      !mode.contains(.orphan)
+    {
+      timers.tries = 0
+    }
     // RFC 9293 §3.8.6.1: answers to window probes repeat the number for want of room, not for a loss.
     guard !timers.armed.contains(.persist), snd.flight > 0, seg.len == 0,
       seg.wnd.scaled(by: snd.wndShift) == windowBefore

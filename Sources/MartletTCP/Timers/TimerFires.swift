@@ -79,13 +79,14 @@ extension TCB {
   /// R2 is passed: the user timeout where the application has set one (MUST-21: earlier or later), else a
   /// number of tries.
   ///
-  /// An orphan has nobody left who would wait longer (robustness rule E8). Its tries are counted by the back-off,
-  /// which only what is newly acknowledged takes back: a peer that answers "window 0" for ever does not keep it, and
-  /// one that makes progress, however many tries it takes, is not cut off before its minute is over.
+  /// An orphan has nobody left who would wait longer (robustness rule E8). What counts are its tries since something
+  /// was acknowledged or the back-off was taken back, whichever is later: a peer that answers "window 0" for ever does
+  /// not keep it. The back-off alone would not do: it stands until a round trip is measured, which what is sent again
+  /// cannot (Karn), and so grows over time-outs each of which brings something forward.
   private func isTriedEnough(_ around: borrowing Surroundings, _ now: Instant) -> Bool {
     if userTimeoutIsOver(now) { return true }
     if mode.contains(.orphan), state.isSynchronized {
-      return timers.backoff >= min(around.configuration.orphanRetransmissions, 16)
+      return min(timers.tries, timers.backoff) >= min(around.configuration.orphanRetransmissions, 16)
     }
     if limits.userTimeout > 0, !mode.contains(.orphan) { return false }
     return timers.tries >= retransmissionLimit(around)
