@@ -61,8 +61,8 @@ struct CellRun {
 
   /// Seconds. Equals have to come to terms: for a minute, 400 round trips with a full queue and thirty periods of their
   /// algorithm, and until random loss has struck each of them two hundred times. If that takes more than 16,000,000
-  /// packets, fifteen periods must do, ten of BBR's, or as many as go into 140,000,000 packets. If these are fewer than
-  /// ten (NewReno's, of ten minutes and more), what the first 16,000,000 show is how slow start left them.
+  /// packets, fifteen periods must do, twenty-five of BBR's, or as many as go into 140,000,000 packets. If these are fewer
+  /// than ten (NewReno's, of ten minutes and more), what the first 16,000,000 show is how slow start left them.
   private func untilFair(_ packetsPerSecond: Double) -> Double {
     let strike = cell.loss == 0 ? 0 : Double(cell.flows) * 1_000_000 / Double(cell.loss) / packetsPerSecond
     let period = strike == 0 ? self.period : min(strike, self.period)
@@ -70,8 +70,8 @@ struct CellRun {
     let few = 16_000_000 / packetsPerSecond
     if long <= few { return long }
     let most = 140_000_000 / packetsPerSecond
-    let enough = cell.algorithm == .bbr ? 10 * period : min(15 * period, most)
-    return 10 * period <= most ? max(few, enough) : few
+    let enough = (cell.algorithm == .bbr ? 25 : 15) * period
+    return 10 * period <= most ? max(few, min(enough, most)) : few
   }
 
   /// Seconds in which a flow that has its share loses it and wins it back, if nothing but the queue takes it.

@@ -57,13 +57,13 @@ extension NetworkStack {
     connectionArrives(i, seg, text: text)
   }
 
-  /// Nil: there is no room, and it is counted. Where no time will bring any, the record `r` is gone too.
+  /// Nil: there is no room, and it is counted. Where no time will bring any, the record `r` is gone too; else it
+  /// stays, the SYN-ACK is sent again, and the peer answers it when there may be room.
   private mutating func addConnection(
     from embryo: EmbryonicTCB, _ flow: Flow, _ timestampOffset: UInt32, _ seg: Segment, listener l: UInt32,
     instead r: FlowReference?
   ) -> UInt32? {
-    // RFC 9293 says nothing of a full accept queue. As if the segment had been lost: the record stays,
-    // the SYN-ACK is sent again, and the peer answers it when there may be room.
+    // RFC 9293 says nothing of a full accept queue. As if the segment had been lost.
     guard listeners[l].backlogCount < listeners[l].options.acceptLimit else {
       listeners[l].acceptOverflows &+= 1
       counts.listenOverflows &+= 1
@@ -76,7 +76,7 @@ extension NetworkStack {
       return nil
     }
     if let reason = refusal(of: flow, l) {
-      if let r { discardEmbryo(r) }
+      if let r, !reason.passes { discardEmbryo(r) }
       refuse(seg, flow, reason)
       return nil
     }
@@ -87,13 +87,11 @@ extension NetworkStack {
       mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4),
       handshake, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
-      if let r { discardEmbryo(r) }
       refuse(seg, flow, .noMemory)
       return nil
     }
     guard count(i, of: l, flow) else {
       freeConnection(i)
-      if let r { discardEmbryo(r) }
       refuse(seg, flow, .noMemory)
       return nil
     }

@@ -26,11 +26,12 @@ extension NetworkStack {
     return sources.connections(of: source, secrets.flowTable) >= share ? .sourceLimit : nil
   }
 
-  /// Answers with a reset, so that the peer need not find out by waiting.
+  /// Answers with a reset, so that the peer need not find out by waiting. But not for want of memory, which comes
+  /// back within moments: as if the segment had been lost, which its sender repeats.
   mutating func refuse(_ seg: Segment, _ flow: Flow, _ reason: DropReason) {
     counts.connectionsRefused &+= 1
     counts.drop(reason)
-    reset(seg, flow)
+    if !reason.passes { reset(seg, flow) }
   }
 
   /// The connection counts for its listener and its source from now on. False: no memory to count it.
@@ -66,4 +67,9 @@ extension NetworkStack {
       next = connections.nextLive(from: i &+ 1)
     }
   }
+}
+
+extension DropReason {
+  /// Whoever is refused for it may be welcome when he asks again.
+  var passes: Bool { self == .noMemory }
 }

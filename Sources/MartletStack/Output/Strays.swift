@@ -19,7 +19,7 @@ extension NetworkStack {
     switch segmentArrivesListen(seg) {
     case .drop: return false
     case .reset: return true
-    case .open: return reasonToRefuse(flow, l) != nil
+    case .open: return reasonToRefuse(flow, l).map { !$0.passes } ?? false
     }
   }
 

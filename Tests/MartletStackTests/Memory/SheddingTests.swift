@@ -133,25 +133,56 @@ struct SheddingTests {
     #expect(peers[0].wasReset)
   }
 
-  @Test(
-    "Under pressure new connections get a reset and are counted, as long as nobody has stalled who makes room"
-  )
-  func refused() throws {
+  /// 60 peers whose text nobody reads, until no connection may be added.
+  private func crowdWithoutRoom() throws -> (Host, ListenerID) {
     var (host, listener, peers, _) = try crowd(60)
     for n in 0..<60 where host.stack.memoryPressure != .connections {
       for _ in 0..<8 { try peers[n].send(Packet(repeating: 1, count: 1_000), to: host) }
     }
-    #expect(host.stack.memoryPressure == .connections)
+    try #require(host.stack.memoryPressure == .connections)
+    return (host, listener)
+  }
+
+  @Test(
+    "Who finds no memory, and nobody yet who could make room, is not answered, and served when he asks again")
+  func asksAgain() throws {
+    let (host, listener) = try crowdWithoutRoom()
     var newcomer = RawPeer(100, to: host.endpoint(80))
     #expect(try newcomer.connect(to: host) == false)
-    #expect(newcomer.wasReset && host.stack.counters.connectionsRefused == 1)
+    #expect(!newcomer.wasReset && newcomer.seen == 0, "as if the SYN had been lost")
+    #expect(host.stack.counters.connectionsRefused == 1 && host.stack.counters.drops(.noMemory) == 1)
     // Nobody reads what the others have sent: after a while they are the ones to go.
     host.advance(by: .seconds(2))
-    var second = RawPeer(101, to: host.endpoint(80))
-    #expect(try second.connect(to: host), "room is made for the one who asks, not for the next")
+    #expect(try newcomer.connect(to: host), "room is made for the one who asks, not for the next")
     #expect(host.stack.counters.tcpAbortOnMemory > 0 && host.stack.counters.connectionsRefused == 1)
     let served = try host.stack.accept(listener)
-    try second.send([1, 2, 3], to: host)
+    try newcomer.send([1, 2, 3], to: host)
     #expect(try host.read(served) == [1, 2, 3])
+  }
+
+  @Test("Who finds no memory at his third segment keeps his half-open record, and is served by the next one")
+  func thirdSegmentComesAgain() throws {
+    var (host, listener, peers, _) = try crowd(60)
+    var newcomer = RawPeer(100, to: host.endpoint(80))
+    for n in 0..<60 where host.stack.memoryPressure != .connections {
+      // When it is nearly over with the room, somebody else begins.
+      if newcomer.seen == 0, host.stack.memoryPressure.rawValue >= MemoryPressure.outOfOrder.rawValue {
+        host.advance(by: .milliseconds(600))
+        host.inject(newcomer.segment(.syn))
+        try newcomer.look(host)
+        newcomer.next += 1
+      }
+      for _ in 0..<8 { try peers[n].send(Packet(repeating: 1, count: 1_000), to: host) }
+    }
+    try #require(newcomer.seen != 0 && host.stack.memoryPressure == .connections)
+    try newcomer.send([1, 2, 3], to: host)
+    #expect(!newcomer.wasReset && host.stack.counters.connectionsRefused == 1)
+    #expect(host.stack.held.halfOpen == 1)
+    // Those who came first can be judged now, and the record is not yet one that may go.
+    host.advance(by: .milliseconds(600))
+    newcomer.next -= 3
+    try newcomer.send([1, 2, 3], to: host)
+    #expect(!newcomer.wasReset && host.stack.held.halfOpen == 0)
+    #expect(try host.read(try host.stack.accept(listener)) == [1, 2, 3])
   }
 }
