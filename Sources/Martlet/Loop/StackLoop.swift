@@ -33,6 +33,8 @@
     private static var receiveBatch: Int { 64 }
     /// Packets given to a link before arrivals are looked at again.
     private static var sendBatch: Int { 256 }
+    /// More events than this wait for the next turn, so that links and deadlines have theirs.
+    private static var eventBatch: Int { 4_096 }
 
     /// Gives the stack an interface for each link. Nothing moves until `run` or `turn`.
     /// `control` is for those who need it before there is a loop; it serves one loop.
@@ -144,9 +146,11 @@
     }
 
     private mutating func dispatchEvents(_ now: Instant) {
-      while let event = stack.nextEvent() {
+      for _ in 0..<Self.eventBatch {
+        guard let event = stack.nextEvent() else { return }
         application.event(event, stack: &stack, now: now)
       }
+      hasWork = true
     }
 
     private mutating func transmit(_ now: Instant) throws(LinkError) {

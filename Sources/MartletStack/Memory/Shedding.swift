@@ -65,7 +65,7 @@ extension NetworkStack {
   }
 
   /// Pages and arenas without anything in them.
-  private mutating func giveBackSpares() {
+  mutating func giveBackSpares() {
     around.pool.trim(&around.budget)
     connections.trim(&around.budget)
     cold.trim(&around.budget)

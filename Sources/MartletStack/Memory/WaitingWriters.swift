@@ -44,8 +44,10 @@ extension NetworkStack {
     around.budget.held &- around.pool.freeChunks &* ChunkPool.chunkSize
   }
 
-  /// `send` has refused for want of memory.
+  /// `send` has refused for want of memory. A page that only the try has taken goes back first: it would look like
+  /// memory that comes back, and the next try would take it again, without end.
   mutating func writerWaits(_ i: UInt32) {
+    giveBackSpares()
     shortage.waitingWriters.append(i, inUse: octetsInUse)
   }
 
