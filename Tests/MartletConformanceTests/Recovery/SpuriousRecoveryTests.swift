@@ -281,7 +281,7 @@ struct SpuriousRecoveryTests {
     r.expect(5, 6)
   }
 
-  @Test("RFC 4015: of two time-outs in a row neither is taken back: what the path held is seconds old")
+  @Test("Of two time-outs in a row neither is taken back (our choice): what the path held is seconds old")
   func secondTimeout() {
     let r = RecoveryScript(timestamps: true).measured()
     var stamp: UInt32 = 0
