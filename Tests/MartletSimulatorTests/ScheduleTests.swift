@@ -35,9 +35,19 @@ import Testing
   // application had closed was reset after 15 to 28 s, though the path had healed.
   @Test(
     "E8 schedules in which an orphan gave up too early",
-    arguments: [60_905, 102_980, 176_116, 196_049, 10_171_499] as [UInt64])
+    arguments: [60_905, 102_980, 176_116, 196_049, 10_171_499, 498_040, 850_056, 917_236] as [UInt64])
   func orphanWithAnswers(seed: UInt64) {
     #expect(ScheduleRun(Schedule(seed: seed)).problems.isEmpty)
+  }
+
+  @Test("BBR's schedule in which pacing put off the next segment by 45 s comes to rest")
+  func pacedFarAhead() {
+    #expect(ScheduleRun(Schedule(seed: 20_866_213)).problems.isEmpty)
+  }
+
+  @Test("RFC 9293 §3.8.6 a schedule in which both windows are taken back comes to its end")
+  func bothWindowsTakenBack() {
+    #expect(ScheduleRun(Schedule(seed: 20_379_397)).problems.isEmpty)
   }
 
   @Test("S6.1 a schedule gives the same packets each time, and another seed others")

@@ -73,6 +73,29 @@ import Testing
     s.expectQuiet()
   }
 
+  // Schedule 20379397: a hook wrote window 0 on text of one end and on the FIN of the other. Both acknowledged from
+  // the window's edge, which lay before what the other had, and refused each other's acknowledgments for ever.
+  @Test("RFC 9293 §3.10.7.4 whoever refuses a segment answers from where its sender listens")
+  func bothWindowsTakenBack() {
+    let s = Scenario(.established())
+    s.send(1_000)
+    s.takeSegments()
+    s.inject(.data(seq: 1, ack: 1, window: 0, 100))
+    s.expectNext(in: .zero ... .milliseconds(40), .ack(seq: 1, ack: 101))
+    // All of it has arrived, and the window is open, but this stands before RCV.NXT.
+    s.inject(.ack(seq: 1, ack: 1_001, window: 5_000))
+    s.expect(.ack(seq: 1_001, ack: 101))
+    s.advance(by: .seconds(1))
+    // What cannot be true, or has no room for it, changes nothing.
+    s.takeSegments()
+    for (ack, window) in [(1_002, 5_000), (0, 5_000), (501, 499)] {
+      s.inject(.ack(seq: 1, ack: ack, window: UInt16(window)))
+      s.expect(.ack(seq: 1, ack: 101))
+      s.advance(by: .seconds(1))
+      s.takeSegments()
+    }
+  }
+
   // Schedule 0: the third segment of every handshake was counted by the half-open record and again by the
   // connection that came of it.
   @Test("RFC 4022 §2 every segment is counted once, in whatever record it ends")

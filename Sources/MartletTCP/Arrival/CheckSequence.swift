@@ -26,6 +26,7 @@ extension TCB {
     around.counters.outOfWindow &+= 1
     around.recorder.note(.outOfWindow, seg.seq.rawValue, seg.len, at: now)
     guard !seg.flags.contains(.rst) else { return .done }
+    noteReach(seg)
     // "… an acknowledgment should be sent in reply": always for text and FIN, whose sender may have
     // lost our acknowledgment; once per interval for the rest (robustness rule E11).
     if seg.textCount > 0 || seg.flags.contains(.fin) {
@@ -35,6 +36,18 @@ extension TCB {
       challenge(&around, now, &reaction)
     }
     return .done
+  }
+
+  /// Where a window was taken back while text was on its way, we acknowledge from its edge. If the text has arrived
+  /// all the same, that lies before what the peer takes, and if the same happened to its own, each would refuse
+  /// whatever the other says, for ever. A segment that is too old to change anything can still tell where its sender
+  /// listens, and our answer to it stands there.
+  private mutating func noteReach(_ seg: Segment) {
+    let missing = snd.max.distance(from: seg.ack)
+    guard seg.flags.contains(.ack), seg.ack.followsOrEquals(snd.una), sequenceWithoutText != snd.max,
+      missing <= seg.wnd.scaled(by: snd.wndShift).octets
+    else { return }
+    mode.insert(.isAheadOfWindow)
   }
 
   /// The four cases of RFC 9293 Table 6. One is wider: an empty segment may stand at the very edge of

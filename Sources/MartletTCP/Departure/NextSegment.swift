@@ -50,6 +50,7 @@ extension TCB {
     cold: inout ColdBlock, _ around: inout Surroundings, now: Instant
   ) -> SegmentPlan {
     var plan = segment(seq: sequenceWithoutText, flags: .ack, &cold, &around, now)
+    mode.remove(.isAheadOfWindow)
     if mode.contains(.sack), cold.hasBlocks { addSACKBlocks(to: &plan, &cold, &around) }
     return plan
   }
@@ -58,7 +59,9 @@ extension TCB {
   /// probe that was not taken. In SYN-RECEIVED no window is known yet.
   var sequenceWithoutText: SequenceNumber {
     let edge = snd.una.advanced(by: snd.wnd.octets)
-    guard state != .synReceived, snd.max.follows(edge) else { return snd.max }
+    guard state != .synReceived, snd.max.follows(edge), !mode.contains(.isAheadOfWindow) else {
+      return snd.max
+    }
     // A field that rounds down seems to take back less than one unit of the scale; what was promised is
     // honoured all the same (RFC 7323 §2.4), so text up to there has arrived, or will.
     let isRounding = snd.wnd != .zero && snd.max.distance(from: edge) < 1 << UInt32(snd.wndShift.shift)

@@ -60,7 +60,7 @@ extension TCB {
     let rate = pacingRate(cold)
     guard rate > 0 else { return .max }
     guard cold.nextDeparture <= now else {
-      armPacing(cold.nextDeparture)
+      armPacing(min(cold.nextDeparture, now.advanced(by: Self.longestPacingTimer)))
       return 0
     }
     return congestion.sendQuantum(rate: rate, mss: effectiveSendMSS)
@@ -82,6 +82,9 @@ extension TCB {
     let time = UInt64(octets) &* 1_000_000_000 / rate
     cold.nextDeparture = Instant(nanoseconds: start.nanoseconds &+ min(time, 1_000_000_000))
   }
+
+  /// The timer keeps half a tick, so that what is more than 32 s ahead would be over. What repairs send unasked adds up.
+  private static var longestPacingTimer: TimeAmount { .seconds(30) }
 
   private mutating func armPacing(_ at: Instant) {
     timers.armed.insert(.pacing)

@@ -254,6 +254,8 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   /// A tail-loss probe was sent, and no round trip measured since: none follows (RFC 8985 §7.3). It outlives an idle
   /// spell, or a path whose round trip has grown would be probed too early for each request, and never measured.
   @inlinable package static var probed: Mode { Mode(rawValue: 1 << 27) }
+  /// The peer has all that was sent, though its window ends before: the next acknowledgment stands at SND.MAX.
+  @inlinable package static var isAheadOfWindow: Mode { Mode(rawValue: 1 << 28) }
   /// The send buffer follows the congestion window.
   @inlinable package static var fitsSendBuffer: Mode { Mode(rawValue: 131072) }
 }

@@ -47,6 +47,21 @@ struct BBRModelTests {
     #expect(MemoryLayout<CongestionEpoch>.size <= 320)
   }
 
+  // Schedule 20866213: the rate was none, each repair put the next departure off by a second, and their sum overflowed
+  // the timer.
+  @Test(
+    "Without a sample of bandwidth the rate is what the window over the round trip comes to, whatever ended start-up"
+  )
+  func noSample() {
+    var model = BBRModel(
+      BBR(), 10_000, Bandwidth(octetsPerSecond: 200_000), mss: Self.mss, now: 1_000_000, srtt: 50_000)
+    model.fullBWReached = true
+    model.setPacingRate()
+    #expect(model.pacingRate == Bandwidth(octetsPerSecond: 200_000))
+    model.setPacingRate(gain: 100)
+    #expect(model.pacingRate == Bandwidth(octetsPerSecond: 200_000))
+  }
+
   @Test("Rates in units of 16 octets a second, and what flows in a time")
   func bandwidth() {
     let megabyte = Bandwidth(octetsPerSecond: 1_000_000)

@@ -9,7 +9,11 @@ extension BBRModel {
   }
 
   /// BBR.PacingMarginPercent is 1: a queue that stands for nothing drains.
+  ///
+  /// Before the first sample the model's bandwidth is none at all, and start-up can end without one, by losses:
+  /// then what was reckoned from the window stays.
   package mutating func setPacingRate(gain: UInt64) {
+    guard bw > .zero else { return }
     let rate = bw.times(gain &* 99, over: 10_000)
     if fullBWReached || rate > pacingRate { pacingRate = rate }
   }
