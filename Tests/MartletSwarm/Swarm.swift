@@ -19,6 +19,10 @@ struct Swarm {
       print("swarm: \(SwarmRequest.usage)")
       exit(2)
     }
+    if request.pairs {
+      var pairs = Pairs(request)
+      exit(pairs.run() ? 0 : 1)
+    }
     if let seed = request.only {
       exit(tell(seed, request) ? 0 : 1)
     }

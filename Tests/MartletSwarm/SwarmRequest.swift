@@ -5,7 +5,7 @@ import MartletTrace
 struct SwarmRequest {
   static let usage = """
     [--seconds N] [--from SEED] [--count N] [--every N] [--shrink N] [--failures N] [--mistake NAME]
-           [--seed SEED [--capture FILE]] [--ascii]
+           [--seed SEED [--capture FILE]] [--ascii] [--pairs [--leak NAME]]
     """
 
   var first: UInt64 = 0
@@ -23,6 +23,9 @@ struct SwarmRequest {
   var capture: String?
   var mistake = PlantedMistake.none
   var style = LadderStyle()
+  /// Pairs of runs that differ in a secret, in place of schedules.
+  var pairs = false
+  var leak = PlantedLeak.none
 
   /// Nil: the arguments make no sense.
   init?(_ arguments: ArraySlice<String>) {
@@ -30,6 +33,8 @@ struct SwarmRequest {
     while let option = rest.popFirst() {
       if option == "--ascii" {
         style.ascii = true
+      } else if option == "--pairs" {
+        pairs = true
       } else {
         guard let value = rest.popFirst(), take(option, value) else { return nil }
       }
@@ -40,6 +45,11 @@ struct SwarmRequest {
   private mutating func take(_ option: String, _ value: String) -> Bool {
     if option == "--capture" {
       capture = value
+      return true
+    }
+    if option == "--leak" {
+      guard let named = PlantedLeak.allCases.first(where: { "\($0)" == value }) else { return false }
+      leak = named
       return true
     }
     if option == "--mistake" {

@@ -71,8 +71,12 @@ public final class Simulation {
 
   /// A host without links, its stack seeded from the simulation's seed.
   public func addHost(_ configuration: StackConfiguration = StackConfiguration()) -> HostID {
+    addHost(configuration, stackSeed: random.next())
+  }
+
+  func addHost(_ configuration: StackConfiguration, stackSeed: UInt64) -> HostID {
     let id = HostID(index: hosts.count)
-    hosts.append(Host(id: id, configuration, seed: random.next()))
+    hosts.append(Host(id: id, configuration, seed: stackSeed))
     needsRoutes = true
     return id
   }
