@@ -4,7 +4,7 @@
 TIME ?= 60
 BENCH ?= bulk 1500 1000000000
 
-.PHONY: help demo test fuzz fuzz-keep swarm bench lint format embedded figures goodput mutate
+.PHONY: help demo test verify fuzz fuzz-keep swarm bench lint format embedded figures goodput mutate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,9 @@ demo: ## see one connection open, carry and close against the kernel's TCP
 
 test: ## everything that must hold, with what it needs installed first
 	@Tools/test
+
+verify: ## explorer, swarm, pairs, fuzzers, referee and faults, TIME=60 seconds in all
+	@Tools/verify $(TIME)
 
 fuzz: ## libFuzzer on parsers, a connection and a stack, TIME=60 seconds each
 	@Tools/fuzz $(TIME)
