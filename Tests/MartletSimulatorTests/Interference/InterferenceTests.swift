@@ -19,14 +19,18 @@ struct InterferenceTests {
   func slice(secret: VictimSecret) {
     var seen = 0
     var toVictim = 0
+    var reordered = 0
     for seed in 0..<Self.count {
       let verdict = InterferencePair(seed: seed, secret).played()
       seen += verdict.seen
       toVictim += verdict.toVictim
+      if verdict.partsByOrder { reordered += 1 }
       if let difference = verdict.difference {
         Issue.record("pair \(seed), \(secret.text): \(difference.text)")
       }
     }
+    // Two in twenty thousand do.
+    #expect(reordered <= 1)
     // It is not by silence that they are the same.
     #expect(seen > 50 * Int(Self.count), "\(seen)")
     #expect(toVictim > 20 * Int(Self.count), "\(toVictim)")
