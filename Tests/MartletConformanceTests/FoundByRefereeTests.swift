@@ -68,4 +68,55 @@ struct FoundByRefereeTests {
     s.expectNothing()
     #expect(s.state == .timeWait)
   }
+
+  @Test("§3.10.7.4 a stream that has lost text to a reset does not end like one that is complete")
+  func endOfLostText() {
+    let s = Scenario(.established())
+    s.inject(.fin(seq: 1, ack: 1, 10))
+    s.expect(.ack(seq: 1, ack: 12))
+    s.inject(.rst(seq: 12))
+    #expect(s.receive() == ScenarioReceived(error: .ended(.reset)))
+  }
+
+  @Test("§3.10.7.4 a stream that was read to its end has ended, whatever comes after")
+  func endOfReadText() {
+    let s = Scenario(.established())
+    s.inject(.fin(seq: 1, ack: 1, 10))
+    #expect(s.receive().octets.count == 10)
+    s.inject(.rst(seq: 12))
+    #expect(s.receive().isEndOfStream)
+  }
+
+  @Test("§3.10.7.4 whoever has shut the receiving half is told of a reset", arguments: [true, false])
+  func resetAfterShutdown(shutsFirst: Bool) {
+    let s = Scenario(.established())
+    if shutsFirst { s.shutdown(.receive) }
+    s.inject(.rst(seq: 1))
+    if !shutsFirst { s.shutdown(.receive) }
+    #expect(s.receive().error == .ended(.reset))
+  }
+
+  @Test(
+    "§3.10.5 whoever aborts before the FIN could leave tells the peer, which would wait for it",
+    arguments: [ScenarioStart.established(), .closeWait()])
+  func abortWithHeldFinish(start: ScenarioStart) {
+    let s = Scenario(start)
+    let next = start == .closeWait() ? 2 : 1
+    s.inject(.ack(seq: next, ack: 1, window: 0))
+    s.shutdown()
+    if next == 1 { s.inject(.fin(seq: 1, ack: 1, window: 0)) }
+    _ = s.takeSegments()
+    s.abort()
+    s.expect(.rstAck(seq: 1, ack: 2))
+  }
+
+  @Test("§3.8.6.2.1 (3): half the largest window leaves beside what is in flight, where Nagle is off")
+  func halfWindowWithoutNagle() {
+    let s = Scenario(.established(), window: 1_000)
+    s.setOptions { $0.noDelay = true }
+    s.send(1)
+    s.expect(.data(seq: 1, ack: 1, 1))
+    s.send(2_000)
+    s.expect(.data(seq: 2, ack: 1, 999))
+  }
 }

@@ -96,8 +96,9 @@ extension TCB {
     case .established, .finWait1, .finWait2, .closeWait:
       reaction.insert(.sendReset)
     case .closing, .lastAck:
-      // "… respond to any ABORT with ok": both FINs are exchanged, unless ours still waits behind text.
-      if !cold.send.isEmpty { reaction.insert(.sendReset) }
+      // "… respond to any ABORT with ok": both FINs are exchanged, unless ours still waits behind text or for a
+      // window. Who has not seen it waits for it.
+      if !cold.send.isEmpty || !mode.contains(.finSent) { reaction.insert(.sendReset) }
     case .closed, .listen, .synSent, .timeWait:
       break
     }

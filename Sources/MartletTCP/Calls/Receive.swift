@@ -48,8 +48,10 @@ extension TCB {
   }
 
   private func endOfText() throws(ReceiveError) {
-    if mode.contains(.finReceived) || mode.contains(.discardsText) { return }
-    if state == .closed { throw .ended(endReason) }
+    if mode.contains(.finReceived) { return }
+    // Who has shut the receiving half is told all the same that the connection was reset.
+    if state == .closed, !mode.contains(.discardsText) || endReason != .closed { throw .ended(endReason) }
+    if mode.contains(.discardsText) { return }
     throw .wouldBlock
   }
 

@@ -114,9 +114,9 @@ extension TCB {
       // text can follow a FIN, so waiting would gain nothing.
       if snd.flight == 0 || mode.contains(.noDelay) || mode.contains(.finQueued) { return most }
     }
-    // (3): at least half of the largest window ever offered, with nothing outstanding.
+    // (3): at least half of the largest window ever offered; with nothing outstanding, where Nagle asks for that.
     let half = max(snd.maxWnd.scaled(by: snd.wndShift).octets / 2, 1)
-    if snd.flight == 0, most == min(unsent, usable), most >= half { return most }
+    if snd.flight == 0 || mode.contains(.noDelay), most == min(unsent, usable), most >= half { return most }
     // (4): the override timer fired.
     return pending.contains(.override) ? most : 0
   }

@@ -111,9 +111,9 @@ extension ConnectionDriver {
     guard hasConnection, tcb.state != .closed else { return }
     if how & 3 == 3 {
       let wasKnown = tcb.state.isSynchronized || tcb.state == .synReceived
-      // Both FINs are exchanged, unless ours still waits behind text.
-      let isOver =
-        tcb.state == .timeWait || ([.closing, .lastAck].contains(tcb.state) && cold.send.isEmpty)
+      // Both FINs are exchanged, unless ours still waits behind text or for a window.
+      let isFinished = cold.send.isEmpty && tcb.mode.contains(.finSent)
+      let isOver = tcb.state == .timeWait || ([.closing, .lastAck].contains(tcb.state) && isFinished)
       let reaction = tcb.abort(cold: &cold, &around, now: now)
       try expect(
         reaction.contains(.sendReset) == (wasKnown && !isOver), "a peer that knows of it is told of an abort")
