@@ -32,6 +32,39 @@
       #expect(tally.count == 400)
     }
 
+    @Test("mistakes that Martlet has not made are called unexplained, nearly all of them")
+    func plantedFaults() throws {
+      var faults = FaultTally()
+      let scripts = try ScriptFiles.scripts(at: ScriptFiles.collection)
+      for hearing in try Court().hear(scripts, atOnce: 500) {
+        faults.plant(in: hearing)
+      }
+      #expect(faults.planted > 20_000)
+      // In what is told wrong there may be another thing that is explained; see Documentation/Verification.md.
+      #expect(faults.excusedCount * 100 < faults.planted, "\(faults.excusedCount) of \(faults.planted)")
+    }
+
+    @Test(
+      "a mistake that matters is called unexplained",
+      arguments: [
+        ("inject RST seq=rcv.nxt+1", PlantedFault.resetsInstead), ("inject FIN+ACK", .silence),
+        ("inject PSH+ACK len=10", .shutWindow), ("inject PSH+ACK seq=rcv.nxt-1 len=10", .acknowledgesLess),
+        ("send 10", .lessText), ("close", .noFinish), ("inject FIN+ACK", .staysInState),
+      ])
+    func plantedFault(event: String, fault: PlantedFault) throws {
+      let script = try ScriptParser.script("text", ["start ESTABLISHED", event], origin: "text")
+      let hearing = try Court().hear([script], atOnce: 1)[0]
+      guard case .equal = hearing.verdict() else {
+        Issue.record("a difference: \(hearing.text)")
+        return
+      }
+      let faulty = try #require(hearing.with(fault, at: hearing.martlet.count - 1))
+      guard case .unexplained = faulty.verdict() else {
+        Issue.record("excused: \(faulty.text)")
+        return
+      }
+    }
+
     @Test("a difference that nobody explains is found")
     func unexplained() throws {
       let text = """

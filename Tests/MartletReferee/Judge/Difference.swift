@@ -9,49 +9,77 @@ extension Difference {
   var isSynchronized: Bool {
     at("ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2") || isAfterFinish
   }
+  /// … or half-open after a simultaneous open, where the kernel has a socket already.
+  var isConnection: Bool { isSynchronized || at("SYN-RECEIVED") && isActive }
 
   // MARK: The segment
 
+  var arrival: Arrival? { segment.map { Arrival($0, view, index, state) } }
   var flags: ScriptSegment.Flags { segment?.flags ?? [] }
   /// A segment with these flags among others.
   func injects(_ wanted: ScriptSegment.Flags) -> Bool { segment != nil && flags.isSuperset(of: wanted) }
   func lacks(_ unwanted: ScriptSegment.Flags) -> Bool { flags.isDisjoint(with: unwanted) }
   var hasText: Bool { (segment?.length ?? 0) > 0 }
-  var seq: Int { segment.map { value($0.seq) } ?? 0 }
+  var seq: Int { arrival?.seq ?? 0 }
   /// Behind the last number that it occupies.
-  var end: Int { seq + (segment?.sequenceLength ?? 0) }
-  var ack: Int { segment.map { value($0.ack) } ?? 0 }
-  var occupies: Bool { (segment?.sequenceLength ?? 0) > 0 }
-
-  private func value(_ number: ScriptNumber) -> Int {
-    switch number.base {
-    case .initial: number.offset
-    case .rcvNxt: view.rcvNxt + number.offset
-    case .rcvEdge: view.rcvEdge + number.offset
-    case .sndUna: view.sndUna + number.offset
-    case .sndNxt: view.sndNxt + number.offset
-    }
-  }
+  var end: Int { arrival?.end ?? 0 }
+  var ack: Int { arrival?.ack ?? 0 }
+  var occupies: Bool { end > seq }
 
   /// It occupies numbers, all of them old, and its end touches RCV.NXT.
-  var endsAtNext: Bool { occupies && end == view.rcvNxt }
+  var endsAtNext: Bool { arrival?.endsAtNext ?? false }
   /// It begins at the window's right edge.
-  var beginsAtEdge: Bool { seq == view.rcvEdge }
+  var beginsAtEdge: Bool { arrival?.beginsAtEdge ?? false }
   /// It begins in the window and ends behind it.
   var crossesEdge: Bool { seq < view.rcvEdge && end > view.rcvEdge }
-  /// All that it brings is new, and not next.
-  var isOutOfOrder: Bool { seq > view.rcvNxt && seq < view.rcvEdge }
+  /// Nothing of it is in the window, by Table 6.
+  var isOutside: Bool { arrival?.isOutside ?? false }
 
   // MARK: The answers
 
   /// "ACK", "ACK+text", …, divided by semicolons: first the kernel's, then Martlet's.
   func answers(_ kernelKinds: String, _ martletKinds: String) -> Bool {
-    Self.kinds(kernel) == kernelKinds && Self.kinds(martlet) == martletKinds
+    kernel.kinds == kernelKinds && martlet.kinds == martletKinds
   }
 
-  private static func kinds(_ outcome: Outcome) -> String {
-    outcome.answers.map { $0.flags.subtracting([.psh]).text + ($0.length > 0 ? "+text" : "") }
-      .joined(separator: "; ")
+  /// Nothing, and nothing has changed.
+  var martletIgnores: Bool { martletIsSilent && martletStays }
+  /// One acknowledgment of what came before, and nothing has changed.
+  var martletChallenges: Bool { martletStays && martletAcknowledges(view.rcvNxt) }
+  /// One acknowledgment, of this number, and nothing else.
+  func martletAcknowledges(_ number: Int) -> Bool {
+    // A FIN that waited for the window leaves with it.
+    (martlet.kinds == "ACK" || martlet.kinds == "FIN+ACK" && past.contains { $0.endsSending }
+      || martlet.kinds == "ACK; FIN+ACK" && !martlet.answers[0].sack.isEmpty
+        && past.contains { $0.endsSending })
+      && martlet.answers[0].ack == number
+  }
+  var kernelChallenges: Bool { kernelStays && kernel.kinds == "ACK" && kernel.answers[0].ack == view.rcvNxt }
+  var martletStays: Bool { martlet.state == martletState }
+  var kernelStays: Bool { kernel.state == kernelState }
+  /// Text and FIN are taken, as far as they are next and in the window, and acknowledged.
+  var martletTakes: Bool {
+    guard occupies else { return martletIsSilent }
+    if isAfterFinish { return martletIsSilent }
+    return martletAcknowledges(seq > view.rcvNxt ? view.rcvNxt : min(end, view.rcvEdge))
+      || martletAcknowledges(takenEnd)
+  }
+  /// The end of what is in order with this segment and all that came before.
+  var takenEnd: Int {
+    var end = seq <= view.rcvNxt ? max(self.end, view.rcvNxt) : view.rcvNxt
+    for past in arrivals.sorted(by: { $0.seq < $1.seq }) where past.seq <= end { end = max(end, past.end) }
+    return end
+  }
+  /// It has gone on, and has not reset.
+  var kernelGoesOn: Bool { !kernel.answers.contains { $0.flags.contains(.rst) } }
+
+  /// The kinds of both answers, results and states where they differ.
+  var shape: String {
+    var words = "\(state) \(step.description.split(separator: " ").prefix(2).joined(separator: " ")): "
+    words += "\(kernel.kinds) | \(martlet.kinds)"
+    if !sameResult { words += "; = \(kernel.result ?? "-") | \(martlet.result ?? "-")" }
+    if !sameState { words += "; [\(kernel.state ?? "-")] | [\(martlet.state ?? "-")]" }
+    return words
   }
 
   func results(_ kernelResult: String, _ martletResult: String) -> Bool {
@@ -69,6 +97,19 @@ extension Difference {
   /// The kernel says nothing.
   var kernelIsSilent: Bool { kernel.answers.isEmpty }
   var martletIsSilent: Bool { martlet.answers.isEmpty }
+  var bothAreSilent: Bool { kernelIsSilent && martletIsSilent }
+
+  /// Text that waited has left behind the acknowledgment of this one.
+  var martletTakesAndSends: Bool {
+    guard let first = martlet.answers.first, first.flags == .ack, first.length == 0 else { return false }
+    return [view.rcvNxt, min(end, view.rcvEdge), takenEnd].contains(first.ack)
+      && martlet.answers.dropFirst().allSatisfy { $0.length > 0 }
+  }
+  /// What Martlet sent is how the kernel began.
+  var martletSaysTheFirst: Bool {
+    martlet.answers.count < kernel.answers.count
+      && zip(kernel.answers, martlet.answers).allSatisfy { $0.text == $1.text }
+  }
 
   /// Octets of the stream that an outcome covers: first and behind the last; nil: no text, or a hole between.
   static func textRange(_ outcome: Outcome) -> Range<Int>? {
@@ -85,12 +126,24 @@ extension Difference {
     return range
   }
 
+  /// The text of both, if both have sent some that begins at the same octet.
+  var texts: (kernel: Range<Int>, own: Range<Int>)? {
+    guard let kernel = Self.textRange(kernel), let own = Self.textRange(martlet),
+      kernel.lowerBound == own.lowerBound
+    else { return nil }
+    return (kernel, own)
+  }
+
+  // MARK: The script
+
   /// The application has let go, the kernel's record of FIN-WAIT-2 is one of TIME-WAIT's kind.
   var isOrphan: Bool { kernel.state == nil && martlet.state == nil && past.contains(.close) }
 
-  var isWait: Bool {
-    if case .wait = step { return true }
-    return false
+  var isWait: Bool { waited > 0 }
+  /// Milliseconds.
+  var waited: Int {
+    if case .wait(let time) = step { return time }
+    return 0
   }
   var isCall: Bool {
     switch step {
@@ -106,18 +159,120 @@ extension Difference {
     if case .receive = step { return true }
     return false
   }
+  /// The application has nothing more to send.
+  var isEnd: Bool { step.endsSending }
 
   /// The steps before this one.
   var past: ArraySlice<Script.Step> { script.steps[..<index] }
   var pastSegments: [ScriptSegment] {
     past.compactMap { if case .inject(let segment) = $0 { segment } else { nil } }
   }
+  /// The segments before this one, as they met Martlet.
+  var arrivals: [Arrival] {
+    history.indices.compactMap { at in
+      guard case .inject(let segment) = history[at].step, !segment.hasBadChecksum else { return nil }
+      return Arrival(segment, history[at].view, at, history[at].stateBefore)
+    }
+  }
   var isActive: Bool { script.steps.contains(.connect) }
+  /// Both have sent a SYN, and no SYN-ACK has come.
+  var isSimultaneous: Bool {
+    arrivals.contains { $0.state == "SYN-SENT" && $0.segment.flags.isDisjoint(with: [.ack, .rst]) }
+  }
+  /// Its timestamp is older than one that Martlet has taken.
+  var isStale: Bool {
+    guard view.usesStamps, let arrival else { return false }
+    return arrival.isStale || arrivals.contains { $0.isNext && $0.isAccepted && $0.clock > arrival.clock }
+  }
+  /// RFC 5961 §5.2: not even within the largest window that was offered.
+  var acknowledgesTooOld: Bool {
+    injects(.ack) && ack < acknowledged - ((largestWindow >> peerScale) << peerScale)
+  }
+  /// What the script has acknowledged, as far as Martlet has taken it.
+  var acknowledged: Int {
+    arrivals.filter { $0.isAccepted && $0.segment.flags.contains(.ack) }.map(\.ack).max() ?? 0
+  }
+  /// The peer's SYN, if one has come.
+  var syn: ScriptSegment? {
+    arrivals.last {
+      $0.isAccepted && ["LISTEN", "SYN-SENT", "TIME-WAIT"].contains($0.state)
+        && $0.segment.flags.contains(.syn)
+    }?
+    .segment
+  }
   /// The peer's offer had timestamps.
   var offersStamps: Bool {
     pastSegments.contains { segment in
       guard segment.flags.contains(.syn), case .present = segment.stamps else { return false }
       return true
     }
+  }
+}
+
+/// Modulo 2^32.
+func sameNumber(_ a: Int, _ b: Int) -> Bool { (a - b) & 0xffff_ffff == 0 }
+
+/// A segment with the numbers that it had for Martlet.
+struct Arrival {
+  let segment: ScriptSegment
+  let view: PeerView
+  /// The step.
+  let index: Int
+  /// Martlet's state when it came.
+  let state: String
+  let seq: Int
+  let ack: Int
+
+  init(_ segment: ScriptSegment, _ view: PeerView, _ index: Int, _ state: String) {
+    self.segment = segment
+    self.view = view
+    self.index = index
+    self.state = state
+    seq = view.value(segment.seq)
+    ack = view.value(segment.ack)
+  }
+
+  /// Behind the last number that it occupies.
+  var end: Int { seq + segment.sequenceLength }
+  /// On the peer's clock, which ticks ten times before each step.
+  var clock: Int {
+    guard case .present(let stamp) = segment.stamps else { return 1_010 + 10 * index }
+    return 1_010 + 10 * index + stamp.value
+  }
+  var endsAtNext: Bool { meetsWindow && end > seq && end == view.rcvNxt }
+  var beginsAtEdge: Bool { meetsWindow && seq == view.rcvEdge }
+  /// There is a window, and it is its number that counts.
+  private var meetsWindow: Bool {
+    !["CLOSED", "LISTEN", "SYN-SENT"].contains(state) && segment.flags.isDisjoint(with: [.syn, .rst])
+  }
+  /// RFC 9293 Table 6; an empty segment at the edge counts as inside, as it does for everybody.
+  var isOutside: Bool {
+    end > seq ? end <= view.rcvNxt || seq >= view.rcvEdge : seq < view.rcvNxt || seq > view.rcvEdge
+  }
+  /// Its acknowledgment and its window count.
+  var isAccepted: Bool {
+    guard segment.flags.isDisjoint(with: .rst) else { return false }
+    if ["CLOSED", "LISTEN", "SYN-SENT"].contains(state) { return segment.flags.contains(.syn) }
+    if state == "TIME-WAIT", segment.flags.contains(.syn) { return !segment.flags.contains(.ack) }
+    return segment.flags.contains(.ack) && !segment.flags.contains(.syn) && !isOutside && !isStale
+      && !lacksStamps && ack <= view.sndNxt
+  }
+  var hasFinish: Bool { segment.flags.contains(.fin) && segment.flags.isDisjoint(with: [.syn, .rst]) }
+  /// It has nothing before it that is missing.
+  var isNext: Bool { seq <= view.rcvNxt }
+  var isStale: Bool { view.usesStamps && clock < view.lastEcho ?? clock }
+  var lacksStamps: Bool { view.usesStamps && segment.stamps == .absent }
+  /// It acknowledges less than was acknowledged before.
+  var acknowledgesOld: Bool { segment.flags.contains(.ack) && ack < view.sndUna }
+}
+
+extension Script.Step {
+  /// The application has nothing more to send.
+  var endsSending: Bool { self == .close || self == .shutdown(.send) || self == .shutdown(.both) }
+}
+
+extension Outcome {
+  var kinds: String {
+    answers.map { $0.flags.subtracting([.psh]).text + ($0.length > 0 ? "+text" : "") }.joined(separator: "; ")
   }
 }

@@ -5,20 +5,135 @@ package struct Explanation: Sendable {
   package let source: String
   /// Whose choice is what, and why ours.
   package let why: String
+  /// In what the two may differ; in all else they agree.
+  let differsIn: Aspects
   /// The two are in different states from here on: the rest of the script says nothing.
   let ends: Bool
   /// Whether it is needed hangs on the machine's speed.
-  package var isTimed: Bool { id.contains("milliseconds") || id.contains("RACK") || id.contains("SYN again") }
-  let matches: @Sendable (Difference) -> Bool
+  package let isTimed: Bool
+  /// Beside any other.
+  var isEarlyProbe: Bool { id == "a tail-loss probe after the first round trip" }
+  private let holds: @Sendable (Difference) -> Bool
+
+  struct Aspects: OptionSet {
+    let rawValue: Int
+    /// Which segments, or their numbers.
+    static let segments = Aspects(rawValue: 1)
+    /// What the call gave.
+    static let result = Aspects(rawValue: 2)
+    static let state = Aspects(rawValue: 4)
+    static let time = Aspects(rawValue: 8)
+    /// The segments are the same but for TSecr, …
+    static let echo = Aspects(rawValue: 16)
+    /// … for SACK blocks, …
+    static let sack = Aspects(rawValue: 32)
+    /// … for their own number.
+    static let number = Aspects(rawValue: 64)
+  }
 
   init(
-    _ id: String, _ source: String, ends: Bool = true, why: String,
-    _ matches: @escaping @Sendable (Difference) -> Bool
+    _ id: String, _ source: String, in differsIn: Aspects = .segments, ends: Bool = true,
+    isTimed: Bool = false,
+    why: String,
+    _ holds: @escaping @Sendable (Difference) -> Bool
   ) {
     self.id = id
     self.source = source
     self.why = why
+    self.differsIn = differsIn
     self.ends = ends
-    self.matches = matches
+    self.isTimed = isTimed
+    self.holds = holds
+  }
+
+  func matches(_ difference: Difference) -> Bool {
+    differsIn.isSuperset(of: difference.aspects) && (difference.isPart || difference.isPlausible)
+      && holds(difference)
+  }
+}
+
+extension Difference {
+  var aspects: Explanation.Aspects {
+    var aspects: Explanation.Aspects = []
+    if !sameResult { aspects.insert(.result) }
+    if !sameState { aspects.insert(.state) }
+    if !sameAnswers(\.withoutParts) {
+      aspects.insert(.segments)
+    } else {
+      let pairs = zip(kernel.answers, martlet.answers)
+      if pairs.contains(where: { $0.echo != $1.echo }) { aspects.insert(.echo) }
+      if pairs.contains(where: { $0.seq != $1.seq }) { aspects.insert(.number) }
+      if pairs.contains(where: { $0.onlySACK.text != $1.onlySACK.text }) { aspects.insert(.sack) }
+    }
+    return aspects.isEmpty ? .time : aspects
+  }
+
+  /// A difference in several parts of the same segments, part by part: nothing but this differs in the first.
+  func split() -> [Difference] {
+    let parts = [Explanation.Aspects.echo, .sack, .number].filter { aspects.contains($0) }
+    guard let part = parts.first, aspects != part else { return [self] }
+    var alone = self
+    var rest = self
+    alone.isPart = true
+    rest.isPart = true
+    alone.martlet = kernel
+    for (index, own) in martlet.answers.enumerated() {
+      let other = kernel.answers[index]
+      switch part {
+      case .echo:
+        alone.martlet.answers[index].echo = own.echo
+        rest.martlet.answers[index].echo = other.echo
+      case .sack:
+        alone.martlet.answers[index].sack = own.sack
+        alone.martlet.answers[index].edge = own.edge
+        rest.kernel.answers[index].sack = own.sack
+        rest.kernel.answers[index].edge = own.edge
+      default:
+        alone.martlet.answers[index].seq = own.seq
+        rest.martlet.answers[index].seq = other.seq
+      }
+    }
+    return [alone] + rest.split()
+  }
+}
+
+extension Answer {
+  /// Without what may differ by itself.
+  var withoutParts: Answer {
+    var bare = withoutEcho.withoutSACK.withoutNumber
+    // The option is there or not.
+    bare.echo = echo == nil ? nil : 0
+    return bare
+  }
+  var onlySACK: Answer {
+    var blocks = self
+    blocks.ack = nil
+    blocks.seq = 0
+    blocks.echo = nil
+    return blocks
+  }
+  var withoutSACK: Answer {
+    var bare = self
+    bare.sack = []
+    return bare
+  }
+  var withoutEcho: Answer {
+    var bare = self
+    bare.echo = nil
+    return bare
+  }
+  var withoutNumber: Answer {
+    var bare = self
+    bare.seq = 0
+    return bare
+  }
+  var withoutOptions: Answer {
+    var bare = self
+    bare.mss = nil
+    bare.hasScale = false
+    bare.sackPermitted = false
+    bare.echo = nil
+    bare.sack = []
+    return bare
   }
 }

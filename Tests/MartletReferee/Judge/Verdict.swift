@@ -14,9 +14,16 @@ package struct Difference: Sendable {
   package var martlet: Outcome
   /// Martlet's state before the step.
   package var state: String
-  /// The kernel's socket's before the step; nil: there was none.
+  /// Those of the sockets before the step; nil: there was none.
   package var kernelState: String?
+  var martletState: String?
   var view: PeerView
+  /// What Martlet did before.
+  var history: [MartletStep]
+  /// And the kernel.
+  var kernelHistory: [Outcome]
+  /// Only one thing of all that differed is left.
+  var isPart = false
 
   /// In four lines.
   package var text: String {
@@ -40,33 +47,87 @@ package struct Hearing: Sendable {
   package var script: Script
   package var kernel: [Outcome]
   package var martlet: [MartletStep]
+  /// Nanoseconds that a step at the kernel's has lasted longer than it should, at most.
+  package var lateness: UInt64
 
-  package init(_ script: Script, kernel: [Outcome], martlet: [MartletStep]) {
+  /// So late that timers may have run which should not have.
+  package var isLate: Bool { lateness > 20_000_000 }
+
+  package init(_ script: Script, kernel: [Outcome], lateness: UInt64 = 0, martlet: [MartletStep]) {
     self.script = script
     self.kernel = kernel
+    self.lateness = lateness
     self.martlet = martlet
   }
 
   package func verdict(_ table: [Explanation] = Explanation.table) -> Verdict {
     var explanations: [String] = []
-    for index in script.steps.indices {
-      guard index < kernel.count, index < martlet.count else { break }
-      guard !Comparison.agree(kernel[index], martlet[index].outcome, script.steps[index]) else { continue }
-      let difference = difference(at: index)
-      guard let found = table.first(where: { $0.matches(difference) }) else {
-        return .unexplained(difference)
-      }
-      explanations.append(found.id)
-      if found.ends || kernel[index].state != martlet[index].outcome.state { break }
+    for index in 0..<count {
+      guard let difference = difference(at: index) else { continue }
+      guard let found = Self.explanations(of: difference, table) else { return .unexplained(difference) }
+      explanations += found.map(\.id)
+      if ends(at: index, found) { break }
     }
     return explanations.isEmpty ? .equal : .explained(explanations)
   }
 
-  private func difference(at index: Int) -> Difference {
-    Difference(
+  /// Of one step by itself.
+  func judgement(at index: Int) -> Verdict {
+    guard let difference = difference(at: index) else { return .equal }
+    guard let found = Self.explanations(of: difference) else { return .unexplained(difference) }
+    return .explained(found.map(\.id))
+  }
+
+  /// One for all of it, or one for each part; nil: there is something that nobody explains.
+  private static func explanations(
+    of difference: Difference, _ table: [Explanation] = Explanation.table
+  ) -> [Explanation]? {
+    if let found = table.first(where: { !$0.isEarlyProbe && $0.matches(difference) }) { return [found] }
+    guard difference.isPlausible else { return nil }
+    if difference.endsInEarlyProbe, let probe = table.first(where: { $0.isEarlyProbe }) {
+      var rest = difference
+      rest.martlet.answers.removeLast()
+      if Comparison.agree(rest.kernel, rest.martlet, rest.step) { return [probe] }
+      return explanations(of: rest, table).map { $0 + [probe] }
+    }
+    let parts = difference.split()
+    let found = parts.compactMap { part in table.first { $0.matches(part) } }
+    return parts.count > 1 && found.count == parts.count ? found : nil
+  }
+
+  /// What was explained, each by the kinds of both answers: "the explanation: STATE call ACK / RST; reset".
+  var shapes: [String] {
+    (0..<comparedSteps).compactMap { index in
+      guard let difference = difference(at: index), case .explained(let ids) = judgement(at: index) else {
+        return nil
+      }
+      return "\(ids.joined(separator: " + ")): \(difference.shape)"
+    }
+  }
+
+  /// So many steps are compared: all, or up to a difference that leaves the two in different states.
+  var comparedSteps: Int {
+    for index in 0..<count {
+      guard let difference = difference(at: index) else { continue }
+      guard let found = Self.explanations(of: difference), !ends(at: index, found) else { return index + 1 }
+    }
+    return count
+  }
+
+  private var count: Int { min(kernel.count, martlet.count, script.steps.count) }
+
+  private func ends(at index: Int, _ explanations: [Explanation]) -> Bool {
+    explanations.contains(where: \.ends) || kernel[index].state != martlet[index].outcome.state
+  }
+
+  /// Nil: none.
+  private func difference(at index: Int) -> Difference? {
+    guard !Comparison.agree(kernel[index], martlet[index].outcome, script.steps[index]) else { return nil }
+    return Difference(
       script: script, index: index, kernel: kernel[index], martlet: martlet[index].outcome,
       state: martlet[index].stateBefore, kernelState: index > 0 ? kernel[index - 1].state : nil,
-      view: martlet[index].view)
+      martletState: index > 0 ? martlet[index - 1].outcome.state : nil, view: martlet[index].view,
+      history: Array(martlet[..<index]), kernelHistory: Array(kernel[..<index]))
   }
 
   /// Both side by side, a step a paragraph.

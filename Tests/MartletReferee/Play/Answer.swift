@@ -55,6 +55,8 @@ package struct Outcome: Sendable {
   package var answers: [Answer] = []
   /// Of the application's socket; nil: it has none.
   package var state: String?
+  /// What the kernel's scripted peer knew before.
+  var view: PeerView?
 
   package init() {}
 

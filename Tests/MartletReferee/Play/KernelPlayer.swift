@@ -9,9 +9,6 @@
   ///
   /// It lives on the stage's thread, inside the namespace.
   final class KernelPlayer {
-    /// Nanoseconds that a step takes, where it does not wait.
-    static let stepTime: UInt64 = 2_000_000
-
     let ends: Peer.Ends
     let index: Int
     private(set) var outcomes: [Outcome] = []
@@ -22,9 +19,13 @@
     private var socket: Int32?
     private var current: Outcome?
     private var stepBegan: UInt64 = 0
+    /// By how much a step has lasted longer than it should at most, in nanoseconds.
+    private(set) var lateness: UInt64 = 0
     private var sentCount = 0
     private var takenCount = 0
     private var hasToldError = false
+    /// A second connection on the same ports is nobody's.
+    private var hasAccepted = false
 
     init(_ script: Script, _ ends: Peer.Ends, index: Int) {
       self.script = script
@@ -39,15 +40,15 @@
       guard nextIndex < script.steps.count else { return nil }
       peer.clock += 10
       stepBegan = KernelStage.now
-      current = Outcome()
+      var outcome = Outcome()
+      outcome.view = PeerView(peer)
+      current = outcome
       nextIndex += 1
       return script.steps[nextIndex - 1]
     }
 
-    func time(of step: Script.Step) -> UInt64 {
-      if case .wait(let milliseconds) = step { return UInt64(milliseconds) * 1_000_000 }
-      return Self.stepTime
-    }
+    /// Nanoseconds that the current step takes.
+    var timeOfStep: UInt64 { UInt64(script.milliseconds(at: nextIndex - 1)) * 1_000_000 }
 
     func packet(of step: Script.Step) -> [UInt8] {
       guard case .inject(let segment) = step else { return [] }
@@ -56,6 +57,8 @@
 
     func finishStep() {
       guard var outcome = current else { return }
+      let took = KernelStage.now - stepBegan
+      lateness = max(lateness, took - min(took, timeOfStep))
       accept()
       outcome.state = state
       outcomes.append(outcome)
@@ -71,7 +74,8 @@
     // MARK: Sockets
 
     func open(_ step: Script.Step) {
-      let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+      let family = ends.isIPv6 ? AF_INET6 : AF_INET
+      let descriptor = Glibc.socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
       set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
       setOptions(descriptor)
       withAddress(ends.stackAddress, ends.stackPort) { _ = bind(descriptor, $0, $1) }
@@ -98,9 +102,11 @@
     }
 
     func accept() {
-      guard let listening, socket == nil else { return }
+      guard let listening, !hasAccepted else { return }
       let accepted = Glibc.accept(listening, nil, nil)  // every call says MSG_DONTWAIT
-      if accepted >= 0 { socket = accepted }
+      guard accepted >= 0 else { return }
+      socket = accepted
+      hasAccepted = true
     }
 
     func call(_ step: Script.Step) {
@@ -211,12 +217,22 @@
     private func withAddress(
       _ address: UInt32, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Void
     ) {
-      var native = sockaddr_in()
-      native.sin_family = sa_family_t(AF_INET)
-      native.sin_port = port.bigEndian
-      native.sin_addr.s_addr = address.bigEndian
+      guard ends.isIPv6 else {
+        var native = sockaddr_in()
+        native.sin_family = sa_family_t(AF_INET)
+        native.sin_port = port.bigEndian
+        native.sin_addr.s_addr = address.bigEndian
+        withUnsafePointer(to: &native) {
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, 16) }
+        }
+        return
+      }
+      var native = sockaddr_in6()
+      native.sin6_family = sa_family_t(AF_INET6)
+      native.sin6_port = port.bigEndian
+      withUnsafeMutableBytes(of: &native.sin6_addr) { $0.copyBytes(from: Wire.octets(address, true)) }
       withUnsafePointer(to: &native) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, 16) }
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, 28) }
       }
     }
   }

@@ -29,8 +29,9 @@
     package init() throws {
       namespace = try NetworkNamespace.anonymous()
       let own = IPPrefix(.v4(IPv4Address(bits: Self.address)), length: 8)
+      let six = IPPrefix(.v6(MartletPlayer.six(Self.address)), length: 96)
       link = try TUNLink(
-        TUNConfiguration(name: "referee0", mtu: 1_500, kernelAddresses: [own]), in: namespace)
+        TUNConfiguration(name: "referee0", mtu: 1_500, kernelAddresses: [own, six]), in: namespace)
       try namespace.perform { () throws(LinkError) in
         for (name, value) in Self.settings {
           let result = martlet_write_file("/proc/sys/net/" + name, value)
@@ -42,6 +43,7 @@
       }
       // RTAX_QUICKACK: every segment is acknowledged at once; beyond 10.128.0.0 as the kernel likes.
       try run(["ip", "route", "add", "10.0.0.0/9", "dev", "referee0", "src", "10.0.0.1", "quickack", "1"])
+      try run(["ip", "route", "add", "fd00::a00:0/105", "dev", "referee0", "quickack", "1"])
     }
 
     private static let settings = [
@@ -50,7 +52,7 @@
       ("ipv4/tcp_moderate_rcvbuf", "0"), ("ipv4/tcp_comp_sack_nr", "0"), ("ipv4/tcp_autocorking", "0"),
       ("ipv4/tcp_fastopen", "0"), ("ipv4/tcp_max_syn_backlog", "65536"),
       ("ipv4/tcp_max_tw_buckets", "262144"),
-      ("ipv4/tcp_rmem", "4096 131072 6291456"), ("ipv4/tcp_tw_reuse", "0"), ("core/somaxconn", "4096"),
+      ("ipv4/tcp_rmem", "4096 65536 6291456"), ("ipv4/tcp_tw_reuse", "0"), ("core/somaxconn", "4096"),
       ("ipv4/conf/all/rp_filter", "0"), ("ipv4/tcp_backlog_ack_defer", "0"),
     ]
 
@@ -64,15 +66,15 @@
     }
 
     /// Plays all scripts, so many at a time; the result has their order.
-    package func play(_ scripts: [Script], atOnce: Int) throws -> [[Outcome]] {
-      try namespace.perform { () throws(LinkError) -> [[Outcome]] in
+    package func play(_ scripts: [Script], atOnce: Int) throws -> [KernelAccount] {
+      try namespace.perform { () throws(LinkError) -> [KernelAccount] in
         try self.playInside(scripts, atOnce: atOnce)
       }
     }
 
-    private func playInside(_ scripts: [Script], atOnce: Int) throws(LinkError) -> [[Outcome]] {
+    private func playInside(_ scripts: [Script], atOnce: Int) throws(LinkError) -> [KernelAccount] {
       var waiting = Array(scripts.indices.reversed())
-      var results = [[Outcome]](repeating: [], count: scripts.count)
+      var results = [KernelAccount](repeating: KernelAccount(), count: scripts.count)
       var agenda = Agenda<KernelPlayer>()
       while !waiting.isEmpty || !agenda.isEmpty {
         while agenda.count < atOnce, let next = waiting.popLast() {
@@ -82,7 +84,7 @@
           if let due = try advance(player) {
             agenda.add(player, due: due)
           } else {
-            results[player.index] = player.outcomes
+            results[player.index] = KernelAccount(outcomes: player.outcomes, lateness: player.lateness)
             try end(player)
           }
         }
@@ -95,8 +97,8 @@
       count &+= 1
       let base: UInt32 = script.settings.delaysAcknowledgments ? 0x0a80_0002 : 0x0a01_0002
       let ends = Peer.Ends(
-        stackAddress: Self.address, stackPort: UInt16(1_024 + count % 60_000),
-        peerAddress: base + count & 0x003f_ffff, peerPort: 4_000)
+        isIPv6: script.settings.isIPv6, stackPort: UInt16(1_024 + count % 60_000), peerPort: 4_000,
+        stackAddress: Self.address, peerAddress: base + count & 0x003f_ffff)
       let player = KernelPlayer(script, ends, index: index)
       players[ends.peerAddress] = player
       return player
@@ -114,7 +116,7 @@
       }
       try drain()
       player.accept()
-      return Self.now + player.time(of: step)
+      return Self.now + player.timeOfStep
     }
 
     /// Whatever is left of a script goes without a word to others.
@@ -154,8 +156,9 @@
       while try link.receive(
         limit: 64, now: Instant(nanoseconds: now),
         { packet, _ in
-          guard packet.byteCount >= 20, packet.u8(0) >> 4 == 4 else { return }
-          players[packet.be32(16)]?.take((0..<packet.byteCount).map { packet.u8($0) }, at: now)
+          guard packet.byteCount >= 40 else { return }
+          let peer = packet.be32(packet.u8(0) >> 4 == 6 ? 36 : 16)
+          players[peer]?.take((0..<packet.byteCount).map { packet.u8($0) }, at: now)
         }) == 64
       {}
     }
@@ -165,6 +168,13 @@
       clock_gettime(CLOCK_MONOTONIC, &time)
       return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
+  }
+
+  /// What the kernel did, step by step.
+  package struct KernelAccount: Sendable {
+    package var outcomes: [Outcome] = []
+    /// Nanoseconds that a step has lasted longer than it should, at most.
+    package var lateness: UInt64 = 0
   }
 
   package struct StageFailure: Error, CustomStringConvertible {

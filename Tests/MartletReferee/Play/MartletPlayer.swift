@@ -4,9 +4,6 @@ import MartletWire
 
 /// Plays a script to Martlet: a whole stack behind a link in memory, in virtual time.
 package struct MartletPlayer: ~Copyable {
-  /// What a step takes, where it does not wait.
-  static let stepTime = TimeAmount.milliseconds(2)
-
   private var stack: NetworkStack
   private let interface: InterfaceID
   private var now = Instant(nanoseconds: 1_000_000_000_000)
@@ -17,51 +14,62 @@ package struct MartletPlayer: ~Copyable {
   private var takenCount = 0
   private var sentCount = 0
   private var hasToldError = false
+  private var hasAccepted = false
   private var outcome = Outcome()
   private var stepBegan = Instant(nanoseconds: 0)
 
   package static func play(_ script: Script) -> [MartletStep] {
     guard var player = MartletPlayer(script) else { return [] }
-    return script.steps.map { player.take($0) }
+    return script.steps.indices.map {
+      player.take(script.steps[$0], lasting: .milliseconds(Int64(script.milliseconds(at: $0))))
+    }
   }
 
   private init?(_ script: Script) {
     var configuration = StackConfiguration()
+    // A window that needs no scale is told to the octet.
     configuration.tcp.receiveBuffer = 65_535
+    configuration.tcp.maximumReceiveBuffer = 65_535
     configuration.tcp.fitsReceiveBuffer = false
     configuration.tcp.challengeInterval = .zero
     configuration.resetsPerSecond = 1_000_000
     configuration.recorderCapacity = 0
     stack = NetworkStack(configuration: configuration, seed: StackSeed(1))
-    let own = IPPrefix(.v4(IPv4Address(10, 0, 0, 1)), length: 8)
-    guard let added = try? stack.addInterface(InterfaceConfiguration(mtu: 1_500, addresses: [own])) else {
+    let own = IPPrefix(.v4(IPv4Address(bits: 0x0a00_0001)), length: 8)
+    let six = IPPrefix(.v6(Self.six(0x0a00_0001)), length: 96)
+    guard let added = try? stack.addInterface(InterfaceConfiguration(mtu: 1_500, addresses: [own, six]))
+    else {
       return nil
     }
     interface = added
     settings = script.settings
     let ends = Peer.Ends(
-      stackAddress: 0x0a00_0001, stackPort: 80, peerAddress: 0x0a01_0002, peerPort: 4_000)
+      isIPv6: settings.isIPv6, stackPort: 80, peerPort: 4_000, stackAddress: 0x0a00_0001,
+      peerAddress: 0x0a01_0002)
     peer = Peer(ends, irs: script.settings.peerISN)
   }
 
-  private mutating func take(_ step: Script.Step) -> MartletStep {
+  static func six(_ address: UInt32) -> IPv6Address {
+    IPv6Address(high: 0xfd00_0000_0000_0000, low: UInt64(address))
+  }
+
+  private mutating func take(_ step: Script.Step, lasting time: TimeAmount) -> MartletStep {
     let before = flowState
     let view = PeerView(peer)
     peer.clock += 10
     stepBegan = now
     outcome = Outcome()
-    var time = Self.stepTime
     switch step {
     case .inject(let segment):
       let packet = peer.packet(segment)
       stack.receive(packet.span.bytes, on: interface, now: now)
-    case .wait(let milliseconds): time = .milliseconds(Int64(milliseconds))
+    case .wait: break
     default: outcome.result = call(step)
     }
     settle()
     pass(time)
     outcome.state = socketState
-    return MartletStep(outcome: outcome, stateBefore: before, view: view)
+    return MartletStep(step: step, outcome: outcome, stateBefore: before, view: view)
   }
 
   // MARK: Time and packets
@@ -99,7 +107,8 @@ package struct MartletPlayer: ~Copyable {
 
   private mutating func accept(_ id: ListenerID) {
     while let accepted = try? stack.accept(id) {
-      if connection == nil { connection = accepted }
+      if !hasAccepted { connection = accepted }
+      hasAccepted = true
     }
   }
 
@@ -126,7 +135,10 @@ package struct MartletPlayer: ~Copyable {
       listener = nil
       return nil
     case .connect:
-      let remote = Endpoint(address: .v4(IPv4Address(bits: peer.ends.peerAddress)), port: peer.ends.peerPort)
+      let address = peer.ends.peerAddress
+      let remote = Endpoint(
+        address: peer.ends.isIPv6 ? .v6(Self.six(address)) : .v4(IPv4Address(bits: address)),
+        port: peer.ends.peerPort)
       let local = LocalEndpoint(port: peer.ends.stackPort)
       connection = try? stack.connect(to: remote, from: local, connectionOptions, now: now)
       return nil
@@ -251,6 +263,7 @@ package struct MartletPlayer: ~Copyable {
 
 /// What Martlet did in a step, and where it stood before.
 package struct MartletStep: Sendable {
+  var step: Script.Step
   package var outcome: Outcome
   /// Of the flow, from whatever record there is; LISTEN where only a listener is there.
   package var stateBefore: String
@@ -263,8 +276,27 @@ struct PeerView: Sendable {
   var rcvEdge: Int
   var sndUna: Int
   var sndNxt: Int
+  /// Of the stack's windows.
+  var scale: Int
+  /// Timestamps were agreed on.
+  var usesStamps: Bool
+  /// TSecr that the stack has sent last.
+  var lastEcho: Int?
+
+  func value(_ number: ScriptNumber) -> Int {
+    switch number.base {
+    case .initial: number.offset
+    case .rcvNxt: rcvNxt + number.offset
+    case .rcvEdge: rcvEdge + number.offset
+    case .sndUna: sndUna + number.offset
+    case .sndNxt: sndNxt + number.offset
+    }
+  }
 
   init(_ peer: Peer) {
+    scale = peer.scale
+    usesStamps = peer.usesStamps
+    lastEcho = peer.lastEcho
     rcvNxt = peer.rcvNxt
     rcvEdge = peer.rcvEdge
     sndUna = peer.sndUna

@@ -6,10 +6,12 @@ import MartletSimulator
 /// It reads and writes octets by itself: it shares no code with what it judges.
 struct Peer {
   struct Ends {
-    var stackAddress: UInt32
+    var isIPv6: Bool
     var stackPort: UInt16
-    var peerAddress: UInt32
     var peerPort: UInt16
+    /// Of IPv4, or the end of one in `Wire.prefix`.
+    var stackAddress: UInt32
+    var peerAddress: UInt32
   }
 
   let ends: Ends
@@ -24,6 +26,7 @@ struct Peer {
   /// Ticks once a step.
   var clock: UInt32 = 1_000
   private(set) var lastTSval: UInt32 = 0
+  private(set) var lastEcho: Int?
   private var stackShift: UInt8?
   private var peerShift: UInt8?
   private var stackStamps = false
@@ -38,8 +41,8 @@ struct Peer {
     self.irs = irs
   }
 
-  private var scale: Int { stackShift != nil && peerShift != nil ? Int(stackShift ?? 0) : 0 }
-  private var usesStamps: Bool { stackStamps && peerStamps }
+  var scale: Int { stackShift != nil && peerShift != nil ? Int(stackShift ?? 0) : 0 }
+  var usesStamps: Bool { stackStamps && peerStamps }
 
   /// Relative to our initial number or to the stack's.
   func value(_ number: ScriptNumber) -> Int {
@@ -84,11 +87,11 @@ struct Peer {
     tcp += [UInt8(segment.urgent >> 8), UInt8(segment.urgent & 255)]
     tcp += options
     tcp += Peer.text(from: seq + (segment.flags.contains(.syn) ? 1 : 0), segment.length)
-    let sum = Wire.sum(tcp, Wire.pseudoHeader(ends.peerAddress, ends.stackAddress, tcp.count))
+    let sum = Wire.sum(tcp, Wire.pseudoHeader(ends, tcp.count))
     let field = segment.hasBadChecksum ? ~sum ^ 0x5555 : ~sum
     tcp[16] = UInt8(field >> 8)
     tcp[17] = UInt8(field & 255)
-    return Wire.ipHeader(from: ends.peerAddress, to: ends.stackAddress, payload: tcp.count) + tcp
+    return Wire.ipHeader(ends, payload: tcp.count) + tcp
   }
 
   /// Octet `n` of the stream has relative number `n`, the first 1.
@@ -140,11 +143,14 @@ struct Peer {
       let length = view.length + (flags.contains(.syn) ? 1 : 0) + (flags.contains(.fin) ? 1 : 0)
       sndNxt = max(sndNxt, seq + length)
       if let ack {
-        rcvNxt = max(rcvNxt, ack)
+        rcvNxt = flags.contains(.syn) || rcvNxt == 0 ? ack : max(rcvNxt, ack)
         rcvEdge = ack + Int(view.window) << (flags.contains(.syn) ? 0 : scale)
       }
     }
-    if let stamps = view.options.stamps { lastTSval = stamps.value }
+    if let stamps = view.options.stamps {
+      lastTSval = stamps.value
+      lastEcho = relative(stamps.echo, to: 0)
+    }
     return Answer(
       flags: flags, seq: seq, isNumberZero: flags.contains([.rst, .ack]) && view.seq == 0, ack: ack,
       length: view.length, window: view.window,

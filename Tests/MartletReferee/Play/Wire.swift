@@ -1,5 +1,8 @@
-/// Octets of IPv4 and TCP, read and written by the letter of RFC 791 and RFC 9293 §3.1.
+/// Octets of IP and TCP, read and written by the letter of RFC 791, RFC 8200 and RFC 9293 §3.1.
 enum Wire {
+  /// The first twelve octets of every address of IPv6 here: fd00::/96.
+  static let prefix: [UInt8] = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+
   struct Options {
     var mss: UInt16?
     var windowScale: UInt8?
@@ -9,8 +12,6 @@ enum Wire {
   }
 
   struct Segment {
-    var source: UInt32
-    var destination: UInt32
     var sourcePort: UInt16
     var destinationPort: UInt16
     var seq: UInt32
@@ -23,20 +24,21 @@ enum Wire {
     var options: Options
   }
 
-  /// Nil: no TCP segment in IPv4, or one with a wrong checksum.
+  /// Nil: no TCP segment, or one with a wrong checksum.
   static func segment(_ packet: [UInt8]) -> Segment? {
-    guard packet.count >= 40, packet[0] >> 4 == 4, packet[9] == 6 else { return nil }
-    let start = Int(packet[0] & 15) * 4
-    let total = Int(u16(packet, 2))
+    guard packet.count >= 40 else { return nil }
+    let isIPv6 = packet[0] >> 4 == 6
+    guard isIPv6 ? packet[6] == 6 : packet[0] >> 4 == 4 && packet[9] == 6 else { return nil }
+    let start = isIPv6 ? 40 : Int(packet[0] & 15) * 4
+    let total = isIPv6 ? 40 + Int(u16(packet, 4)) : Int(u16(packet, 2))
     guard total <= packet.count, total >= start + 20 else { return nil }
     let tcp = Array(packet[start..<total])
-    let source = u32(packet, 12)
-    let destination = u32(packet, 16)
-    guard sum(tcp, pseudoHeader(source, destination, tcp.count)) == 0xffff else { return nil }
+    let addresses = Array(isIPv6 ? packet[8..<40] : packet[12..<20])
+    guard sum(tcp, UInt32(sum(addresses, 6 + UInt32(tcp.count)))) == 0xffff else { return nil }
     let header = Int(tcp[12] >> 4) * 4
     guard header >= 20, header <= tcp.count else { return nil }
     return Segment(
-      source: source, destination: destination, sourcePort: u16(tcp, 0), destinationPort: u16(tcp, 2),
+      sourcePort: u16(tcp, 0), destinationPort: u16(tcp, 2),
       seq: u32(tcp, 4), ack: u32(tcp, 8), flags: tcp[13], window: u16(tcp, 14), urgent: u16(tcp, 18),
       length: tcp.count - header, options: options(Array(tcp[20..<header])))
   }
@@ -68,18 +70,27 @@ enum Wire {
     return options
   }
 
-  static func ipHeader(from source: UInt32, to destination: UInt32, payload: Int) -> [UInt8] {
+  static func ipHeader(_ ends: Peer.Ends, payload: Int) -> [UInt8] {
+    if ends.isIPv6 {
+      return [0x60, 0, 0, 0, UInt8(payload >> 8), UInt8(payload & 255), 6, 64] + addresses(ends)
+    }
     let total = UInt16(20 + payload)
     var header: [UInt8] = [0x45, 0, UInt8(total >> 8), UInt8(total & 255), 0, 0, 0x40, 0, 64, 6, 0, 0]
-    for address in [source, destination] {
-      header += [
-        UInt8(address >> 24), UInt8(address >> 16 & 255), UInt8(address >> 8 & 255), UInt8(address & 255),
-      ]
-    }
+    header += addresses(ends)
     let field = ~sum(header, 0)
     header[10] = UInt8(field >> 8)
     header[11] = UInt8(field & 255)
     return header
+  }
+
+  private static func addresses(_ ends: Peer.Ends) -> [UInt8] {
+    octets(ends.peerAddress, ends.isIPv6) + octets(ends.stackAddress, ends.isIPv6)
+  }
+
+  /// An address as on the wire.
+  static func octets(_ address: UInt32, _ isIPv6: Bool) -> [UInt8] {
+    (isIPv6 ? prefix : [])
+      + [UInt8(address >> 24), UInt8(address >> 16 & 255), UInt8(address >> 8 & 255), UInt8(address & 255)]
   }
 
   /// RFC 1071: the one's complement sum, folded.
@@ -95,8 +106,8 @@ enum Wire {
     return UInt16(sum)
   }
 
-  static func pseudoHeader(_ source: UInt32, _ destination: UInt32, _ length: Int) -> UInt32 {
-    source >> 16 + source & 0xffff + destination >> 16 + destination & 0xffff + 6 + UInt32(length)
+  static func pseudoHeader(_ ends: Peer.Ends, _ length: Int) -> UInt32 {
+    UInt32(sum(addresses(ends), 6 + UInt32(length)))
   }
 
   private static func u16(_ octets: [UInt8], _ at: Int) -> UInt16 {

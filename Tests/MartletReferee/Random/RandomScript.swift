@@ -1,6 +1,7 @@
 import MartletSimulator
 
-/// Makes a script of a seed: a way to some state, and a few events near the edges of what the protocol allows.
+/// Makes a script of a seed: a way to some state, and a few events near the edges of what the protocol allows. Odd
+/// seeds are of IPv6.
 package struct RandomScript {
   private var random: SimulatorRandom
   private var hasStamps = false
@@ -8,7 +9,7 @@ package struct RandomScript {
 
   package static func script(seed: UInt64) -> Script {
     var maker = RandomScript(random: SimulatorRandom(seed: seed))
-    let lines = maker.lines()
+    let lines = (seed % 2 == 1 ? ["set ipv6"] : []) + maker.lines()
     let name = "random \(seed)"
     // What is made here can be read; if not, the seed stands for a script that says so.
     let script = try? ScriptParser.script(name, lines, origin: "seed \(seed)")
@@ -32,7 +33,15 @@ package struct RandomScript {
       "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT",
     ])
     var words = ["start", state]
-    if chance(40) { words.append("active") }
+    switch below(100) {
+    case 0..<10: words.append("simultaneous")
+    case 10..<45: words.append("active")
+    default: break
+    }
+    // After a simultaneous open the kernel scales its windows, whether the peer can or not.
+    let mustScale = words.contains("simultaneous") || words == ["start", "SYN-RECEIVED", "active"]
+    if chance(15) || mustScale { words.append("ws=\(pick([0, 1, 7, 14]))") }
+    if chance(12) { words.append("orphan") }
     if chance(30) {
       words.append("ts")
       hasStamps = true
@@ -41,10 +50,8 @@ package struct RandomScript {
       words.append("sack")
       hasSack = true
     }
-    if chance(15) { words.append("ws=\(pick([0, 1, 7, 14]))") }
     if chance(10) { words.append("mss=\(pick(["100", "536", "1000", "none"]))") }
     if chance(8) { words.append("win=\(pick([0, 1, 100, 1_000, 3_000]))") }
-    if chance(12) { words.append("orphan") }
     return words.joined(separator: " ")
   }
 
@@ -74,8 +81,13 @@ package struct RandomScript {
       words.append("len=\(pick([1, 2, 5, 10, 100, 1_000, 1_460]))")
     }
     if flags.contains("URG") { words.append("urg=\(pick([0, 1, 2, 10, 65_535]))") }
-    if flags.contains("SYN") { words.append("mss=1460") }
-    if hasStamps ? chance(20) : chance(1) { words.append(stamp()) }
+    if flags.contains("SYN") { words.append("mss=1460 ws=7") }
+    if hasStamps, flags.contains("RST"), chance(50) {
+      // RFC 7323 §3.2: "SHOULD be sent in an <RST> segment", which the peer leaves out unless told.
+      words.append("ts=0")
+    } else if hasStamps ? chance(20) : chance(1) {
+      words.append(stamp())
+    }
     if hasSack, chance(12) { words.append("sack=" + block() + (chance(30) ? "," + block() : "")) }
     if chance(2) {
       words.append("raw=\(pick(["00", "01", "0f00", "0f01", "0802", "050a", "020405b4", "fd04aabb"]))")

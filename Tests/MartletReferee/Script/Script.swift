@@ -26,10 +26,12 @@ package struct Script: Sendable {
     var delaysAcknowledgments = false
     /// The peer's initial sequence number.
     var peerISN: UInt32 = 0x2000_0000
+    var isIPv6 = false
 
     package static func == (a: Settings, b: Settings) -> Bool {
       a.nagle == b.nagle && a.receiveBuffer == b.receiveBuffer && a.userTimeout == b.userTimeout
         && a.delaysAcknowledgments == b.delaysAcknowledgments && a.peerISN == b.peerISN
+        && a.isIPv6 == b.isIPv6
         && a.keepAlive?.idle == b.keepAlive?.idle && a.keepAlive?.interval == b.keepAlive?.interval
         && a.keepAlive?.count == b.keepAlive?.count
     }
@@ -54,6 +56,22 @@ package struct Script: Sendable {
 
   package enum ShutdownHalf: String, Sendable {
     case send, receive, both
+  }
+}
+
+extension Script {
+  /// How long a step takes. A handshake takes twenty times as long as anything later: the round trip that it measures
+  /// keeps timers out of all steps but the waits.
+  func milliseconds(at index: Int) -> Int {
+    if case .wait(let milliseconds) = steps[index] { return milliseconds }
+    let isOpen = steps[..<index].contains { step in
+      if case .inject(let segment) = step {
+        segment.flags.contains(.syn) && !segment.flags.contains(.rst)
+      } else {
+        false
+      }
+    }
+    return isOpen ? 2 : 40
   }
 }
 

@@ -139,6 +139,7 @@ extension Script.Settings {
     guard numbers.allSatisfy({ $0 >= 0 }) else { throw WordError("a number is no number") }
     switch (name, numbers.count) {
     case ("nagle", 0): nagle = true
+    case ("ipv6", 0): isIPv6 = true
     case ("delayed-ack", 0): delaysAcknowledgments = true
     case ("receive-buffer", 1): receiveBuffer = numbers[0]
     case ("user-timeout", 1): userTimeout = numbers[0]
@@ -146,7 +147,7 @@ extension Script.Settings {
     case ("peer-isn", 1): peerISN = UInt32(truncatingIfNeeded: numbers[0])
     default:
       throw WordError(
-        "there are: nagle, delayed-ack, receive-buffer N, user-timeout MS, keepalive S S N, peer-isn N")
+        "there are: nagle, ipv6, delayed-ack, receive-buffer N, user-timeout MS, keepalive S S N, peer-isn N")
     }
   }
 }

@@ -1,8 +1,8 @@
 /// `start FIN-WAIT-2 active ts sack`: the way to a state, as steps that are judged like all others.
 ///
-/// `passive` (the peer connects) is the default; in SYN-SENT and SYN-RECEIVED of a simultaneous open the stack
-/// has connected. `ts`, `sack`, `ws=7`, `mss=1460` and `win=65535` are what the peer offers; `orphan`: the
-/// application has let go of the socket rather than shut its sending half.
+/// `passive` (the peer connects) is the default; `active`: the stack connects, and in SYN-RECEIVED the peer does so at
+/// the same time; `simultaneous`: it does so on the way to every state. `ts`, `sack`, `ws=7`, `mss=1460` and `win=65535` are what the peer offers; `orphan`: the
+/// application has let go of the socket rather than shut its sending half, in SYN-RECEIVED too.
 struct StartWords {
   private enum State: String, CaseIterable {
     case closed = "CLOSED"
@@ -20,6 +20,7 @@ struct StartWords {
 
   private var state: State
   private var isActive = false
+  private var isSimultaneous = false
   private var isOrphan = false
   private var offer = ScriptSegment(.syn)
   private var window: UInt16 = 65_535
@@ -35,6 +36,9 @@ struct StartWords {
       switch word {
       case "active": isActive = true
       case "passive": isActive = state == .synSent
+      case "simultaneous":
+        isActive = true
+        isSimultaneous = true
       case "orphan": isOrphan = true
       case "ts": offer.stamps = .present(.init(value: 0, echo: nil))
       case "sack": offer.sackPermitted = true
@@ -52,7 +56,7 @@ struct StartWords {
     case "mss": offer.mss = UInt16(halves[1])
     case "ws": offer.windowScale = UInt8(halves[1])
     case "win": window = UInt16(halves[1]) ?? 65_535
-    default: throw WordError("there are: passive, active, orphan, ts, sack, ws=, mss=, win=")
+    default: throw WordError("there are: passive, active, simultaneous, orphan, ts, sack, ws=, mss=, win=")
     }
   }
 
@@ -74,6 +78,7 @@ struct StartWords {
     case (.synSent, _): return [.connect]
     case (.synReceived, true): return [.connect, .inject(syn)]
     case (.synReceived, false): return [.listen, .inject(syn)]
+    case (_, true) where isSimultaneous: return [.connect, .inject(syn), .inject(segment(.ack))]
     case (_, true): return [.connect, .inject(synAck)]
     case (_, false): return [.listen, .inject(syn), .inject(segment(.ack))]
     }
@@ -84,7 +89,8 @@ struct StartWords {
     var beforeFin = segment([.fin, .ack])
     beforeFin.ack = ScriptNumber(.sndUna)
     switch state {
-    case .closed, .listen, .synSent, .synReceived, .established: return []
+    case .closed, .listen, .synSent, .established: return []
+    case .synReceived: return isActive && isOrphan ? [.close] : []
     case .finWait1: return [finish]
     case .finWait2: return [finish, .inject(segment(.ack))]
     case .closeWait: return [.inject(segment([.fin, .ack]))]

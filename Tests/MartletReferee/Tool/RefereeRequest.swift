@@ -1,7 +1,7 @@
 /// What the command was asked for.
 struct RefereeRequest {
   static let usage = """
-    [--script FILE]... [--count N] [--seed N] [--seconds N] [--at-once N] [--brief] [--all] [--uses]
+    [--script FILE]... [--count N] [--seed N] [--seconds N] [--at-once N] [--brief] [--all] [--uses] [--faults]
     """
 
   /// Files and directories of scripts; none and no count: the collection.
@@ -18,6 +18,8 @@ struct RefereeRequest {
   var showsAll = false
   /// How often each explanation was used.
   var showsUses = false
+  /// Plants faults in what Martlet did, and tells how many are not seen.
+  var plantsFaults = false
 
   /// Nil: the arguments make no sense.
   init?(_ arguments: ArraySlice<String>) {
@@ -27,6 +29,7 @@ struct RefereeRequest {
       case "--brief": isBrief = true
       case "--all": showsAll = true
       case "--uses": showsUses = true
+      case "--faults": plantsFaults = true
       default:
         guard let value = rest.popFirst(), take(option, value) else { return nil }
       }

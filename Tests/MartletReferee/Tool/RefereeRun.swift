@@ -4,7 +4,7 @@
     /// Random scripts that are made, played and judged together.
     private static let batch = 2_000
     /// So many differences are enough for one day.
-    private static let mostShown = 20
+    private static let mostShown = 200
 
     private let request: RefereeRequest
     private var court: Court
@@ -24,10 +24,26 @@
       if request.showsAll {
         for hearing in try court.hear(scripts, atOnce: request.atOnce) { print(hearing.text + "\n") }
       }
+      if request.plantsFaults { return try plantFaults(in: scripts) }
       take(try court.judge(scripts), isRandom: false)
       try playRandom(since: began)
       summarise(since: began)
       return tally.unexplained.isEmpty
+    }
+
+    /// True: each was seen.
+    private func plantFaults(in scripts: [Script]) throws -> Bool {
+      var faults = FaultTally()
+      let random = (0..<UInt64(request.count)).map { RandomScript.script(seed: request.seed &+ $0) }
+      for hearing in try court.hear(scripts + random, atOnce: request.atOnce) { faults.plant(in: hearing) }
+      for (id, excused) in faults.excused.sorted(by: { $0.value.count > $1.value.count }) {
+        print("\(excused.count) × \(id)")
+        for fault in excused.prefix(request.isBrief ? 0 : 12) { print("      \(fault)") }
+      }
+      print(
+        "\(faults.planted) planted, \(faults.found) found, \(faults.excusedCount) excused; "
+          + "\(faults.equal) more came out as the kernel's answer")
+      return faults.excusedCount == 0
     }
 
     private mutating func playRandom(since began: UInt64) throws {
@@ -74,12 +90,20 @@
       let milliseconds = Int((KernelStage.now - began) / 1_000_000)
       print(
         "\(played) scripts: \(tally.equal) equal, \(tally.explained) explained, "
-          + "\(tally.unexplained.count) unexplained; "
+          + "\(tally.unexplained.count) unexplained"
+          + (tally.unheard.isEmpty ? "; " : ", \(tally.unheard.count) not heard; ")
           + "\(milliseconds / 1_000).\(milliseconds % 1_000 / 100) s, "
           + "\(played * 1_000 / max(milliseconds, 1)) scripts/s")
       guard request.showsUses else { return }
       for explanation in Explanation.table {
         print("   \(tally.uses[explanation.id] ?? 0) × \(explanation.id) (\(explanation.source))")
+        let prefix = explanation.id + ": "
+        let shapes = tally.shapes.filter { $0.key.hasPrefix(prefix) }.sorted {
+          $0.value.count > $1.value.count
+        }
+        for (shape, use) in shapes {
+          print("        \(use.count) × \(shape.dropFirst(prefix.count)) (\(use.origin))")
+        }
       }
     }
   }

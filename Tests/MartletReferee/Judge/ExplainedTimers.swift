@@ -1,0 +1,230 @@
+// What timers do, and calls.
+
+extension Explanation {
+  static let timers: [Explanation] = [
+    Explanation(
+      "the user timeout resets", "RFC 9293 §3.10.8",
+      why: """
+        "Flush all queues, signal the user": the RFC sends nothing. We tell the peer as well, as ABORT does, so
+        that it does not keep a dead connection; the kernel is silent.
+        """
+    ) { difference in
+      difference.script.settings.userTimeout > 0 && difference.isWait
+        && difference.martlet.answers.last?.flags == [.rst, .ack]
+        && difference.kernelGoesOn && difference.martlet.state == "over"
+        && difference.martlet.answers.dropLast().allSatisfy { difference.isAgain($0) }
+    },
+    Explanation(
+      "no round trip is measured in a passive handshake", "RFC 6298 (2.1)",
+      why: """
+        "Until a round-trip time measurement has been made …, the sender SHOULD set RTO <- 1 second": a half-open
+        record keeps no time, so without timestamps the first measurement is of text. The kernel has it from the
+        SYN-ACK.
+        """
+    ) { difference in
+      difference.isWait && difference.waited < 1_000 && !difference.isActive && !difference.view.usesStamps
+        && difference.martletIsSilent && difference.kernel.answers.allSatisfy { difference.isAgain($0) }
+    },
+    Explanation(
+      "a tail-loss probe after the first round trip", "RFC 6298 (2.1); RFC 8985 §7.2", isTimed: true,
+      why: """
+        The same where text has been acknowledged since, in 2 ms: two of these, and the probe leaves. The kernel's
+        average still has the handshake's 40 ms.
+        """
+    ) { difference in
+      difference.endsInEarlyProbe
+    },
+    Explanation(
+      "when RACK's clock finds a loss", "RFC 8985 §6.2", isTimed: true,
+      why: """
+        What a SACK block jumps over is lost when it is a quarter of the least round trip late: that is 10 ms where the
+        handshake was measured (see above), and less than a step where it was not.
+        """
+    ) { difference in
+      let isLost = { (answer: Answer) in answer.length > 0 && difference.isAgain(answer) }
+      let kernel = difference.kernel.answers.filter { !isLost($0) }
+      let own = difference.martlet.answers.filter { !isLost($0) }
+      return (difference.segment.map { !$0.sack.isEmpty } ?? false) && difference.injects(.ack)
+        && difference.kernel.answers.contains(where: isLost)
+          != difference.martlet.answers.contains(where: isLost)
+        && (kernel.map(\.text) == own.map(\.text)
+          || kernel.reduce(0) { $0 + $1.length } == own.reduce(0) { $0 + $1.length }
+            && kernel.first?.seq == own.first?.seq)
+    },
+    Explanation(
+      "how much may leave after a time-out", "RFC 5681 §3.1, §4.1",
+      why: """
+        A time-out that the first acknowledgment does not show to be spurious leaves a window of one segment, which
+        each acknowledgment opens by what it acknowledges. The kernel counts segments, however small.
+        """
+    ) { difference in
+      (difference.injects(.ack) || difference.isSend) && difference.texts != nil
+        && (difference.martletSaysTheFirst
+          || difference.texts.map { $0.own.count < $0.kernel.count } ?? false)
+        && difference.hasTimedOut
+    },
+    Explanation(
+      "a FIN after a time-out", "RFC 5681 §3.1",
+      why: """
+        What is in flight is less than the one segment that the window holds, so our FIN leaves. The kernel counts
+        segments, and has one in flight.
+        """
+    ) {
+      $0.isEnd && $0.answers("", "FIN+ACK") && $0.view.sndNxt > $0.view.sndUna && $0.hasTimedOut
+    },
+    Explanation(
+      "what a tail-loss probe holds", "RFC 8985 §7.3",
+      why: """
+        "Retransmit the highest-sequence segment sent so far": the kernel sends the last one as it was; ours ends where
+        it did, and is as large as one may be.
+        """
+    ) { difference in
+      guard difference.isWait, let own = difference.martlet.answers.first,
+        let kernel = difference.kernel.answers.first
+      else { return false }
+      return own.length > kernel.length && own.flags.contains(.fin) == kernel.flags.contains(.fin)
+        && own.seq + own.length == kernel.seq + kernel.length
+        && own.seq + own.length + (own.flags.contains(.fin) ? 1 : 0) == difference.view.sndNxt
+        && Comparison.isAboutTheSame(kernel.time, own.time)
+        && difference.kernel.answers.count == difference.martlet.answers.count
+    },
+    Explanation(
+      "what a retransmission holds", "RFC 9293 §3.8.1; RFC 1122 §4.2.2.15",
+      why: "Ours is as large as a segment may be; the kernel's is the segment that was sent."
+    ) { difference in
+      guard difference.isWait, let own = difference.martlet.answers.first,
+        let kernel = difference.kernel.answers.first
+      else { return false }
+      return own.length > kernel.length && own.seq == kernel.seq && own.seq == difference.view.sndUna
+        && own.seq + own.length <= difference.view.sndNxt && Comparison.isAboutTheSame(kernel.time, own.time)
+        && difference.kernel.answers.count == difference.martlet.answers.count
+    },
+    Explanation(
+      "what waited for the window, and an acknowledgment", "RFC 9293 §3.10.7.4 eighth", ends: false,
+      why: "The kernel acknowledges and then sends its text and FIN; ours carry the acknowledgment."
+    ) {
+      $0.injects(.ack) && $0.kernel.kinds.hasPrefix("ACK; ") && !$0.martletIsSilent
+        && $0.kernel.answers.dropFirst().map(\.text) == $0.martlet.answers.map(\.text)
+        && $0.kernel.answers[0].ack == $0.martlet.answers[0].ack
+    },
+    Explanation(
+      "SACK blocks, and a FIN that waited for the window", "RFC 2018 §4", ends: false,
+      why: "Our blocks travel on an empty acknowledgment, which goes first; the kernel's on its FIN."
+    ) { difference in
+      difference.answers("FIN+ACK", "ACK; FIN+ACK") && !difference.martlet.answers[0].sack.isEmpty
+        && difference.martlet.answers[1].sack.isEmpty
+        && difference.kernel.answers[0].withoutSACK.text == difference.martlet.answers[1].text
+    },
+    Explanation(
+      "what a window probe is", "RFC 9293 §3.8.6.1, MUST-36",
+      why: """
+        "The sending TCP peer must regularly transmit at least one octet of new data (if available)": so do we.
+        The kernel's probe is an old, empty segment, which must be answered too.
+        """
+    ) { difference in
+      difference.isWait && difference.lastEdge <= difference.view.sndNxt
+        && difference.kernel.answers.count == difference.martlet.answers.count && !difference.kernelIsSilent
+        && zip(difference.kernel.answers, difference.martlet.answers).allSatisfy { kernel, own in
+          kernel.flags == .ack && kernel.length == 0 && kernel.ack == own.ack && kernel.echo == own.echo
+            && (own.length == 1 || own.flags.contains(.fin))
+            && Comparison.isAboutTheSame(kernel.time, own.time)
+        }
+    },
+  ]
+
+  static let calls: [Explanation] = [
+    Explanation(
+      "shutdown before the handshake is over", "RFC 9293 §3.10.4", in: .state,
+      why: """
+        The RFC's CLOSE deletes the TCB in SYN-SENT, and so does the kernel at any shutdown. Our `shutdown` says
+        no more than "I have nothing further to send" and waits for the handshake, as the RFC does in
+        SYN-RECEIVED; `close` deletes.
+        """
+    ) {
+      if case .shutdown = $0.step {
+        return $0.at("SYN-SENT") && $0.martlet.result == CallResult.done && $0.bothAreSilent
+          && $0.kernel.state == "over" && $0.martletStays
+      }
+      return false
+    },
+    Explanation(
+      "text before the handshake is over", "RFC 9293 §3.10.2", in: .result,
+      why:
+        "\"Queue the data for transmission after entering ESTABLISHED state.\" A socket that waits refuses."
+    ) {
+      guard case .send(let count) = $0.step else { return false }
+      return $0.at("SYN-SENT", "SYN-RECEIVED") && $0.isActive && $0.results(CallResult.full, "sent \(count)")
+    },
+    Explanation(
+      "text after shutdown before the handshake is over", "RFC 9293 §3.10.2", in: .result, ends: false,
+      why:
+        "Nothing more can be sent, and we say so at once; the kernel's socket waits for the handshake first."
+    ) {
+      $0.at("SYN-RECEIVED") && $0.isActive && $0.isSend && $0.results(CallResult.full, CallResult.over)
+        && $0.past.contains { $0.endsSending }
+    },
+    Explanation(
+      "close in SYN-RECEIVED of a simultaneous open", "RFC 9293 §3.10.4", in: [.segments, .state],
+      why: """
+        The RFC sends the FIN beside a SYN that is not acknowledged yet. We "queue for processing after entering
+        ESTABLISHED state", as it does with text in the queue: the FIN leaves with the first acknowledgment.
+        """
+    ) {
+      $0.at("SYN-RECEIVED") && $0.isActive && $0.isEnd && $0.answers("FIN+ACK", "")
+        && ($0.kernel.state == "FIN-WAIT-1" && $0.martletStays || $0.sameState)
+    },
+    Explanation(
+      "close with text out of order", "RFC 9293 §3.6, SHLD-3",
+      why: """
+        Text that was received and cannot be read any more is lost, also behind a hole: a reset says so. The
+        kernel looks at what is in order.
+        """
+    ) { difference in
+      difference.step == .close
+        && (difference.answers("FIN+ACK", "RST+ACK")
+          || difference.answers("", "RST+ACK")
+            && (difference.past.contains { $0.endsSending }
+              || difference.lastEdge < difference.view.sndNxt + 2_920))
+        && difference.martlet.answers[0].ack == difference.view.rcvNxt
+        && difference.arrivals.contains { $0.segment.length > 0 && $0.seq > difference.view.rcvNxt }
+    },
+    Explanation(
+      "shutting the receiving half of what is over", "RFC 9293 §3.10.4", in: .result, ends: false,
+      why:
+        "There is nothing to tell the peer, so ours succeeds; the kernel's socket is not connected any more."
+    ) {
+      $0.step == .shutdown(.receive) && $0.results(CallResult.notConnected, CallResult.done)
+        && $0.bothAreSilent
+        && $0.kernel.state == "over"
+    },
+  ]
+}
+
+extension Difference {
+  /// Martlet's last segment is a tail-loss probe in a step of 2 ms.
+  var endsInEarlyProbe: Bool {
+    guard !isActive, !view.usesStamps, !isWait, let probe = martlet.answers.last, probe.time > 0,
+      probe.length > 0
+    else { return false }
+    let ends = martlet.answers.dropLast().map { $0.seq + $0.length + ($0.flags.contains(.fin) ? 1 : 0) }
+    let end = max(view.sndNxt, ends.max() ?? 0)
+    return probe.seq + probe.length + (probe.flags.contains(.fin) ? 1 : 0) == end && probe.seq < end
+      && !kernel.answers.contains { $0.text == probe.text }
+  }
+
+  /// Something was sent again in a wait.
+  var hasTimedOut: Bool {
+    history.contains { step in
+      if case .wait = step.step {
+        step.outcome.answers.contains { $0.seq < step.view.sndNxt && !$0.flags.contains(.rst) }
+      } else {
+        false
+      }
+    }
+  }
+
+  /// A segment that was sent before, or a probe.
+  func isAgain(_ answer: Answer) -> Bool {
+    !answer.flags.contains(.rst) && answer.seq < view.sndNxt
+  }
+}
