@@ -155,7 +155,8 @@
 
     private func exchange() -> [UInt8] {
       defer { close(socket) }
-      var limit = timeval(tv_sec: 20, tv_usec: 0)
+      // Long: the server is a task, and a busy machine lets it wait.
+      var limit = timeval(tv_sec: 120, tv_usec: 0)
       setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
       guard withAddress(address, port: port, { connect(socket, $0, $1) }) == 0 else { return [] }
       let writer = try? SystemThread(name: "writer") {

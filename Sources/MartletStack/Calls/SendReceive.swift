@@ -34,8 +34,7 @@ extension NetworkStack {
       return count
     } catch {
       settleCold(i, j)
-      // With text in flight, its acknowledgment wakes the writer.
-      if error == .wouldBlock, connections[i].cold == IndexList.none { writerWaits(i) }
+      if error == .wouldBlock, waitsForMemory(i) { writerWaits(i) }
       relieveIfShort()
       throw error
     }

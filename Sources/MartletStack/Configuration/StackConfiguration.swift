@@ -21,7 +21,8 @@ public struct StackConfiguration: Sendable {
   /// Connections that one peer may have with our listeners at a time: one address of IPv4 or of a neighbour, one
   /// network of 64 bits of IPv6 elsewhere (S5.4); 0: no limit. Many clients may stand behind one address.
   public var connectionsPerSource: UInt32 = 0
-  /// Half-open connections of all listeners together; beyond it the oldest goes.
+  /// Half-open connections of all listeners together; beyond it the oldest goes of those that lose little
+  /// (Documentation/Defence.md).
   public var halfOpenLimit: UInt32 = 65_536
   /// TIME-WAIT records; beyond it the oldest goes (robustness rule E9).
   public var timeWaitLimit: UInt32 = 32_768

@@ -46,12 +46,14 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case acceptQueueFull
   /// The connection, half-open or TIME-WAIT record did not want it.
   case unacceptable
-  /// No memory, or a cap was reached.
+  /// No memory, or the cap of a kind of record was reached.
   case noMemory
   /// The listener has as many connections as it may.
   case listenerLimit
   /// The peer has as many connections as one may.
   case sourceLimit
+  /// The stack has as many connections as it may.
+  case connectionLimit
 
   // UDP.
   case badUDPHeader

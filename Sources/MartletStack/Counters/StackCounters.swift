@@ -50,7 +50,8 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var attemptsExpired: UInt64 = 0
   /// Connections that were reset because memory was short, those first that held most for the least that they moved.
   public var tcpAbortOnMemory: UInt64 = 0
-  /// SYNs and third segments that were answered by a reset because memory, or room for connections, was short.
+  /// SYNs and third segments that opened no connection: dropped because memory was short, answered by a reset because
+  /// a limit on connections was reached.
   public var connectionsRefused: UInt64 = 0
   /// Connections that were ended because nothing moved on them (`ListenerOptions.idleTimeout`).
   public var idleConnectionsEnded: UInt64 = 0

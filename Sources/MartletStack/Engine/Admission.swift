@@ -131,10 +131,8 @@ extension NetworkStack {
     with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, isListenerFull: Bool
   ) {
     counts.tcpReqQFullDoCookies &+= 1
-    // A quarter of the first wait stands for it.
-    let left = handshake.wait &- handshake.wait / 4
-    let now = Tick(clock)
-    guard flows4.hasSpare(with: left, at: now) || flows6.hasSpare(with: left, at: now) else { return }
+    let (wait, now) = (handshake.wait, Tick(clock))
+    guard flows4.hasSpare(wait: wait, at: now) || flows6.hasSpare(wait: wait, at: now) else { return }
     replaceOldest(with: tcb, flow, hash, listener: l, isListenerFull: isListenerFull)
   }
 
@@ -173,10 +171,11 @@ extension NetworkStack {
   }
 
   /// The record of either family that has waited longest of those that are no loss: what it stands for will
-  /// complete by its cookie, or has not answered a SYN-ACK for a second.
+  /// complete by its cookie, or has not answered a SYN-ACK for a second, nor the one after it.
   private mutating func spareEmbryo(of listener: UInt32?) -> FlowReference? {
-    let four = flows4.spareEmbryo(of: listener)
-    if flows6.embryos.live > 0, let six = flows6.spareEmbryo(of: listener) {
+    let (wait, now) = (handshake.wait, Tick(clock))
+    let four = flows4.spareEmbryo(of: listener, wait: wait, at: now)
+    if flows6.embryos.live > 0, let six = flows6.spareEmbryo(of: listener, wait: wait, at: now) {
       guard let four, !flows6.embryos[six].waiting.isLonger(than: flows4.embryos[four].waiting) else {
         return FlowReference(entry: FlowEntry(.embryonic, six), isIPv4: false)
       }

@@ -11,7 +11,9 @@ extension NetworkStack {
     // at once must not merge with what this one will.
     if connections[i].tcb.owesAckAtOnce { queueOwedAcknowledgment(i) }
     guard let j = coldIndex(of: i, needed: seg.textCount > 0 || seg.flags.contains(.fin)) else {
+      // Nobody judges it now, but that it is forged shows (robustness rule O8).
       counts.drop(.noMemory)
+      if !connections[i].tcb.isNear(seg) { countStray(seg, connections.flow(of: i, keys6)) }
       return
     }
     around.recorder.flow = i

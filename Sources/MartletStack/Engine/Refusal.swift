@@ -19,7 +19,9 @@ extension NetworkStack {
     if around.budget.pressure == .connections { return .noMemory }
     let limit = listeners[l].options.connectionLimit
     if limit > 0, listeners[l].connections >= limit { return .listenerLimit }
-    if UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit { return .noMemory }
+    if UInt32(truncatingIfNeeded: connections.live) >= configuration.connectionLimit {
+      return .connectionLimit
+    }
     let share = configuration.connectionsPerSource
     guard share > 0 else { return nil }
     let source = routing.source(flow.remote, zone: flow.zone)
@@ -31,7 +33,7 @@ extension NetworkStack {
   mutating func refuse(_ seg: Segment, _ flow: Flow, _ reason: DropReason) {
     counts.connectionsRefused &+= 1
     counts.drop(reason)
-    if !reason.passes { reset(seg, flow) }
+    if reason.passes { counts.listenDrops &+= 1 } else { reset(seg, flow) }
   }
 
   /// The connection counts for its listener and its source from now on. False: no memory to count it.

@@ -11,7 +11,7 @@ import MartletTCP
 //               a cookie stands for
 //   15/16       for a new connection, those that hold most for the   `makeRoomForNewcomer`
 //               least that they move; where there is none, the new
-//               one is refused, with a reset
+//               one is dropped, as if it had been lost
 //   refused     likewise, for anything                               `evictHeaviest`
 //
 // What was acknowledged or named in a SACK block is never taken back: a connection goes as a whole, and both

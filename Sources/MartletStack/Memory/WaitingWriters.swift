@@ -13,8 +13,12 @@ struct WaitingWriters: BitwiseCopyable {
 
   var isEmpty: Bool { count == 0 && !isOverflown }
 
-  mutating func append(_ i: UInt32, inUse: Int) {
+  mutating func refused(_ i: UInt32, inUse: Int) {
     refusedAt = inUse
+    append(i)
+  }
+
+  mutating func append(_ i: UInt32) {
     guard count < 32 else {
       isOverflown = true
       return
@@ -48,7 +52,14 @@ extension NetworkStack {
   /// memory that comes back, and the next try would take it again, without end.
   mutating func writerWaits(_ i: UInt32) {
     giveBackSpares()
-    shortage.waitingWriters.append(i, inUse: octetsInUse)
+    shortage.waitingWriters.refused(i, inUse: octetsInUse)
+  }
+
+  /// A writer that nothing else will wake: it has no text on its way whose acknowledgment would.
+  func waitsForMemory(_ i: UInt32) -> Bool {
+    guard connections[i].tcb.isWriterWaiting else { return false }
+    let j = connections[i].cold
+    return j == IndexList.none || cold[j].send.isEmpty
   }
 
   /// Memory has come back: tells the next writer that it may try again. One at a time, so that each is
@@ -66,10 +77,9 @@ extension NetworkStack {
 
   private mutating func gatherWriters() {
     shortage.waitingWriters.clearOverflow()
-    let inUse = octetsInUse
     var next = connections.nextLive(from: 0)
     while let i = next {
-      if connections[i].tcb.isWriterWaiting { shortage.waitingWriters.append(i, inUse: inUse &+ 1) }
+      if waitsForMemory(i) { shortage.waitingWriters.append(i) }
       next = connections.nextLive(from: i &+ 1)
     }
   }

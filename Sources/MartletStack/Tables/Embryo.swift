@@ -110,28 +110,40 @@ extension FlowSpace {
     appendEmbryo(i, to: embryos[i].list)
   }
 
-  /// The oldest record that is no great loss: one that has not answered a SYN-ACK for a second or more, else
-  /// one whose cookie stands for it. Nil also where none is among the first few of each list: the records of
-  /// another listener may stand before those of this one, and nobody walks through them all.
+  /// The oldest record that is no great loss: one that has not answered a SYN-ACK for a second or more, and not the
+  /// next one within the time of a round trip, else one whose cookie stands for it. Nil also where none is among the
+  /// first few of each list: the records of another listener may stand before those of this one, and nobody walks
+  /// through them all.
   ///
-  /// - Parameter listener: nil: of any.
-  mutating func spareEmbryo(of listener: UInt32?) -> UInt32? {
+  /// - Parameters:
+  ///   - listener: nil: of any.
+  ///   - wait: milliseconds from the first SYN-ACK to the next.
+  mutating func spareEmbryo(of listener: UInt32?, wait: UInt32, at now: Tick) -> UInt32? {
+    silentEmbryo(of: listener, wait: wait, at: now) ?? first(of: Self.sealed, listener)
+  }
+
+  private mutating func silentEmbryo(of listener: UInt32?, wait: UInt32, at now: Tick) -> UInt32? {
     var tried = occupied & 0xfffe
     while tried != 0 {
       let list = 31 &- tried.leadingZeroBitCount
-      if let i = first(of: list, listener) { return i }
+      // A quarter of the wait stands for a round trip: what remains is at most the rest.
+      let left = (UInt64(wait) << UInt64(list)) &- UInt64(wait / 4)
+      if let i = first(of: list, listener),
+        embryos[i].tcb.deadline.isDue(at: now.advanced(by: UInt32(clamping: min(left, 1 << 30))))
+      {
+        return i
+      }
       tried &= ~(1 << UInt32(truncatingIfNeeded: list))
     }
-    return first(of: Self.sealed, listener)
+    return nil
   }
 
-  /// Whether the record that would make room first has had its time: it was sealed so long ago that there are no
-  /// more than `left` milliseconds to its deadline.
+  /// Whether the record that would make room first has had its time, which is a quarter of the wait.
   @inline(__always)
-  mutating func hasSpare(with left: UInt32, at now: Tick) -> Bool {
-    if occupied & 0xfffe != 0 { return true }
+  mutating func hasSpare(wait: UInt32, at now: Tick) -> Bool {
+    if occupied & 0xfffe != 0, silentEmbryo(of: nil, wait: wait, at: now) != nil { return true }
     let oldest = halfOpen[Self.sealed].first
-    return oldest != Links.none && embryos[oldest].tcb.deadline.isDue(at: now.advanced(by: left))
+    return oldest != Links.none && embryos[oldest].tcb.deadline.isDue(at: now.advanced(by: wait &- wait / 4))
   }
 
   private mutating func first(of list: Int, _ listener: UInt32? = nil) -> UInt32? {

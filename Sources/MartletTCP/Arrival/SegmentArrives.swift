@@ -63,7 +63,7 @@ package enum Check: Equatable {
 extension TCB {
   /// Both of its numbers lie near ours, before or behind: off the path one guess in a million does, or fewer.
   @inline(never)
-  private func isNear(_ seg: Segment) -> Bool {
+  package func isNear(_ seg: Segment) -> Bool {
     let distance: UInt32 = 1 << 19
     return seg.flags.contains(.ack)
       && seg.seq.isWithin(from: rcv.nxt.retreated(by: distance), length: 2 &* distance)

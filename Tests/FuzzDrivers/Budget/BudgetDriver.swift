@@ -38,6 +38,8 @@ struct BudgetDriver: ~Copyable {
   var isFickle = true
   /// Packets stay where they are: the device is slow.
   var withholds = false
+  /// The stack had news and news, without end.
+  var isEndless = false
   var buffer = Octets(repeating: 0, count: 2_048)
   let budget: Int
 
@@ -104,6 +106,7 @@ struct BudgetDriver: ~Copyable {
   /// What is charged is what is there, and within the budget, now and at its highest.
   mutating func check() throws(Finding) {
     if let violated = stack.checkInvariants() { throw Finding("\(violated)") }
+    if isEndless { throw Finding("there is an end of events") }
     let use = stack.memoryUse()
     try expect(use.total == stack.memory.held, "the lines add up: \(use), \(stack.memory)")
     try expect(stack.memory.highWater <= budget, "never above the budget: \(stack.memory)")
@@ -168,8 +171,12 @@ struct BudgetDriver: ~Copyable {
   /// The application: takes who comes, and lets go of what has ended.
   mutating func drainEvents() {
     var count = 0
-    while count < 100_000, let event = stack.nextEvent() {
+    while let event = stack.nextEvent() {
       count += 1
+      if count == 100_000 {
+        isEndless = true
+        break
+      }
       if case .attempt(let attempt) = event { answer(attempt) }
       guard case .connection(let id, let news) = event, news.contains(.ended) else { continue }
       try? stack.close(id, now: now)

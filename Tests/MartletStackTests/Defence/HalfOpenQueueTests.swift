@@ -140,7 +140,7 @@ struct HalfOpenQueueTests {
     _ = try host.stack.listen(on: LocalEndpoint(port: 80))
     for n: UInt16 in 1...2 { try send(n, isIPv4: startsWithIPv4, to: host) }
     for n: UInt16 in 3...8 { try send(n, isIPv4: !startsWithIPv4, to: host) }
-    for _ in 0..<110 { host.advance(by: .milliseconds(10)) }
+    for _ in 0..<130 { host.advance(by: .milliseconds(10)) }
     _ = host.pull()
     try send(9, isIPv4: !startsWithIPv4, to: host)
     try send(10, isIPv4: startsWithIPv4, to: host)

@@ -291,4 +291,18 @@ struct LimitTests {
     #expect(host.stack.held.connections == 0)
     #expect(host.now.since(Instant(nanoseconds: 1_000_000_000)) < .minutes(6))
   }
+
+  @Test("S5.4 the stack's own limit of connections answers with a reset too: no waiting would help")
+  func connectionLimit() throws {
+    let host = try Host(2) { $0.connectionLimit = 4 }
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80))
+    for n in 0..<4 {
+      var peer = RawPeer(n, to: host.endpoint(80))
+      try #require(try peer.connect(to: host))
+      _ = try host.stack.accept(listener)
+    }
+    var late = RawPeer(10, to: host.endpoint(80))
+    #expect(try late.connect(to: host) == false)
+    #expect(late.wasReset && host.drops(.connectionLimit) == 1)
+  }
 }

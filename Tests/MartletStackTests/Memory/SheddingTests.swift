@@ -185,4 +185,34 @@ struct SheddingTests {
     #expect(!newcomer.wasReset && host.stack.held.halfOpen == 0)
     #expect(try host.read(try host.stack.accept(listener)) == [1, 2, 3])
   }
+
+  @Test("A half-open record whose SYN-ACK has just been sent again is not the one to go")
+  func synAckSentAgain() throws {
+    var (host, listener, peers, _) = try crowd(60)
+    for n in 0..<60 where host.stack.memoryPressure.rawValue < MemoryPressure.records.rawValue {
+      for _ in 0..<4 { try peers[n].send(Packet(repeating: 1, count: 1_000), to: host) }
+    }
+    try #require(host.stack.memoryPressure == .records)
+    var newcomer = RawPeer(100, to: host.endpoint(80))
+    host.inject(newcomer.segment(.syn))
+    try newcomer.look(host)
+    newcomer.next += 1
+    // Its third segment was lost, and the next one answers this.
+    host.advance(by: .seconds(1))
+    #expect(try host.pullSeen().filter { $0.flags == [.syn, .ack] }.count == 1)
+    host.advance(by: .milliseconds(200))
+    host.inject(newcomer.segment(.ack))
+    try newcomer.look(host)
+    #expect(!newcomer.wasReset)
+    _ = try host.stack.accept(listener)
+    // Who does not answer that one either makes room.
+    var silent = RawPeer(101, to: host.endpoint(80))
+    host.inject(silent.segment(.syn))
+    try silent.look(host)
+    host.advance(by: .seconds(1))
+    #expect(host.stack.held.halfOpen == 1)
+    host.advance(by: .milliseconds(300))
+    try peers[0].send([1], to: host)
+    #expect(host.stack.held.halfOpen == 0 && host.stack.counters.embryosEvicted == 1)
+  }
 }

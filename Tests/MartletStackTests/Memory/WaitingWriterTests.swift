@@ -63,4 +63,67 @@ struct WaitingWriterTests {
       #expect(host.stack.checkInvariants() == nil)
     }
   }
+
+  /// A host whose memory the last of its peers have filled with text that nobody reads. The others take 400 octets.
+  private func full(
+    kilobytes: Int, _ count: Int, besides writers: Int
+  ) throws -> (Host, [RawPeer], [ConnectionID]) {
+    let host = try Host(2) { $0.memoryBudget = kilobytes << 10 }
+    var options = ListenerOptions()
+    options.connection.sendBuffer = 4_096
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    var peers: [RawPeer] = []
+    var connections: [ConnectionID] = []
+    for n in 0..<count {
+      var peer = RawPeer(n, to: host.endpoint(80))
+      peer.window = 400
+      try #require(try peer.connect(to: host))
+      peers.append(peer)
+      connections.append(try host.stack.accept(listener))
+    }
+    for _ in 0..<60 {
+      for n in writers..<count { try peers[n].send(Packet(repeating: 1, count: 1_000), to: host) }
+    }
+    _ = host.drain()
+    return (host, peers, connections)
+  }
+
+  @Test("A writer who was refused memory while he has text to read is told when there is some")
+  func hasTextToRead() throws {
+    var (host, peers, connections) = try full(kilobytes: 256, 60, besides: 1)
+    try peers[0].send([1, 2, 3], to: host)
+    _ = host.drain()
+    while (try? host.send(connections[0], Packet(repeating: 2, count: 4_096))) != nil {
+      // Some of it finds room, and is acknowledged.
+      peers[0].window = 65_535
+      host.inject(peers[0].segment(.ack))
+      try peers[0].look(host)
+      host.inject(peers[0].segment(.ack))
+    }
+    _ = host.drain()
+    try #require(try host.stack.status(connections[0], now: host.now).memory.sendQueue == 0)
+    for connection in connections[1...] { try? host.stack.abort(connection, now: host.now) }
+    var isTold = false
+    for case .connection(let id, let news) in host.drain() where id == connections[0] {
+      isTold = isTold || news.contains(.writable)
+    }
+    #expect(isTold)
+  }
+
+  @Test(
+    "More who were refused than are remembered, and then fill their queues: each is told, and once",
+    arguments: [32, 34, 60])
+  func overflown(writers: Int) throws {
+    let (host, _, connections) = try full(kilobytes: 1_024, 160, besides: writers)
+    var application = Writing(host)
+    for connection in connections.prefix(writers) { application.write(to: connection) }
+    for connection in connections.dropFirst(writers) { try? host.stack.abort(connection, now: host.now) }
+    let isAtRest = application.dispatchEvents()
+    try #require(isAtRest, "it goes on and on")
+    #expect(application.events > 0 && application.events <= writers)
+    for connection in connections.prefix(writers) {
+      #expect(try host.stack.status(connection, now: host.now).tcp.notsent > 0, "everybody has been told")
+    }
+    #expect(host.stack.checkInvariants() == nil)
+  }
 }

@@ -170,4 +170,51 @@ struct AnswerLimitTests {
     #expect((1...400).contains(count))
     #expect(host.drops(.resetLimited) > 500)
   }
+
+  /// Resets that are left to a source after text was forged in its name, and how often there was no memory to judge
+  /// it. Somebody else has filled the memory, and the source has a connection or not.
+  private func leftUnderShortage(kilobytes: Int, hasConnection: Bool) throws -> (
+    resets: Int, unjudged: UInt64
+  ) {
+    let host = try Host(2) { $0.memoryBudget = kilobytes << 10 }
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80))
+    _ = try resets(host, 1, from: v4(10, 0, 0, 250))
+    let own = Endpoint(address: v4(10, 0, 0, hasConnection ? 9 : 8), port: 4_000)
+    var victim = RawPeer(own, to: host.endpoint(80))
+    try #require(try victim.connect(to: host))
+    _ = try host.stack.accept(listener)
+    // All blocks of the page are taken, and there is no memory for another page.
+    var peers = (0..<62).map { RawPeer($0, to: host.endpoint(80)) }
+    for n in peers.indices {
+      guard try peers[n].connect(to: host), (try? host.stack.accept(listener)) != nil else { break }
+      try peers[n].send([1], to: host)
+    }
+    for _ in 0..<20 {
+      for n in peers.indices where peers[n].seen != 0 {
+        try peers[n].send(Packet(repeating: 1, count: 1_000), to: host)
+      }
+    }
+    let unjudged = host.drops(.noMemory)
+    let forged = Endpoint(address: v4(10, 0, 0, 9), port: 4_000)
+    for n in 0..<31 {
+      host.inject(
+        tcp(
+          from: forged, to: host.endpoint(80), seq: UInt32(n) &* 100_000_000, ack: UInt32(n) &* 90_000_001,
+          [.psh, .ack], text: [1]))
+    }
+    _ = host.pull()
+    return (try resets(host, 60, from: v4(10, 0, 0, 9)), host.drops(.noMemory) - unjudged)
+  }
+
+  @Test("O8 nor is it seen by what is left that a segment found no memory to be judged with")
+  func shortage() throws {
+    var unjudged: UInt64 = 0
+    for kilobytes in stride(from: 300, through: 420, by: 12) {
+      let with = try leftUnderShortage(kilobytes: kilobytes, hasConnection: true)
+      let without = try leftUnderShortage(kilobytes: kilobytes, hasConnection: false)
+      #expect(with.resets == without.resets, "\(kilobytes) KiB")
+      unjudged += with.unjudged
+    }
+    #expect(unjudged >= 31)
+  }
 }
