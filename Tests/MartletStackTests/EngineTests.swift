@@ -16,6 +16,14 @@ struct EngineTests {
     return (try host.stack.accept(listener), synAck.seq &+ 1)
   }
 
+  @Test("An interface tells its MTU, and one that is not there is an error")
+  func mtu() throws {
+    let host = try Host(2)
+    #expect(try host.stack.mtu(of: host.interface) == 1_500)
+    try host.stack.removeInterface(host.interface)
+    #expect(throws: InterfaceError.noSuchInterface) { try host.stack.mtu(of: host.interface) }
+  }
+
   @Test("Duplicate acknowledgments do not merge, even when they are pulled at the end of a batch")
   func duplicateAcks() throws {
     let host = try Host(2)

@@ -23,14 +23,6 @@ struct Routing {
     return false
   }
 
-  @inline(__always)
-  func isOurs(_ address: IPv4Address) -> Bool {
-    for i in addresses.indices {
-      if case .v4(let ours) = addresses[i].prefix.address, ours == address { return true }
-    }
-    return false
-  }
-
   /// What the addresses of a packet are to us: all that input asks, in one walk.
   @inline(__always)
   func standing(of source: IPv4Address, _ destination: IPv4Address) -> PacketStanding {

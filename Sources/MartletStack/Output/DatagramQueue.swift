@@ -26,7 +26,6 @@ struct DatagramQueue: BitwiseCopyable {
   static var headerCount: Int { 42 }
 
   var isEmpty: Bool { count == 0 }
-  var octets: UInt32 { bytes.count }
   var chunksHeld: Int { bytes.chunksHeld }
 
   /// Appends a datagram of two parts. False: beyond `limit` octets, or the budget refused.

@@ -12,8 +12,6 @@ struct BindingTable {
     var index: UInt32
   }
 
-  var count: Int { entries.count }
-
   /// Octets that it is charged for.
   var heldBytes: Int { capacity &* MemoryLayout<Binding>.stride }
 

@@ -36,9 +36,6 @@ struct FlowSpace<Key: FlowKey>: ~Copyable {
     return copy
   }
 
-  /// Octets charged for table and records.
-  var heldBytes: Int { table.heldBytes &+ embryos.heldBytes &+ lingering.heldBytes }
-
   /// The TIME-WAIT record of a flow, whatever else the flow has.
   func findLingering(_ key: Key, _ hash: UInt64) -> UInt32? {
     let found = table.find(hash) { value in

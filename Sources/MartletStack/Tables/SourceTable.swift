@@ -23,9 +23,6 @@ struct SourceTable: ~Copyable {
   /// Octets that it is charged for.
   var heldBytes: Int { table.heldBytes &+ records.heldBytes }
 
-  /// Sources that have a connection.
-  var count: Int { records.live }
-
   func connections(of source: Source, _ key: SipKey) -> UInt32 {
     find(source, key).map { records[$0].connections } ?? 0
   }

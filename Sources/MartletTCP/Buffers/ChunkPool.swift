@@ -206,14 +206,6 @@ public struct ChunkPool: ~Copyable {
     return unsafe _overrideLifetime(RawSpan(_unsafeBytes: buffer), borrowing: self)
   }
 
-  /// The whole chunk, to write.
-  @_lifetime(&self)
-  package mutating func mutableBytes(of chunk: UInt32) -> MutableRawSpan {
-    let buffer = unsafe UnsafeMutableRawBufferPointer(
-      start: address(of: chunk), count: ChunkPool.chunkSize)
-    return unsafe _overrideLifetime(MutableRawSpan(_unsafeBytes: buffer), mutating: &self)
-  }
-
   /// Copies `source` into the chunk at `offset`.
   package mutating func store(_ source: RawSpan, in chunk: UInt32, at offset: Int) {
     let n = source.byteCount

@@ -58,11 +58,6 @@ public struct IntervalSet: BitwiseCopyable, Sendable {
       end: SequenceNumber(pool.word(2 &* i &+ 1, of: chunk)))
   }
 
-  /// The range with the highest sequence numbers.
-  package func last(_ pool: borrowing ChunkPool) -> SequenceRange? {
-    ranges == 0 ? nil : range(at: Int(ranges) &- 1, pool)
-  }
-
   /// The range that holds `s`.
   package func range(containing s: SequenceNumber, _ pool: borrowing ChunkPool) -> SequenceRange? {
     let i = firstIndex(endingAfter: s, pool)

@@ -203,10 +203,4 @@ extension TCB {
 
   /// The peer has closed its half.
   public var hasPeerFinished: Bool { mode.contains(.finReceived) }
-
-  /// The application has let go.
-  public var isOrphan: Bool { mode.contains(.orphan) }
-
-  /// Opened by this side.
-  public var isActive: Bool { mode.contains(.active) }
 }

@@ -42,11 +42,6 @@ extension TCB {
     guard let newest = delivery.newest else { return }
     let elapsed = now.microseconds &- newest.sentAt
     cold.rack.roundTrip = max(elapsed, 1)
-    if delivery.roundTrip != 0,
-      cold.rack.minimumRoundTrip == 0 || delivery.roundTrip < cold.rack.minimumRoundTrip
-    {
-      cold.rack.minimumRoundTrip = delivery.roundTrip
-    }
     if cold.rack.sentAt == 0 && cold.rack.end == SequenceNumber(0)
       || newest.wasSent(after: cold.rack.sentAt, cold.rack.end)
     {

@@ -53,8 +53,6 @@ public struct FlightRecorder: ~Copyable {
     unsafe storage?.deallocate()
   }
 
-  public var isOn: Bool { capacity > 0 }
-
   @inlinable @inline(__always)
   package mutating func note(_ rule: Rule, _ a: UInt32 = 0, _ b: UInt32 = 0, at now: Instant) {
     if capacity > 0 { write(Record(time: now, flow: flow, rule: rule, a: a, b: b)) }

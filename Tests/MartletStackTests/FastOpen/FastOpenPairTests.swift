@@ -47,6 +47,40 @@ struct FastOpenPairTests {
 
   private func cookieCount(_ seen: Seen?) -> Int { Int(seen?.header?.options.fastOpenCookieCount ?? 255) }
 
+  @Test("RFC 7413 §4.1.3: a ticket that an earlier run kept is as good as the cookie itself")
+  func ticket() throws {
+    let (pair, l) = try pair()
+    try exchange(pair, l, [1, 2, 3])
+    let remote = pair.b.endpoint(80)
+    let ticket = pair.a.stack.fastOpenTicket(for: remote, now: pair.a.now)
+    let kept = try #require(ticket)
+    #expect(kept.count == 8 && kept[-1] == 0 && kept[8] == 0)
+    let octets = (0..<kept.count).map { kept[$0] }
+    // The program starts anew, at the same address.
+    let later = try Host(1)
+    let nothing = later.stack.fastOpenTicket(for: remote, now: later.now)
+    #expect(nothing == nil)
+    let read = FastOpenTicket(octets.span.bytes, mss: kept.mss)
+    let taken = try #require(read)
+    let isTaken = later.stack.remember(taken, for: remote, now: later.now)
+    #expect(isTaken)
+    var options = ConnectionOptions()
+    options.fastOpen = true
+    let c = try later.stack.connect(to: remote, options, now: later.now)
+    _ = try later.send(c, [4, 5])
+    let syn = try #require(try later.pullSeen().first)
+    #expect(syn.flags == .syn && syn.text == [4, 5] && cookieCount(syn) == 8)
+    // Nowhere to be used, and nothing that is one.
+    let isTakenForNowhere = later.stack.remember(
+      taken, for: Endpoint(address: v4(192, 0, 2, 1), port: 80), now: later.now)
+    #expect(!isTakenForNowhere)
+    for count in [0, 2, 5, 18] {
+      let octets = Packet(repeating: 1, count: count)
+      let ticket = FastOpenTicket(octets.span.bytes)
+      #expect(ticket == nil)
+    }
+  }
+
   @Test("RFC 7413 §4.2: the first connection asks for a cookie, the next one's SYN brings it and text")
   func twice() throws {
     let (pair, l) = try pair()
