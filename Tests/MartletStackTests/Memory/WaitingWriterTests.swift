@@ -66,7 +66,7 @@ struct WaitingWriterTests {
 
   /// A host whose memory the last of its peers have filled with text that nobody reads. The others take 400 octets.
   private func full(
-    kilobytes: Int, _ count: Int, besides writers: Int
+    kilobytes: Int, _ count: Int, besides writers: Int, isToRead: Bool = false
   ) throws -> (Host, [RawPeer], [ConnectionID]) {
     let host = try Host(2) { $0.memoryBudget = kilobytes << 10 }
     var options = ListenerOptions()
@@ -81,6 +81,8 @@ struct WaitingWriterTests {
       peers.append(peer)
       connections.append(try host.stack.accept(listener))
     }
+    // Before there is no memory for it.
+    if isToRead { try peers[0].send([1, 2, 3], to: host) }
     for _ in 0..<60 {
       for n in writers..<count { try peers[n].send(Packet(repeating: 1, count: 1_000), to: host) }
     }
@@ -90,9 +92,8 @@ struct WaitingWriterTests {
 
   @Test("A writer who was refused memory while he has text to read is told when there is some")
   func hasTextToRead() throws {
-    var (host, peers, connections) = try full(kilobytes: 256, 60, besides: 1)
-    try peers[0].send([1, 2, 3], to: host)
-    _ = host.drain()
+    var (host, peers, connections) = try full(kilobytes: 256, 60, besides: 1, isToRead: true)
+    try #require(try host.stack.status(connections[0], now: host.now).tcp.unread == 3)
     while (try? host.send(connections[0], Packet(repeating: 2, count: 4_096))) != nil {
       // Some of it finds room, and is acknowledged.
       peers[0].window = 65_535
