@@ -111,7 +111,7 @@ private struct ShortConnections: ~Copyable {
         while let id = try? wire.server.accept(listener) { try serve(id) }
       case .connection(let id, _):
         try serve(id)
-      case .attempt, .datagram, .memoryPressure, .synFlood:
+      case .attempt, .datagram, .memoryPressure, .synFlood, .addressReady, .addressConflict, .addressRemoved:
         continue
       }
     }

@@ -84,7 +84,7 @@ import MartletWire
         carry(id, &stack, now)
       case .connection(let id, _):
         carry(id, &stack, now)
-      case .attempt, .datagram, .memoryPressure, .synFlood:
+      case .attempt, .datagram, .memoryPressure, .synFlood, .addressReady, .addressConflict, .addressRemoved:
         return
       }
     }

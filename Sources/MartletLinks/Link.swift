@@ -2,7 +2,7 @@ import MartletStack
 import MartletTCP
 import SystemPackage
 
-/// A device that carries IP packets, with a batch as the unit of work.
+/// A device that carries IP packets, or Ethernet frames with them, with a batch as the unit of work.
 ///
 /// The link owns the buffers: it shows the packets that came in, and lends room for
 /// those that go out, so a packet is copied once and nothing is allocated for it.
@@ -30,6 +30,9 @@ public protocol Link: ~Copyable {
   /// The room in every buffer that `send` lends, in octets: at least `mtu`.
   var largestPacket: Int { get }
 
+  /// What its packets are: bare, unless it says otherwise.
+  var medium: Medium { get }
+
   /// What to wait on until `receive` has something; nil for a link that is only polled.
   var readiness: FileDescriptor? { get }
 
@@ -51,6 +54,10 @@ public protocol Link: ~Copyable {
   mutating func send(
     limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
   ) throws(LinkError) -> SendOutcome
+}
+
+extension Link where Self: ~Copyable {
+  public var medium: Medium { .ip }
 }
 
 /// Why `Link.send` came back.

@@ -6,7 +6,8 @@ public struct LinkError: Error, Equatable, Sendable {
   public struct Code: Equatable, Hashable, Sendable {
     private enum Kind: Equatable, Hashable, Sendable {
       case noPermission, deviceBusy, noDevice, deviceGone, wrongDevice, badName, nameTooLong
-      case unknownNamespace, namespaceExists, addressInUse, badAddress, badMTU, unsupported, failed
+      case unknownNamespace, namespaceExists, addressInUse, badAddress, badMTU, interfaceDown, unsupported
+      case failed
     }
 
     private let kind: Kind
@@ -29,6 +30,8 @@ public struct LinkError: Error, Equatable, Sendable {
     public static let addressInUse = Code(kind: .addressInUse)
     public static let badAddress = Code(kind: .badAddress)
     public static let badMTU = Code(kind: .badMTU)
+    /// The interface is there, and switched off.
+    public static let interfaceDown = Code(kind: .interfaceDown)
     /// The kernel was built without, or is configured against, what is asked for.
     public static let unsupported = Code(kind: .unsupported)
     /// Anything else; `errno` says more.

@@ -38,6 +38,7 @@ public struct TappedLink<Base: Link & ~Copyable, Tap: PacketTap & ~Copyable>: Li
   public var name: String { base.name }
   public var mtu: Int { base.mtu }
   public var largestPacket: Int { base.largestPacket }
+  public var medium: Medium { base.medium }
   public var readiness: FileDescriptor? { base.readiness }
   public var roomSignal: RoomSignal { base.roomSignal }
   public var counters: LinkCounters { base.counters }

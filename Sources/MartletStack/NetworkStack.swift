@@ -27,6 +27,17 @@ public struct NetworkStack: ~Copyable {
   var routing = Routing()
   var destinations: DestinationTable
 
+  // Neighbours/
+  var neighbours: NeighbourTable
+  var solicitations: SolicitationLimit
+  /// On Ethernets, whether they are used already or not.
+  var ownAddresses: [OwnAddress] = []
+  var autoconfiguration = Autoconfiguration()
+  /// How many of them have something to tell.
+  var addressNews = 0
+  /// When something in the folder is due, at the latest; nil: never.
+  var neighbourDeadline: Instant?
+
   // The life cycle: LISTEN, then half-open, connection, TIME-WAIT.
   var listeners = Slab<Listener>()
   var listenerPorts = BindingTable()
@@ -48,7 +59,7 @@ public struct NetworkStack: ~Copyable {
   var socketPorts = BindingTable()
 
   // Output/
-  var replies = Slab<Reply>()
+  var replies = ReplyStore()
   var answerLimits: AnswerLimits
 
   // FastOpen/
@@ -79,6 +90,8 @@ public struct NetworkStack: ~Copyable {
     keys = Whole(secrets)
     handshake = HandshakeTerms(configuration.tcp)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
+    neighbours = NeighbourTable(key: secrets.neighbours)
+    solicitations = SolicitationLimit(perSecond: configuration.neighbourSearchesPerSecond)
     answerLimits = AnswerLimits(configuration, secrets)
     fastOpens = FastOpenCache(limit: configuration.fastOpenCacheLimit, key: secrets.fastOpen)
     let base = Footprint.stack &+ around.recorder.heldBytes
@@ -93,6 +106,8 @@ public struct NetworkStack: ~Copyable {
       configuration: configuration, around: around.copy(), secrets: secrets, handshake: handshake,
       clock: clock,
       interfaces: interfaces, routing: routing, destinations: destinations,
+      neighbours: neighbours.copy(), solicitations: solicitations, ownAddresses: ownAddresses,
+      autoconfiguration: autoconfiguration, addressNews: addressNews, neighbourDeadline: neighbourDeadline,
       listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), sources: sources.copy(),
       cold: cold.copy(),
@@ -108,12 +123,15 @@ public struct NetworkStack: ~Copyable {
   private init(
     configuration: StackConfiguration, around: consuming Surroundings, secrets: Secrets,
     handshake: HandshakeTerms, clock: Instant, interfaces: [Interface], routing: Routing,
-    destinations: DestinationTable, listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
+    destinations: DestinationTable, neighbours: consuming NeighbourTable, solicitations: SolicitationLimit,
+    ownAddresses: [OwnAddress], autoconfiguration: Autoconfiguration, addressNews: Int,
+    neighbourDeadline: Instant?,
+    listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
     flows4: consuming FlowSpace<IPv4FlowKey>, flows6: consuming FlowSpace<IPv6FlowKey>,
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
     sources: consuming SourceTable,
     cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
-    sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming Slab<Reply>,
+    sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming ReplyStore,
     answerLimits: AnswerLimits, fastOpens: FastOpenCache, connectionEvents: IndexList,
     listenerEvents: IndexList,
     socketEvents: IndexList,
@@ -127,6 +145,12 @@ public struct NetworkStack: ~Copyable {
     self.interfaces = interfaces
     self.routing = routing
     self.destinations = destinations
+    self.neighbours = neighbours
+    self.solicitations = solicitations
+    self.ownAddresses = ownAddresses
+    self.autoconfiguration = autoconfiguration
+    self.addressNews = addressNews
+    self.neighbourDeadline = neighbourDeadline
     self.listeners = listeners
     self.listenerPorts = listenerPorts
     self.flows4 = flows4

@@ -110,6 +110,31 @@ struct FoundByRefereeTests {
     s.expect(.rstAck(seq: 1, ack: 2))
   }
 
+  @Test(
+    "SHLD-3 close with unread text is told by a reset, also where both FINs were sent",
+    arguments: [true, false])
+  func closeWithUnreadText(isFirst: Bool) {
+    let s = Scenario(.established())
+    if isFirst { s.shutdown() }
+    s.inject(.fin(seq: 1, ack: 1, 10))
+    if !isFirst { s.shutdown() }
+    _ = s.takeSegments()
+    s.expectState(isFirst ? .closing : .lastAck)
+    s.close()
+    s.expect(.rstAck(seq: 2, ack: 12))
+    s.expectQuiet()
+  }
+
+  @Test("RFC 7323 §4.3 (2): the timestamp of the segment that ends a connection counts in TIME-WAIT")
+  func lastTimestamp() {
+    let s = Scenario(.closing(), offering: [.mss(1_460), .timestamps(1_000, 0)])
+    s.inject(.ack(seq: 2, ack: 2, options: [.timestamps(2_000, 0)]).withoutTimestamps())
+    s.expectState(.timeWait)
+    s.inject(.syn(seq: 2, options: [.mss(1_460), .timestamps(1_999, 0)]))
+    s.expect(.ack(seq: 2, ack: 2))
+    s.expectState(.timeWait)
+  }
+
   @Test("§3.8.6.2.1 (3): half the largest window leaves beside what is in flight, where Nagle is off")
   func halfWindowWithoutNagle() {
     let s = Scenario(.established(), window: 1_000)

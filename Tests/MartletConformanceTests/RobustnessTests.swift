@@ -337,6 +337,22 @@ struct StormTests {
   }
 
   @Test(
+    "E11 RFC 5961 §4.2 SYNs are challenged once in half a second, whatever their timestamps and what they bring",
+    arguments: [
+      .synReceived(), .synReceived(.active), .established(), .finWait2(), .closeWait(), .timeWait(),
+    ] as [ScenarioStart], [900, 100_000] as [UInt32])
+  func synchronize(start: ScenarioStart, stamp: UInt32) {
+    let s = Scenario(start, offering: ScriptOption.everything())
+    for i in 0..<50 {
+      let flags: TCPFlags = i % 2 == 0 ? [.syn, .fin, .ack] : [.syn, .ack]
+      let options = ScriptOption.everything().dropLast(2) + [.timestamps(stamp, 0), .windowScale(7)]
+      s.inject(.segment(flags, seq: 1 << 24, ack: 1, options: Array(options)).withoutTimestamps())
+    }
+    let answers = s.takeSegments()
+    #expect(answers.count == 1 && answers.allSatisfy { $0.flags == .ack })
+  }
+
+  @Test(
     "E11 no reset is ever answered",
     arguments: [
       .closed, .listening, .synSent, .synReceived(), .synReceived(.active), .finWait2(), .timeWait(),

@@ -21,6 +21,9 @@ import Testing
       #expect(view.isChecksumValid && naiveSum(octets[..<20]) == 0xffff)
       #expect(view.payload.byteCount == payload && view.totalCount == 20 + payload)
       #expect(view.isFragment == (header.moreFragments || header.fragmentOffset > 0))
+      let isWhole = view.isWhole(header.proto)
+      let isOther = view.isWhole(IPProtocol(header.proto.rawValue ^ 1))
+      #expect(isWhole == !view.isFragment && !isOther)
     }
   }
 
@@ -71,6 +74,8 @@ import Testing
     octets[10] = UInt8(sum.field >> 8)
     octets[11] = UInt8(sum.field & 0xff)
     let view = try IPv4HeaderView(octets.span.bytes)
+    let isWhole = view.isWhole(.tcp)
+    #expect(!isWhole)
     #expect(view.hasOptions && view.headerCount == 28 && view.hasSourceRoute && view.isChecksumValid)
     #expect(view.payload.array == [0xaa, 0xbb, 0xcc, 0xdd])
     for bad in ["01000000 00000000", "44000000 83000000", "44ff0000 83000000", "01010101 01010183"] {

@@ -36,7 +36,7 @@ static inline int martlet_tun_attach(int fd, const char *name, int flags, char *
   return 0;
 }
 
-static inline int martlet_tun_flags(void) { return IFF_TUN | IFF_NO_PI; }
+static inline int martlet_tun_flags(int frames) { return (frames ? IFF_TAP : IFF_TUN) | IFF_NO_PI; }
 
 /// Whether the interface stays when its last descriptor closes.
 static inline int martlet_tun_set_persistent(int fd, int persistent) {

@@ -9,6 +9,7 @@
 #include "CMartletInterface.h"
 #include "CMartletNamespace.h"
 #include "CMartletNetlink.h"
+#include "CMartletPacket.h"
 #include "CMartletWait.h"
 #endif
 

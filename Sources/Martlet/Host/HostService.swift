@@ -63,7 +63,11 @@ struct HostService: Application, ~Copyable {
           "listener": "\(flood.local.port)", "syns_per_second": "\(flood.synsPerSecond)",
           "half_open": "\(flood.halfOpen)", "distinct_sources": "\(flood.distinctSources)",
         ])
-    case .attempt, .datagram:
+    case .addressConflict(let address, _, let hardware):
+      logger.warning(
+        "Another station says to have one of our addresses.",
+        metadata: ["address": "\(address)", "hardware_address": "\(hardware)"])
+    case .attempt, .datagram, .addressReady, .addressRemoved:
       break
     }
   }

@@ -15,21 +15,24 @@ public struct LinkSet<L: Link & ~Copyable>: ~Copyable {
   }
 
   /// A set of one link.
-  public init(_ link: consuming L, addresses: [IPPrefix], routes: [IPPrefix] = []) {
+  public init(
+    _ link: consuming L, addresses: [IPPrefix], routes: [IPPrefix] = [], gateways: [IPAddress] = []
+  ) {
     self.init()
-    ports[0] = LinkPort(link: link, addresses: addresses, routes: routes)
+    ports[0] = LinkPort(link: link, addresses: addresses, routes: routes, gateways: gateways)
     count = 1
   }
 
   /// Adds a link. `routes` are prefixes that are reached through it besides those of its
-  /// addresses; 0.0.0.0/0 and ::/0 for everything else.
+  /// addresses; 0.0.0.0/0 and ::/0 for everything else. `gateways`, one of each family, are the stations on an
+  /// Ethernet that pass everything else on.
   public mutating func add(
-    _ link: consuming L, addresses: [IPPrefix], routes: [IPPrefix] = []
+    _ link: consuming L, addresses: [IPPrefix], routes: [IPPrefix] = [], gateways: [IPAddress] = []
   ) throws(LinkError) {
     guard count < Self.capacity else {
       throw LinkError(.unsupported, "A stack drives at most \(Self.capacity) links. Use a second stack.")
     }
-    ports[count] = LinkPort(link: link, addresses: addresses, routes: routes)
+    ports[count] = LinkPort(link: link, addresses: addresses, routes: routes, gateways: gateways)
     count += 1
   }
 }
@@ -41,6 +44,7 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
   var link: L
   let addresses: [IPPrefix]
   let routes: [IPPrefix]
+  let gateways: [IPAddress]
   /// Given out by the stack that the link is attached to.
   var interface = InterfaceID(rawValue: .max)
   /// The last batch was as large as it may be: there may be more to receive.
@@ -50,17 +54,19 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
   /// The poller watches for room.
   var awaitsRoom = false
 
-  init(link: consuming L, addresses: [IPPrefix], routes: [IPPrefix]) {
+  init(link: consuming L, addresses: [IPPrefix], routes: [IPPrefix], gateways: [IPAddress]) {
     self.link = link
     self.addresses = addresses
     self.routes = routes
+    self.gateways = gateways
   }
 
   /// Makes the stack's side of the link.
   mutating func attach(to stack: inout NetworkStack) throws(LinkError) {
     let mtu = UInt16(clamping: link.mtu)
     do throws(InterfaceError) {
-      interface = try stack.addInterface(InterfaceConfiguration(mtu: mtu, addresses: addresses))
+      interface = try stack.addInterface(
+        InterfaceConfiguration(mtu: mtu, addresses: addresses, medium: link.medium))
     } catch {
       throw Self.refusal(error, addresses)
     }
@@ -69,6 +75,15 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
         try stack.addRoute(Route(prefix: prefix, interface: interface, gateway: nil))
       } catch {
         throw LinkError(.badAddress, "The stack cannot take the route \(prefix): \(error). Check the prefix.")
+      }
+    }
+    for gateway in gateways {
+      let all = IPPrefix(gateway.isIPv4 ? .v4(.any) : .v6(.any), length: 0)
+      do throws(RouteError) {
+        try stack.addRoute(Route(prefix: all, interface: interface, gateway: gateway))
+      } catch {
+        throw LinkError(
+          .badAddress, "The stack cannot take the gateway \(gateway): \(error). Give one of each family.")
       }
     }
   }
@@ -81,6 +96,11 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
         .badAddress, "No host can have one of these addresses: \(list). Choose unicast addresses.")
     case .addressInUse:
       return LinkError(.addressInUse, "The stack has one of these addresses already: \(list). Choose others.")
+    case .invalidHardwareAddress:
+      return LinkError(
+        .badAddress, "No station can have this hardware address. Choose one like 02:00:00:00:00:01.")
+    case .invalidVLAN:
+      return LinkError(.badAddress, "There is no such virtual network. Choose a number from 1 to 4094.")
     case .mtuTooSmall:
       return LinkError(.badMTU, "The link's MTU is too small for IP. Choose one of 576 octets or more.")
     default:

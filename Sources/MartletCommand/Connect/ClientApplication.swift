@@ -40,6 +40,7 @@
     private(set) var refusal: ConnectError?
     private(set) var received: UInt64 = 0
     private(set) var sent: UInt64 = 0
+    private var waitsForAddress = false
     private var peerIsFinished = false
     private var isFinished = false
     private var scratch = [UInt8](repeating: 0, count: 64 << 10)
@@ -65,8 +66,11 @@
     private mutating func connect(_ stack: inout NetworkStack, _ now: Instant) {
       do throws(ConnectError) {
         connection = try stack.connect(to: remote, from: local, options, now: now)
+        waitsForAddress = false
       } catch {
-        refusal = error
+        // On an Ethernet nobody may be found to have our address first.
+        waitsForAddress = stack.hasTentativeAddresses && (error == .noRoute || error == .addressNotOurs)
+        if !waitsForAddress { refusal = error }
       }
     }
 
@@ -78,6 +82,11 @@
     }
 
     mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
+      switch event {
+      case .addressReady, .addressConflict, .addressRemoved:
+        if waitsForAddress { connect(&stack, now) }
+      default: break
+      }
       guard case .connection(let id, let readiness) = event, id == connection else { return }
       if phase == .opening, readiness.contains(.connected) { phase = .open }
       move(&stack, now)

@@ -24,6 +24,8 @@ struct ConnectCommand: ParsableCommand {
         martlet connect --netns lab --address fd00:7::1/64 fd00:7::2 22
         martlet connect --address 10.7.0.1/24 10.7.0.2 80 --withhold-ack
             never sends the third segment: "ss -tan" shows SYN-RECV
+        martlet connect --packet eth0 --address 10.7.0.1/24 10.7.0.2 80
+            as a station of eth0's Ethernet, beside the kernel
         martlet connect --address 10.7.0.1/24 --iperf3 10.7.0.2 --reverse
             measures with a server of the program iperf3 ("iperf3 -s")
 
@@ -103,6 +105,9 @@ struct ConnectCommand: ParsableCommand {
     guard port != 0 else { throw ValidationError("Nobody can be reached at port 0.") }
     if iperf3 {
       guard !withholdAck else { throw ValidationError("--iperf3 and --withhold-ack contradict each other.") }
+      if device.isEthernet, device.checkAddresses {
+        throw ValidationError("--iperf3 does not wait for an address. Add --no-check-addresses.")
+      }
     } else if measurement.isGiven {
       throw ValidationError("--reverse, --time, --parallel and --bytes go with --iperf3.")
     }
@@ -129,7 +134,8 @@ struct ConnectCommand: ParsableCommand {
       try reportingFailures {
         let plan = try device.plan()
         let capture = try device.capture()
-        let link = try device.open(plan, capture: capture, withholding: withholdAck)
+        let seed = StackSeed.fromSystem()
+        let link = try device.open(plan, seed, capture: capture, withholding: withholdAck)
         let remote = Endpoint(address: host, port: port ?? 5201)
         if iperf3 { return try measure(remote, plan, link, capture) }
         let control = try LoopControl()
@@ -139,11 +145,11 @@ struct ConnectCommand: ParsableCommand {
           ClientApplication.Manners(
             halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer),
           streams, ticket: fastOpenCookie)
-        let stack = NetworkStack(configuration: transport.configuration, seed: .fromSystem())
+        let stack = NetworkStack(configuration: transport.configuration, seed: seed)
         let loop = try StackLoop(
           stack: stack,
-          links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application,
-          control: control)
+          links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
+          application: application, control: control)
         var client = Client(
           loop, journal: output.journal(json: .error), statusFile: statusFile, capture: capture)
         client.remote = remote
@@ -163,7 +169,8 @@ struct ConnectCommand: ParsableCommand {
       let application = Iperf3Application(to: remote, options, parameters, now: SystemClock.now)
       let loop = try StackLoop(
         stack: NetworkStack(configuration: transport.configuration, seed: .fromSystem()),
-        links: LinkSet(link, addresses: plan.addresses, routes: plan.routes), application: application)
+        links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
+        application: application)
       let run = Iperf3Run(
         loop, to: remote, journal: output.journal(json: .error), isJSON: output.json, capture: capture)
       let status = try run.run()

@@ -21,7 +21,7 @@ final class CaptureFile {
   private var hasFailed = false
 
   /// Replaces the file.
-  init(path: String, interface name: String) throws(SpecificationError) {
+  init(path: String, interface name: String, isEthernet: Bool = false) throws(SpecificationError) {
     descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
       throw SpecificationError(
@@ -32,7 +32,7 @@ final class CaptureFile {
     let wall = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     var writer = PcapngWriter(
       into: &pending, application: "martlet", epoch: wall &- SystemClock.now.nanoseconds)
-    interface = writer.add(PcapngInterface(name: name), into: &pending)
+    interface = writer.add(PcapngInterface(isEthernet ? .ethernet : .rawIP, name: name), into: &pending)
     self.writer = writer
   }
 

@@ -3,14 +3,53 @@ import MartletLinks
 import MartletStack
 import MartletWire
 
-/// The options of every command that makes a TUN device.
+/// The options of every command that makes a device, or joins one.
 struct DeviceOptions: ParsableArguments {
   @Option(
     name: .customLong("dev"),
     help: ArgumentHelp(
       "The TUN device to make, or a persistent one to use; %d stands for the first free number.",
       valueName: "name"))
-  var device = "martlet%d"
+  var dev: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Make a TAP device in place of a TUN device: an Ethernet on which the stack is a station beside the kernel.",
+      valueName: "name"))
+  var tap: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Join the Ethernet of an interface that there is, as a station beside the kernel (AF_PACKET).",
+      valueName: "interface"))
+  var packet: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --tap or --packet: our hardware address (default: a random one).", valueName: "mac"),
+    transform: { try DeviceOptions.hardware($0) })
+  var hardwareAddress: MACAddress?
+
+  @Option(
+    help: ArgumentHelp("With --tap or --packet: the VLAN that we are on, 1 to 4094.", valueName: "number"))
+  var vlan: UInt16?
+
+  @Option(
+    name: .customLong("gateway"),
+    help: ArgumentHelp(
+      "With --tap or --packet: the station that passes on what is not for the link; one of each family.",
+      valueName: "address"),
+    transform: ConnectCommand.address)
+  var gateways: [IPAddress] = []
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "With --tap or --packet: use an address only when nobody is found to have it, which takes seconds.")
+  var checkAddresses = true
+
+  @Flag(
+    help: "With --tap or --packet: ask routers for IPv6 addresses and ways, and do as they say (SLAAC).")
+  var autoconfigure = false
 
   @Option(
     name: .customLong("address"),
@@ -39,43 +78,80 @@ struct DeviceOptions: ParsableArguments {
     help: ArgumentHelp("Write every packet to this pcapng file, for Wireshark.", valueName: "file"))
   var write: String?
 
+  func validate() throws {
+    let kinds = [dev, tap, packet].compactMap { $0 }.count
+    guard kinds <= 1 else { throw ValidationError("--dev, --tap and --packet exclude each other. Give one.") }
+    guard !isEthernet else {
+      if let vlan, !(1...4_094).contains(vlan) {
+        throw ValidationError("There is no VLAN \(vlan). Choose a number from 1 to 4094.")
+      }
+      if packet != nil, !kernelAddresses.isEmpty {
+        throw ValidationError("--kernel-address goes with a device that is made, not with --packet.")
+      }
+      return
+    }
+    guard hardwareAddress == nil, vlan == nil, gateways.isEmpty, checkAddresses, !autoconfigure else {
+      throw ValidationError(
+        "--hardware-address, --vlan, --gateway, --autoconfigure and --no-check-addresses go with --tap or --packet."
+      )
+    }
+  }
+
+  var isEthernet: Bool { tap != nil || packet != nil }
+
+  /// What it is called, or is to be.
+  var device: String { packet ?? tap ?? dev ?? "martlet%d" }
+
   func plan() throws -> DevicePlan {
-    try DevicePlan(name: device, mtu: mtu, addresses: addresses, kernel: kernelAddresses)
+    var plan = try DevicePlan(
+      name: device, mtu: mtu, addresses: addresses, kernel: kernelAddresses, hasKernelSide: packet == nil,
+      needsAddress: !autoconfigure)
+    plan.isEthernet = isEthernet
+    plan.gateways = gateways
+    return plan
+  }
+
+  /// Our place on the Ethernet.
+  func ethernet(_ seed: StackSeed) -> EthernetMedium {
+    EthernetMedium(
+      hardwareAddress: hardwareAddress ?? seed.hardwareAddress, vlan: vlan, checksAddresses: checkAddresses,
+      autoconfigures: autoconfigure)
+  }
+
+  private static func hardware(_ text: String) throws -> MACAddress {
+    guard let address = MACAddress(text), address.isUnicast else {
+      throw SpecificationError("no hardware address of one station. Write 02:00:00:00:00:01.")
+    }
+    return address
   }
 
   /// The command that runs something on the kernel's side.
   var kernelSidePrefix: String {
-    guard let netns else { return "" }
+    guard let netns, packet == nil else { return "" }
     return netns.contains("/") ? "nsenter --net=\(netns) " : "ip netns exec \(netns) "
   }
 }
 
 #if os(Linux)
-  /// The link of a command: a TUN device whose packets may be captured or withheld.
-  typealias CommandLink = TappedLink<WithholdingLink<TUNLink>, CaptureTap>
+  /// The link of a command: a device whose packets may be captured or withheld.
+  typealias CommandLink = TappedLink<WithholdingLink<CommandDevice>, CaptureTap>
 
   extension DeviceOptions {
     /// Makes the device. `withholding`: no segment of ours leaves but the SYN.
     func open(
-      _ plan: DevicePlan, capture: CaptureFile?, withholding: Bool = false
+      _ plan: DevicePlan, _ seed: StackSeed, capture: CaptureFile?, withholding: Bool = false
     ) throws(LinkError) -> CommandLink {
       let configuration = TUNConfiguration(
         name: plan.name, mtu: plan.mtu, kernelAddresses: plan.kernelAddresses)
-      let device = try tunnel(configuration)
+      let device = try CommandDevice(configuration, self, ethernet(seed))
       return TappedLink(
         WithholdingLink(device, isWithholding: withholding), tap: CaptureTap(file: capture))
-    }
-
-    private func tunnel(_ configuration: TUNConfiguration) throws(LinkError) -> TUNLink {
-      guard let netns else { return try TUNLink(configuration) }
-      let namespace = try NetworkNamespace(opening: netns)
-      return try TUNLink(configuration, in: namespace)
     }
 
     /// The file that `--write` names.
     func capture() throws -> CaptureFile? {
       guard let write else { return nil }
-      return try CaptureFile(path: write, interface: device)
+      return try CaptureFile(path: write, interface: device, isEthernet: isEthernet)
     }
   }
 #endif

@@ -9,13 +9,18 @@ package struct DevicePlan: Equatable, Sendable {
   package var addresses: [IPPrefix]
   /// The kernel's.
   package var kernelAddresses: [IPPrefix]
+  /// Others than the kernel are on the link, too.
+  package var isEthernet = false
+  /// Who passes on what is not for the link.
+  package var gateways: [IPAddress] = []
 
   /// - Parameter kernel: what the user says of the kernel's side; a prefix of the stack that no
   ///   address of it lies in gets the next free one.
   package init(
-    name: String, mtu: Int, addresses: [IPPrefix], kernel: [KernelAddressArgument]
+    name: String, mtu: Int, addresses: [IPPrefix], kernel: [KernelAddressArgument],
+    hasKernelSide: Bool = true, needsAddress: Bool = true
   ) throws {
-    guard !addresses.isEmpty else {
+    guard !addresses.isEmpty || !needsAddress else {
       throw SpecificationError("The stack needs an address. Give one with --address, such as 10.7.0.1/24.")
     }
     self.name = name
@@ -30,6 +35,7 @@ package struct DevicePlan: Equatable, Sendable {
       }
       kernelAddresses.append(prefix)
     }
+    guard hasKernelSide else { return }
     for own in addresses where !kernelAddresses.contains(where: { own.contains($0.address) }) {
       let taken = addresses.map(\.address) + kernelAddresses.map(\.address)
       do throws(LinkError) {
@@ -40,8 +46,9 @@ package struct DevicePlan: Equatable, Sendable {
     }
   }
 
-  /// Everything is reached through the one device there is.
+  /// Everything is reached through the one device there is; on an Ethernet what is no neighbour, by a gateway.
   package var routes: [IPPrefix] {
+    if isEthernet { return [] }
     let all = [IPPrefix(.v4(.any), length: 0), IPPrefix(.v6(.any), length: 0)]
     return all.filter { route in addresses.contains { $0.address.isIPv4 == route.address.isIPv4 } }
   }

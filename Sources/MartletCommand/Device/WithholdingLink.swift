@@ -20,6 +20,7 @@ package struct WithholdingLink<Base: Link & ~Copyable>: Link, ~Copyable {
   package var name: String { base.name }
   package var mtu: Int { base.mtu }
   package var largestPacket: Int { base.largestPacket }
+  package var medium: Medium { base.medium }
   package var readiness: FileDescriptor? { base.readiness }
   package var roomSignal: RoomSignal { base.roomSignal }
   package var counters: LinkCounters { base.counters }
@@ -34,10 +35,12 @@ package struct WithholdingLink<Base: Link & ~Copyable>: Link, ~Copyable {
     limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
   ) throws(LinkError) -> SendOutcome {
     guard isWithholding else { return try base.send(limit: limit, now: now, fill) }
+    let header = base.medium.headerCount
     var kept: UInt64 = 0
     let outcome = try base.send(limit: limit, now: now) { buffer in
       while let packet = fill(&buffer) {
-        if !Self.isWithheld(buffer.bytes.extracting(first: packet.count)) { return packet }
+        let octets = buffer.bytes.extracting(first: packet.count)
+        if !Self.isWithheld(octets.extracting(min(header, packet.count)..<packet.count)) { return packet }
         kept += 1
       }
       return nil
@@ -60,5 +63,16 @@ package struct WithholdingLink<Base: Link & ~Copyable>: Link, ~Copyable {
   private static func lacksSYN(_ segment: RawSpan) -> Bool {
     guard let tcp = TCPHeaderView(validating: segment) else { return false }
     return !tcp.flags.contains(.syn)
+  }
+}
+
+extension Medium {
+  /// Octets before the IP header.
+  package var headerCount: Int {
+    switch self {
+    case .ip: 0
+    case .ethernet(let ethernet):
+      EthernetHeader.encodedCount + (ethernet.vlan == nil ? 0 : VLANTag.encodedCount)
+    }
   }
 }

@@ -10,11 +10,12 @@ import MartletWire
 struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "Offer services through a TUN device.",
+    abstract: "Offer services through a TUN device, or as a station of an Ethernet.",
     discussion: """
       Makes a TUN device with the stack on its one side and the kernel on the
       other, and serves until it is interrupted. Device and addresses are gone
-      afterwards.
+      afterwards. With --tap the device is an Ethernet, and with --packet the
+      stack joins one that there is.
 
       SERVICES (--service PORT=KIND for TCP, udp/PORT=KIND for UDP)
         echo             sends back what arrives (RFC 862); TCP and UDP
@@ -32,6 +33,9 @@ struct ServeCommand: ParsableCommand {
         martlet serve --dev tun0 --address fd00:7::1/64 --service udp/7=echo
         martlet serve --netns lab --address 10.7.0.1/24 --service 13=bye
         martlet serve --address 10.7.0.1/24 --service 5201=iperf3
+        martlet serve --tap tap0 --address 10.7.0.1/24 --service 80=http:.
+        martlet serve --packet eth0 --vlan 7 --address 10.7.0.1/24
+          --gateway 10.7.0.254 --service 80=http:.
         kill -USR1 PID                  prints the table of connections
         martlet serve … --status-file F keeps it in a file, as JSON lines
         martlet serve … --backlog 128 --syn-cookies off    shows what a flood of SYNs does
@@ -83,7 +87,8 @@ struct ServeCommand: ParsableCommand {
         var configuration = transport.configuration
         limits.apply(to: &configuration)
         listening.apply(to: &configuration)
-        var stack = NetworkStack(configuration: configuration, seed: .fromSystem())
+        let seed = StackSeed.fromSystem()
+        var stack = NetworkStack(configuration: configuration, seed: seed)
         var application = ServerApplication(journal: journal)
         for specification in services {
           let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
@@ -97,10 +102,11 @@ struct ServeCommand: ParsableCommand {
           }
         }
         let capture = try device.capture()
-        let link = try device.open(plan, capture: capture)
+        let link = try device.open(plan, seed, capture: capture)
         announce(plan, on: link.name, journal)
         let loop = try StackLoop(
-          stack: stack, links: LinkSet(link, addresses: plan.addresses, routes: plan.routes),
+          stack: stack,
+          links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
           application: application)
         try Server(loop, journal: journal, statusFile: statusFile, capture: capture).run()
       }
@@ -111,12 +117,20 @@ struct ServeCommand: ParsableCommand {
 
   /// Tells where everything is, and how to get there from the kernel's side.
   private func announce(_ plan: DevicePlan, on name: String, _ journal: Journal) {
-    var text = "Serving \(plan.addresses.map(\.description).joined(separator: ", ")) on \(name)"
-    text += "; the kernel is \(plan.kernelAddresses.map(\.description).joined(separator: ", ")) there.\n"
+    let own =
+      plan.addresses.isEmpty ? "what routers say" : plan.addresses.map(\.description).joined(separator: ", ")
+    var text = "Serving \(own) on \(name)"
+    if plan.kernelAddresses.isEmpty {
+      text += ".\n"
+    } else {
+      text += "; the kernel is \(plan.kernelAddresses.map(\.description).joined(separator: ", ")) there.\n"
+    }
     for service in services {
       let line = service.description
       text += "  " + line + String(repeating: " ", count: max(24 - line.count, 1))
-      text += device.kernelSidePrefix + service.visit(plan.addresses[0].address) + "\n"
+      text +=
+        device.kernelSidePrefix
+        + service.visit(plan.addresses.first?.address ?? .v6(.any)) + "\n"
     }
     journal.tell(.normal, "ready", text + "Interrupt (Ctrl-C) to end.") {
       $0.add("device", name)

@@ -70,6 +70,23 @@ struct ServerApplication: Application, ~Copyable {
         $0.add("held", UInt64(clamping: held))
       }
     case .synFlood(let listener): floods.warn(listener, stack, now)
+    case .addressRemoved(let address, _):
+      journal.tell(.normal, "address_removed", "\(address) is ours no longer: no router told of it again.") {
+        $0.add("address", "\(address)")
+      }
+    case .addressReady(let address, _):
+      journal.tell(.normal, "address_ready", "Nobody else has \(address): it is ours.") {
+        $0.add("address", "\(address)")
+      }
+    case .addressConflict(let address, _, let hardware):
+      journal.tell(
+        .warning, "address_conflict",
+        "Another station says to have \(address)"
+          + (hardware.isUnicast ? ": \(hardware)" : "") + ". Give one of the two another address."
+      ) {
+        $0.add("address", "\(address)")
+        $0.add("hardware_address", "\(hardware)")
+      }
     case .attempt: break
     }
     settle(&stack, now)

@@ -15,7 +15,7 @@
   /// It belongs to the network namespace of the thread that made it, and works from any thread.
   struct KernelInterface: ~Copyable {
     let name: String
-    private let index: Int32
+    let index: Int32
     private let control: Int32
     private let netlink: Int32
 

@@ -9,7 +9,7 @@
     import Musl
   #endif
 
-  /// An open TUN device and the kernel's side of it. At its end the device is gone; one that was
+  /// An open TUN or TAP device and the kernel's side of it. At its end the device is gone; one that was
   /// there before (a persistent one) loses only the addresses that it was given here.
   struct TUNDevice: ~Copyable {
     let descriptor: FileDescriptor
@@ -17,13 +17,13 @@
     let mtu: Int
     private let addressesToRemove: [IPPrefix]
 
-    /// Makes the device in the calling thread's network namespace.
-    init(_ configuration: TUNConfiguration) throws(LinkError) {
+    /// Makes the device in the calling thread's network namespace; one that carries Ethernet frames is a TAP device.
+    init(_ configuration: TUNConfiguration, carriesFrames: Bool = false) throws(LinkError) {
       try Self.check(configuration)
       let existed = KernelInterface.exists(configuration.name)
       let fd = try Self.open()
       do throws(LinkError) {
-        let name = try Self.attach(fd, configuration.name)
+        let name = try Self.attach(fd, configuration.name, carriesFrames)
         try Self.checkRivals(of: configuration.kernelAddresses, on: name)
         let interface = try KernelInterface(existing: name)
         if interface.mtu != configuration.mtu { try interface.setMTU(configuration.mtu) }
@@ -74,9 +74,10 @@
       }
     }
 
-    private static func attach(_ fd: Int32, _ name: String) throws(LinkError) -> String {
+    private static func attach(_ fd: Int32, _ name: String, _ frames: Bool) throws(LinkError) -> String {
+      let kind = frames ? "TAP" : "TUN"
       var actual = [CChar](repeating: 0, count: Int(MARTLET_NAME_SIZE))
-      let result = martlet_tun_attach(fd, name, martlet_tun_flags(), &actual)
+      let result = martlet_tun_attach(fd, name, martlet_tun_flags(frames ? 1 : 0), &actual)
       guard result < 0 else {
         return String(decoding: actual.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
       }
@@ -85,19 +86,19 @@
       case .notPermitted, .permissionDenied:
         throw LinkError(
           .noPermission, errno: errno,
-          "No permission to create the TUN device \(name). Run as root, give the program CAP_NET_ADMIN "
+          "No permission to create the \(kind) device \(name). Run as root, give the program CAP_NET_ADMIN "
             + "(\"setcap cap_net_admin+ep PROGRAM\"), or have root make the device for you: "
-            + "\"ip tuntap add dev \(name) mode tun user $USER\".")
+            + "\"ip tuntap add dev \(name) mode \(kind.lowercased()) user $USER\".")
       case .resourceBusy:
         throw LinkError(
           .deviceBusy, errno: errno,
-          "The TUN device \(name) is in use by another process. End that process or choose another name.")
+          "The \(kind) device \(name) is in use by another process. End that process or choose another name.")
       case .invalidArgument:
         throw LinkError(
           .wrongDevice, errno: errno,
-          "\(name) is no TUN device, or was made with other settings. Choose another name.")
+          "\(name) is no \(kind) device, or was made with other settings. Choose another name.")
       default:
-        throw LinkError(failed: "cannot create the TUN device \(name)", errno)
+        throw LinkError(failed: "cannot create the \(kind) device \(name)", errno)
       }
     }
 

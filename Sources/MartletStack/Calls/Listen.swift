@@ -64,8 +64,11 @@ extension NetworkStack {
       let handle = listeners.allocate(
         Listener(
           local: local, options: configuration.fitted(options),
-          unopened: TCB(unopened: options.connection, configuration.tcp)), &around.budget)
+          unopened: Connection(unopened: options.connection, configuration.tcp)), &around.budget)
     else { throw .budget }
+    let limits = listeners[handle.index].options
+    let isLimited = limits.idleTimeout > .zero || limits.closeWaitTimeout > .zero
+    listeners[handle.index].unopened.origin = Origin(listener: handle.index, isLimited: isLimited)
     listenerPorts.insert(local.port, handle.index)
     return ListenerID(handle: handle)
   }

@@ -46,8 +46,8 @@ public enum SynCookiePolicy: UInt8, BitwiseCopyable, CaseIterable, Sendable {
 struct Listener: BitwiseCopyable {
   var local: LocalEndpoint
   var options: ListenerOptions
-  /// What its connections begin as.
-  var unopened: TCB
+  /// What its connections begin as, in its accept queue.
+  var unopened: Connection
   /// Established connections, linked through their slots.
   var backlog = IndexList()
   var backlogCount: UInt32 = 0
@@ -78,7 +78,7 @@ extension Listener {
   @inline(__always)
   mutating func countConnection() -> Bool {
     connections &+= 1
-    return options.idleTimeout > .zero || options.closeWaitTimeout > .zero
+    return unopened.origin.hasIdleLimit
   }
 
   /// A connection comes to the end of the accept queue. Returns who was the last, if anybody, to be linked.

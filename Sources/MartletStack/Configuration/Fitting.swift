@@ -31,6 +31,12 @@ extension StackConfiguration {
       destinationLimit, UInt32(clamping: part / MemoryLayout<Destination?>.stride).powerOfTwoBelow)
     fitted.fastOpenCacheLimit = min(
       fastOpenCacheLimit, UInt32(clamping: part / FastOpenCache.entrySize).powerOfTwoBelow)
+    fitted.neighbourLimit = UInt16(
+      clamping: fit(
+        max(UInt32(neighbourLimit), 4),
+        of: MemoryLayout<Neighbour>.stride &+ 8 &+ Footprint.tableEntry))
+    fitted.incompleteNeighbourLimit = max(1, min(incompleteNeighbourLimit, fitted.neighbourLimit / 4))
+    fitted.neighbourQueueLimit = fit(neighbourQueueLimit, of: 1)
     fitted.tcp.receiveBuffer = fit(tcp.receiveBuffer, of: 1)
     fitted.tcp.sendBuffer = fit(tcp.sendBuffer, of: 1)
     fitted.tcp.maximumReceiveBuffer = fit(tcp.maximumReceiveBuffer, of: 1)

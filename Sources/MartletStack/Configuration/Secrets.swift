@@ -1,5 +1,5 @@
 import MartletTCP
-import MartletWire
+public import MartletWire
 
 /// The keys derived from the seed, one for each purpose. Every draw is a function of
 /// a purpose, the flow it is for and that purpose's own counter, never the next
@@ -9,17 +9,22 @@ struct Secrets: BitwiseCopyable {
   let flowTable: SipKey
   private let sequence: SipKey
   private let port: SipKey
-  private let timestamp: SipKey
+  /// Of timestamps and SYN cookies: `AddressHash` says why one will do.
+  let addresses: SipKey
   let answers: SipKey
   private let jitter: SipKey
-  /// Of SYN cookies.
-  let cookie: SipKey
   private let source: SipKey
   let fastOpen: SipKey
+  /// Of the table of neighbours.
+  let neighbours: SipKey
+  private let neighbourDelay: SipKey
+  /// RFC 7217.
+  let stableAddresses: SipKey
   /// Ports drawn so far; makes the draws for one remote end differ.
   private var portDraws: UInt64 = 0
   /// Likewise for `drawJitter`.
   private var jitterDraws: UInt64 = 0
+  private var neighbourDraws: UInt64 = 0
 
   init(_ seed: StackSeed) {
     let root = SipKey(seed.words[0] ^ seed.words[2], seed.words[1] ^ seed.words[3])
@@ -31,12 +36,14 @@ struct Secrets: BitwiseCopyable {
     flowTable = key(1)
     sequence = key(2)
     port = key(3)
-    timestamp = key(4)
+    addresses = key(4)
     answers = key(5)
     jitter = key(6)
-    cookie = key(16)
     source = key(17)
     fastOpen = key(7)
+    neighbours = key(18)
+    neighbourDelay = key(19)
+    stableAddresses = key(21)
   }
 
   /// RFC 9293 §3.4.1: a clock of 4 microseconds a tick, and a keyed hash of the four-tuple
@@ -46,22 +53,15 @@ struct Secrets: BitwiseCopyable {
     return SequenceNumber(clock &+ UInt32(truncatingIfNeeded: flow.hash24(sequence)))
   }
 
-  /// What is added to the clock in the timestamps between two addresses, so that they tell
-  /// nobody the uptime nor that two addresses are one host (robustness rule O7).
-  func timestampOffset(_ flow: Flow) -> UInt32 {
-    switch (flow.local, flow.remote) {
-    case (.v4(let local), .v4(let remote)): return timestampOffset(local, remote)
-    case (.v6(let local), .v6(let remote)):
-      return UInt32(
-        truncatingIfNeeded: SipHash.hash24(timestamp, local.high, local.low, remote.high, remote.low))
-    default:
-      return 0
-    }
-  }
-
+  /// What timestamps and cookies of a flow are made from.
   @inline(__always)
-  func timestampOffset(_ local: IPv4Address, _ remote: IPv4Address) -> UInt32 {
-    UInt32(truncatingIfNeeded: SipHash.hash24(timestamp, UInt64(local.bits) << 32 | UInt64(remote.bits)))
+  func addresses(of flow: Flow) -> AddressHash { AddressHash(flow, addresses) }
+
+  func timestampOffset(_ flow: Flow) -> UInt32 { addresses(of: flow).timestampOffset }
+
+  func cookieMAC(_ flow: Flow, irs: SequenceNumber) -> CookieMAC {
+    let ports = UInt32(flow.localPort) << 16 | UInt32(flow.remotePort)
+    return addresses(of: flow).mac(ports: ports, zone: flow.zone, irs: irs)
   }
 
   /// A random number for a limit that nobody is to predict (robustness rule O8); the next call gives another.
@@ -70,17 +70,37 @@ struct Secrets: BitwiseCopyable {
     return SipHash.hash13(jitter, jitterDraws)
   }
 
+  /// A random number for the times that hosts on a link must not choose alike.
+  mutating func drawNeighbour() -> UInt64 {
+    neighbourDraws &+= 1
+    return SipHash.hash13(neighbourDelay, neighbourDraws)
+  }
+
+  /// 48 bits that nobody else sends (RFC 7527).
+  func nonce(_ address: IPAddress, _ place: UInt64) -> UInt64 {
+    let hash =
+      switch address {
+      case .v4(let a): SipHash.hash24(neighbourDelay, UInt64(a.bits), place)
+      case .v6(let a): SipHash.hash24(neighbourDelay, a.high, a.low, place)
+      }
+    return hash & 0xffff_ffff_ffff
+  }
+
   /// Tells addresses apart that are only to be counted. Whoever sends from them sees nothing that depends on it, and
   /// so has nothing to find the key by: for the flood of IPv4 two multiplications do.
   @inline(__always)
   func sourceHash(_ address: IPAddress) -> UInt64 {
     switch address {
-    case .v4(let address):
-      let product = (source.k0 ^ UInt64(address.bits)).multipliedFullWidth(by: source.k1 | 1)
-      let mixed = (product.high ^ product.low) &* 0x9e37_79b9_7f4a_7c15
-      return mixed ^ mixed >> 32
+    case .v4(let address): return sourceHash(address.bits)
     case .v6(let address): return SipHash.hash13(source, address.high, address.low)
     }
+  }
+
+  @inline(__always)
+  func sourceHash(_ address: UInt32) -> UInt64 {
+    let product = (source.k0 ^ UInt64(address)).multipliedFullWidth(by: source.k1 | 1)
+    let mixed = (product.high ^ product.low) &* 0x9e37_79b9_7f4a_7c15
+    return mixed ^ mixed >> 32
   }
 
   /// A random port of the range (RFC 6056 §3.3.2); the next call gives another.
@@ -91,6 +111,14 @@ struct Secrets: BitwiseCopyable {
     let draw = SipHash.hash24(port, flow.hash24(port), portDraws)
     // The high half of the product: as even as the draw is, without a division.
     return first &+ UInt16(truncatingIfNeeded: draw.multipliedFullWidth(by: span).high)
+  }
+}
+
+extension StackSeed {
+  /// A hardware address that no other station is likely to have: unicast, given out by nobody (IEEE 802c §8.4).
+  public var hardwareAddress: MACAddress {
+    let hash = SipHash.hash24(SipKey(words[0], words[1]), words[2], words[3], 20)
+    return MACAddress(bits: hash & 0xfcff_ffff_ffff | 0x0200_0000_0000)
   }
 }
 

@@ -48,6 +48,16 @@ public struct StackConfiguration: Sendable {
   /// (RFC 7413 §4.1.2).
   public var fastOpenCookieLifetime: TimeAmount = .hours(1)
 
+  /// Neighbours on all Ethernets together; beyond it go those that are only looked for, then those that were not
+  /// asked for the longest (robustness rule E13).
+  public var neighbourLimit: UInt16 = 512
+  /// Of these, the ones that are looked for at a time.
+  public var incompleteNeighbourLimit: UInt16 = 128
+  /// Octets that wait for neighbours that are looked for; of each one three packets at most.
+  public var neighbourQueueLimit: UInt32 = 512 << 10
+  /// Neighbours that may begin to be looked for in a second: each is asked for before the whole link.
+  public var neighbourSearchesPerSecond: UInt32 = 256
+
   /// Resets a second in answer to segments that fit no connection (S5.1); 0: none are sent. Of this and the
   /// next two limits one peer may have an eighth, in bursts of a quarter second's worth, six at least. They count
   /// what asks for an answer, given or not: also what a connection refuses, and what fits a connected UDP socket.

@@ -20,20 +20,16 @@ struct CookieOffer: Equatable, BitwiseCopyable {
   /// Nil: the MSS is below the smallest of the table. Such a peer has to have a record.
   @inline(__always)
   init?(_ embryo: EmbryonicTCB, isIPv4: Bool) {
-    var mssIndex: UInt8 = 4
-    let mss = isIPv4 ? Self.mss4 : Self.mss6
-    repeat {
-      guard mssIndex > 0 else { return nil }
-      mssIndex &-= 1
-    } while mss[Int(mssIndex)] > embryo.peerMSS
-    var scaleIndex: UInt8 = 0
+    let sizes = isIPv4 ? Self.mss4 : Self.mss6
+    let mss = embryo.peerMSS
+    guard mss >= sizes[0] else { return nil }
+    // Counted instead of looked for: no branch that depends on what somebody sends.
+    var bits: UInt8 = (mss >= sizes[1] ? 1 : 0) &+ (mss >= sizes[2] ? 1 : 0) &+ (mss >= sizes[3] ? 1 : 0)
     // Bits instead of sets: the compiler calls a set of another module through its witness table.
     let offered = embryo.options.rawValue
     if offered & EmbryonicTCB.Options.windowScaling.rawValue != 0 {
-      scaleIndex = 7
-      while Self.shifts[Int(scaleIndex)] > embryo.peerShift.shift { scaleIndex &-= 1 }
+      bits |= UInt8(truncatingIfNeeded: Self.indices &>> UInt64(embryo.peerShift.shift &* 4) & 7) << 2
     }
-    var bits = scaleIndex << 2 | mssIndex
     if offered & EmbryonicTCB.Options.sack.rawValue != 0 { bits |= 1 << 6 }
     if offered & EmbryonicTCB.Options.ecn.rawValue != 0 { bits |= 1 << 5 }
     self.bits = bits
@@ -47,7 +43,7 @@ struct CookieOffer: Equatable, BitwiseCopyable {
   @inline(__always)
   var shift: WindowScale? {
     let index = bits >> 2 & 7
-    return index == 0 ? nil : WindowScale(Self.shifts[Int(index)])
+    return index == 0 ? nil : WindowScale(UInt8(truncatingIfNeeded: Self.shifts &>> UInt32(index &* 4) & 15))
   }
 
   var sack: Bool { bits & 1 << 6 != 0 }
@@ -56,6 +52,8 @@ struct CookieOffer: Equatable, BitwiseCopyable {
   /// No option; what fits Ethernet in a tunnel, with PPPoE, and as it is.
   private static var mss4: InlineArray<4, UInt16> { [536, 1_300, 1_440, 1_460] }
   private static var mss6: InlineArray<4, UInt16> { [1_220, 1_360, 1_420, 1_440] }
-  /// The first stands for "not offered"; the second is 0, so that looking for a shift always ends.
-  private static var shifts: InlineArray<8, UInt8> { [0, 0, 2, 4, 6, 7, 8, 10] }
+  /// Four bits each, index 0 the lowest, which stands for "not offered"; then 0, 2, 4, 6, 7, 8, 10.
+  private static var shifts: UInt32 { 0xa876_4200 }
+  /// Likewise for each shift from 0 to 14 the index of the largest that is not above it.
+  private static var indices: UInt64 { 0x0777_7766_5433_2211 }
 }

@@ -40,7 +40,7 @@ extension NetworkStack {
     }
     let irs = seg.seq.retreated(by: 1)
     let iss = seg.ack.retreated(by: 1)
-    let verdict = SynCookie.open(iss, irs: irs, flow, secrets.cookie, now: clock)
+    let verdict = SynCookie.open(iss, secrets.cookieMAC(flow, irs: irs), now: clock)
     guard case .genuine(let offer) = verdict else {
       cookieFails(verdict)
       return false
@@ -50,7 +50,9 @@ extension NetworkStack {
     if seg.len > 0 { counts.syncookiesWithText &+= 1 }
     let stamp = secrets.timestampOffset(flow)
     let tcb = record(
-      of: offer, iss: iss, irs: irs, HandshakeOptions(seg.options), isIPv4: flow.local.isIPv4, stamp)
+      of: offer, iss: iss, irs: irs, HandshakeOptions(seg.options),
+      hasTimestamps: handshake.agreed.contains(.timestamps) && seg.options.present.contains(.timestamps),
+      isIPv4: flow.local.isIPv4, stamp)
     establish(tcb, flow, hash, stamp, seg, listener: l, text: text)
     return true
   }
@@ -62,17 +64,19 @@ extension NetworkStack {
   }
 
   /// The half-open record as it would have been.
+  ///
+  /// - Parameter hasTimestamps: there are timestamps among the options, and we use them.
   @inline(__always)
   mutating func record(
     of offer: CookieOffer, iss: SequenceNumber, irs: SequenceNumber, _ options: HandshakeOptions,
-    isIPv4: Bool, _ timestampOffset: UInt32
+    hasTimestamps: Bool, isIPv4: Bool, _ timestampOffset: UInt32
   ) -> EmbryonicTCB {
     let shift = offer.shift
     var agreed: EmbryonicTCB.Options = []
     if offer.sack { agreed.insert(.sack) }
     if offer.ecn { agreed.insert(.ecn) }
     if shift != nil { agreed.insert(.windowScaling) }
-    if echoesOurClock(options, timestampOffset) { agreed.insert(.timestamps) }
+    if hasTimestamps, echoesOurClock(options, timestampOffset) { agreed.insert(.timestamps) }
     return EmbryonicTCB(
       iss: iss, irs: irs, peerMSS: offer.mss(isIPv4: isIPv4), peerShift: shift ?? .none, agreed,
       tsRecent: options.tsval, now: clock)
@@ -82,9 +86,6 @@ extension NetworkStack {
   /// good: the SYN-ACK had one, so the SYN did too.
   @inline(__always)
   private mutating func echoesOurClock(_ options: HandshakeOptions, _ timestampOffset: UInt32) -> Bool {
-    guard handshake.agreed.contains(.timestamps), options.present.contains(.timestamps) else {
-      return false
-    }
-    return Tick(clock).rawValue &+ timestampOffset &- options.tsecr <= 30_000
+    Tick(clock).rawValue &+ timestampOffset &- options.tsecr <= 30_000
   }
 }

@@ -82,4 +82,26 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case outputQueueFull
   /// No route to where an answer should go.
   case noRoute
+
+  // Ethernet and neighbours.
+  /// An Ethernet frame that is cut short, or whose source is a group, nobody, or ourselves.
+  case badFrame
+  /// A frame for another station.
+  case notOurFrame
+  /// A frame with the tag of another virtual network, or with none where we are on one.
+  case otherVLAN
+  /// ARP that is none of IPv4 over Ethernet, or says what cannot be.
+  case badARP
+  /// Neighbor Discovery that a router passed on, that came in parts, or whose options are wrong (RFC 4861 §7.1).
+  case badNeighbourMessage
+  /// About a neighbour that nobody asked for, or who is not on the link.
+  case neighbourIgnored
+  /// Another hardware address for one that has just answered.
+  case neighbourSteadfast
+  /// It says that an address of ours is another's.
+  case addressClaimed
+  /// More routers, networks on the link or addresses than there is room for.
+  case routerLimited
+  /// There was no room to look for a neighbour, or to wait for one.
+  case neighbourLimited
 }

@@ -18,7 +18,8 @@ extension NetworkStack {
     usage.coldBlocks = cold.live &- ownColdBlocks
     usage.timeWait = flows4.lingering.live &+ flows6.lingering.live
     usage.datagramSockets = sockets.live
-    usage.replies = replies.live
+    usage.replies = replies.queued
+    usage.neighbours = neighbours.live
     usage.chunks = around.pool.inUse
     usage.budget = around.budget.held
     return usage

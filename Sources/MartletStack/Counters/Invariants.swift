@@ -4,7 +4,8 @@ extension NetworkStack {
   /// Walks everything and compares: lists, counts, table entries and their records, every TCB, and the
   /// budget. Nil: all is well; else the first thing that is not. For tests and fuzzers; it costs what there is.
   public func checkInvariants() -> StaticString? {
-    checkConnections() ?? checkTables() ?? checkListeners() ?? checkOutput() ?? checkBudget()
+    checkConnections() ?? checkTables() ?? checkListeners() ?? checkOutput() ?? checkNeighbours()
+      ?? checkBudget()
   }
 
   private func checkConnections() -> StaticString? {
@@ -96,15 +97,15 @@ extension NetworkStack {
         i = connections[i].nextSender
       }
       var r = interface.replies.first
-      while r != IndexList.none, queued <= replies.live {
+      while r != IndexList.none, queued <= replies.queued {
         queued &+= 1
-        r = replies[r].next
+        r = replies.records[r].next
       }
     }
     var marked = 0
     connections.forEachLive { if connections[$0].marks.contains(.isSender) { marked &+= 1 } }
     if senders != marked { return "a marked sender is listed" }
-    return queued == replies.live ? nil : "every reply is listed"
+    return queued == replies.queued ? nil : "every reply is listed"
   }
 
   /// What everybody says to hold is what was charged.

@@ -3,7 +3,7 @@ public import MartletTCP
 /// What a stack has counted since it was made.
 public struct StackCounters: BitwiseCopyable, Sendable {
   /// By `DropReason.rawValue`.
-  private var byReason: InlineArray<48, UInt64> = InlineArray(repeating: 0)
+  private var byReason: InlineArray<64, UInt64> = InlineArray(repeating: 0)
 
   /// Packets received, and pulled.
   public var inPackets: UInt64 = 0
@@ -58,6 +58,21 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   /// Connections that were reset because a newcomer wanted a place of their listener, whose `connectionLimit` was
   /// reached, and they held most for the least that they moved.
   public var slowConnectionsEnded: UInt64 = 0
+  /// Requests for a neighbour's hardware address.
+  public var neighbourSolicits: UInt64 = 0
+  /// Neighbours that nobody answered for.
+  public var neighbourFailures: UInt64 = 0
+  /// Neighbours that no longer answered.
+  public var neighbourLosses: UInt64 = 0
+  /// Neighbours that have another hardware address than before.
+  public var neighbourMoves: UInt64 = 0
+  /// Neighbours that made room for another.
+  public var neighboursEvicted: UInt64 = 0
+  /// Questions for routers, and routers' words that were taken in.
+  public var routerSolicits: UInt64 = 0
+  public var routerAdvertisements: UInt64 = 0
+  /// How often another said to have an address of ours.
+  public var addressConflicts: UInt64 = 0
   /// TCP's own.
   public var tcp = TCPCounters()
 
@@ -69,7 +84,7 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   /// All of them.
   public var drops: UInt64 {
     var sum: UInt64 = 0
-    for i in 0..<48 { sum &+= byReason[i] }
+    for i in 0..<64 { sum &+= byReason[i] }
     return sum
   }
 
@@ -88,6 +103,8 @@ public struct StackUsage: Equatable, BitwiseCopyable, Sendable {
   public var datagramSockets = 0
   /// Answers that wait to be pulled.
   public var replies = 0
+  /// Neighbours that are known or looked for.
+  public var neighbours = 0
   /// Chunks of text.
   public var chunks = 0
   /// Octets charged to the budget, empty spare pages among them.

@@ -71,9 +71,11 @@ struct SynMeter: BitwiseCopyable {
   /// The SYN that has arrived finds the queue full. True: it is time to tell.
   @inline(__always)
   mutating func overflows(at now: Instant) -> Bool {
-    let pauseEnds = floodEnds.advanced(by: .nanoseconds(Self.gap.nanoseconds &- Self.memory.nanoseconds))
-    if now >= pauseEnds { beginBurst(at: now) }
-    floodEnds = now.advanced(by: Self.memory)
+    let ends = now.advanced(by: Self.memory)
+    // The last was that gap ago.
+    let pause = ends.nanoseconds &- UInt64(truncatingIfNeeded: Self.gap.nanoseconds)
+    if floodEnds.nanoseconds <= pause { beginBurst(at: now) }
+    floodEnds = ends
     guard now >= tells else { return false }
     tells = now.advanced(by: Self.interval)
     return true
@@ -97,6 +99,8 @@ struct SynMeter: BitwiseCopyable {
 
   @inline(__always)
   mutating func cookieLeaves() { cookiesSent &+= 1 }
+  /// There was no room to send it.
+  mutating func cookieStays() { cookiesSent &-= 1 }
   mutating func cookieReturns() { cookiesReturned &+= 1 }
 
   /// SYNs a second: the more of this second so far and the whole of the last; in the first two seconds of a

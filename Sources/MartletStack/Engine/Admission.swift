@@ -57,7 +57,7 @@ extension NetworkStack {
     // Nothing would repeat the SYN-ACK; the peer repeats its SYN.
     if listeners[l].backlogCount >= listeners[l].options.acceptLimit { return refuseForAcceptQueue(l) }
     var tcb = embryo
-    tcb.iss = SynCookie.make(offer, irs: tcb.irs, flow, secrets.cookie, now: clock)
+    tcb.iss = SynCookie.make(offer, secrets.cookieMAC(flow, irs: tcb.irs), now: clock)
     if listeners[l].options.synCookies != .always {
       tcb.deadline = firstDeadline
       if isFull {
@@ -131,9 +131,17 @@ extension NetworkStack {
     with tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, isListenerFull: Bool
   ) {
     counts.tcpReqQFullDoCookies &+= 1
-    let (wait, now) = (handshake.wait, Tick(clock))
-    guard flows4.hasSpare(wait: wait, at: now) || flows6.hasSpare(wait: wait, at: now) else { return }
-    replaceOldest(with: tcb, flow, hash, listener: l, isListenerFull: isListenerFull)
+    if hasSpare { replaceOldest(with: tcb, flow, hash, listener: l, isListenerFull: isListenerFull) }
+  }
+
+  /// The record that would make room first has had its time.
+  @inline(__always)
+  var hasSpare: Bool {
+    mutating get {
+      let (wait, now) = (handshake.wait, Tick(clock))
+      return (flows4.mayHaveSpare && flows4.hasSpare(wait: wait, at: now))
+        || (flows6.mayHaveSpare && flows6.hasSpare(wait: wait, at: now))
+    }
   }
 
   /// When a SYN-ACK that leaves now is sent again.
@@ -142,7 +150,7 @@ extension NetworkStack {
   }
 
   @inline(never)
-  private mutating func replaceOldest(
+  mutating func replaceOldest(
     with newcomer: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, isListenerFull: Bool
   ) {
     guard let spared = spareEmbryo(of: isListenerFull ? l : nil) else { return }

@@ -47,6 +47,19 @@ struct Connection: BitwiseCopyable {
 
   static var background: UInt16 { .max }
 
+  /// Whatever it was, a handshake over IPv4 makes it a connection of a listener. True: it has a timer.
+  @inline(__always)
+  mutating func open(
+    _ unopened: borrowing Connection, _ key: IPv4FlowKey, on interface: InterfaceID,
+    _ accepted: AcceptedHandshake, _ terms: HandshakeTerms, at now: Instant
+  ) -> Bool {
+    self = copy unopened
+    self.key = key
+    self.interface = interface.rawValue
+    lastText = UInt16(truncatingIfNeeded: now.milliseconds >> 8)
+    return tcb.accept(accepted, terms, now: now)
+  }
+
   /// It counts for a listener from now on.
   @inline(__always)
   mutating func begin(_ origin: Origin, at now: Instant) {
@@ -57,6 +70,16 @@ struct Connection: BitwiseCopyable {
   var isIPv4: Bool { !marks.contains(.isV6) }
 }
 
+extension Connection {
+  /// One of a listener that nobody has opened yet.
+  init(unopened options: ConnectionOptions, _ configuration: TCPConfiguration) {
+    self.init(
+      tcb: TCB(unopened: options, configuration), marks: [.onWire, .inBacklog, .passive], interface: 0,
+      linger: options.linger.deciseconds, key: IPv4FlowKey(local: 0, remote: 0, localPort: 0, remotePort: 0),
+      hopLimit: options.hopLimit, dscp: options.dscp)
+  }
+}
+
 extension Slab where Record == Connection {
   /// The slot of a handle that the application has.
   @inline(__always)
@@ -65,10 +88,15 @@ extension Slab where Record == Connection {
     return contains(id.handle) && self[i].marks.contains(.owned) ? i : nil
   }
 
-  /// Both ends of a connection.
+  /// Both ends of a connection. The key of IPv4 has no room for a zone, but the connection is on its interface.
   @inline(__always)
   func flow(of i: UInt32, _ keys6: borrowing Slab<IPv6FlowKey>) -> Flow {
-    self[i].isIPv4 ? self[i].key.flow : keys6[self[i].key.local].flow
+    guard self[i].isIPv4 else { return keys6[self[i].key.local].flow }
+    var flow = self[i].key.flow
+    if IPv4Address(bits: self[i].key.remote).isLinkLocal {
+      flow.zone = InterfaceID(rawValue: self[i].interface).zone
+    }
+    return flow
   }
 }
 

@@ -18,8 +18,10 @@ extension NetworkStack {
     }
     around.recorder.flow = i
     let offered = offeredText(of: i, seg)
+    let stood: UInt64? = neighbours.doubted > 0 ? connections[i].tcb.progress : nil
     let reaction = connections[i].tcb.segmentArrives(seg, text: text, cold: &cold[j], &around, now: clock)
     settleCold(i, j)
+    if let stood, stood != connections[i].tcb.progress { confirmNeighbour(of: i) }
     if let offered { learnFastOpen(of: i, seg, text: offered) }
     if connections[i].origin.hasIdleLimit, reaction.contains(.readable) {
       noteText(of: i)
@@ -188,6 +190,11 @@ extension NetworkStack {
     settleCold(i, j)
     queueReply(plan, of: i)
   }
+}
+
+extension TCB {
+  /// Changes when the peer has heard something, or said something new.
+  var progress: UInt64 { UInt64(snd.una.rawValue) << 32 | UInt64(rcv.nxt.rawValue) }
 }
 
 extension ColdBlock {

@@ -81,10 +81,11 @@ extension NetworkStack {
       return nil
     }
     let options = listeners[l].options.connection
-    var tcb = listeners[l].unopened
+    var tcb = listeners[l].unopened.tcb
     tcb.accept(
-      embryo, ThirdSegment(seg), timestampOffset: timestampOffset,
-      mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4),
+      AcceptedHandshake(
+        embryo: embryo, third: ThirdSegment(seg), timestampOffset: timestampOffset,
+        mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4)),
       handshake, now: clock)
     guard let i = addConnection(tcb, flow, on: path.interface, options) else {
       refuse(seg, flow, .noMemory)

@@ -6,7 +6,8 @@ extension NetworkStack {
   /// `advance` and call.
   public mutating func nextEvent() -> StackEvent? {
     if !shortage.waitingWriters.isEmpty { wakeWriter() }
-    return nextConnectionEvent() ?? nextListenerEvent() ?? nextSocketEvent() ?? nextAttempt() ?? pressure()
+    return nextConnectionEvent() ?? nextListenerEvent() ?? nextSocketEvent() ?? nextAttempt()
+      ?? nextAddressEvent() ?? pressure()
   }
 
   // MARK: Raising

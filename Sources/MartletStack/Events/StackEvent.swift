@@ -1,4 +1,5 @@
 public import MartletTCP
+public import MartletWire
 
 /// What an application can do with a connection or socket now, and what has happened to it.
 @frozen
@@ -81,4 +82,11 @@ public enum StackEvent: Equatable, BitwiseCopyable, Sendable {
   /// Memory has become scarcer, or an allocation was refused since the last event of this kind: how scarce it
   /// is, octets held, and the limit.
   case memoryPressure(MemoryPressure, held: Int, limit: Int)
+  /// Nobody else has this address: it can be used from now on.
+  case addressReady(IPAddress, InterfaceID)
+  /// The time for which a router lent an address is over. What has it can send no more.
+  case addressRemoved(IPAddress, InterfaceID)
+  /// Another station says to have an address of ours, or one that we were about to use and now do not. Its hardware
+  /// address; zero: it did not tell. One that is used is kept and defended; this comes every ten seconds at most.
+  case addressConflict(IPAddress, InterfaceID, MACAddress)
 }

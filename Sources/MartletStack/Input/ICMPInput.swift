@@ -49,6 +49,8 @@ extension NetworkStack {
   ) {
     switch message {
     case .echoRequest(let identifier, let sequence):
+      // RFC 4443 §4.2: one to a group may be discarded.
+      guard arrival.isUnicast else { return counts.drop(.icmpIgnored) }
       let reply = ICMPv6Message.echoReply(identifier: identifier, sequence: sequence)
       var header = ScratchBytes<8>()
       header.fill { reply.write(into: &$0, at: 0) }
@@ -63,7 +65,10 @@ extension NetworkStack {
       // RFC 5927 §4.1 lists code 1, "unrecognized next header", among the hard ones.
       icmpErrorArrives(
         code == 1 ? .protocolUnreachable : .parameterProblem, isHard: code == 1, quoted, arrival)
-    case .echoReply, .other:
+    case .other(let type, let code, let flags):
+      guard let type = NeighborMessageType(rawValue: type) else { return counts.drop(.icmpIgnored) }
+      neighbourMessageArrives(type, code: code, flags: flags, body, arrival)
+    case .echoReply:
       counts.drop(.icmpIgnored)
     }
   }
@@ -73,9 +78,15 @@ extension NetworkStack {
     _ error: SoftError, isHard: Bool, _ quoted: QuotedPacket?, _ arrival: Arrival
   ) {
     counts.icmpInErrors &+= 1
-    guard let quoted, quoted.hasTransport, let flow = flow(of: quoted, arrival) else {
-      return counts.drop(.icmpUnmatched)
-    }
+    guard let quoted, quoted.hasTransport else { return counts.drop(.icmpUnmatched) }
+    errorArrives(error, isHard: isHard, quoted, arrival)
+  }
+
+  /// Likewise, whoever found it out.
+  mutating func errorArrives(
+    _ error: SoftError, isHard: Bool, _ quoted: QuotedPacket, _ arrival: Arrival
+  ) {
+    guard let flow = flow(of: quoted, arrival) else { return counts.drop(.icmpUnmatched) }
     if quoted.proto == .udp {
       guard let s = socket(at: flow.localEndpoint, from: flow.remoteEndpoint, zone: flow.zone),
         sockets[s].peer != nil

@@ -7,26 +7,42 @@ extension NetworkStack {
     let source = packet.source
     let destination = packet.destination
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
-    guard source.isValidSource else { return counts.drop(.martianSource) }
+    guard source.isValidSource || isFromNobody(packet, on: interface) else {
+      return counts.drop(.martianSource)
+    }
     guard !destination.isUnspecified, !destination.isLoopback, !destination.isIPv4Mapped else {
       return counts.drop(.martianDestination)
     }
-    guard routing.isOurs(.v6(destination)) else {
-      return counts.drop(destination.isMulticast ? .multicast : .notOurs)
+    let isUnicast = !destination.isMulticast
+    guard isUnicast ? routing.isOurs(.v6(destination)) : hasJoined(destination, on: interface) else {
+      return counts.drop(isUnicast ? .notOurs : .multicast)
     }
     // RFC 1122 §3.3.6, as for IPv4.
-    if metadata.isGroupFrame { return counts.drop(.groupFrame) }
-    if routing.isOurs(.v6(source)) { return counts.drop(.ownSource) }
+    if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
+    if routing.isOurs(.v6(source)) { return ownSourceArrives(packet, on: interface) }
     switch IPv6ExtensionHeaders.walk(packet) {
     case .drop, .parameterProblem:
       counts.drop(.badExtensionHeader)
     case .fragment:
       counts.drop(.fragment)
     case .upper(let proto, let offset, _):
+      // The groups that every host is in are for ICMP.
+      guard isUnicast || proto == .icmpv6 else { return counts.drop(.multicast) }
       let arrival = Arrival(
-        interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: true,
-        isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn)
+        interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
+        isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
+        neighbourHops: packet.hopLimit)
       deliver(packet.payload(from: offset), proto, arrival, packet: packet.bytes)
     }
+  }
+
+  /// Whether this is what a host says before it has an address: whether anybody has the one it would like
+  /// (RFC 4862 §5.4.2). Nothing else is taken from it.
+  private func isFromNobody(_ packet: borrowing IPv6HeaderView, on interface: InterfaceID) -> Bool {
+    guard packet.source.isUnspecified, packet.nextHeader == .icmpv6, packet.payload.byteCount > 0 else {
+      return false
+    }
+    return interfaces[interface.index].link.isEthernet
+      && packet.payload.u8(0) == NeighborMessageType.neighborSolicitation.rawValue
   }
 }

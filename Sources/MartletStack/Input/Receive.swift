@@ -13,13 +13,16 @@ struct Arrival: BitwiseCopyable {
   /// Octets of text in each segment that was joined into this; 0: it is one.
   var segmentSize: UInt16
   var ecn: ECN
+  /// The hop limit of a packet of IPv6 that came whole; 0: it did not, and Neighbor Discovery must not believe it
+  /// (RFC 6980).
+  var neighbourHops: UInt8 = 0
   var isIPv4: Bool { source.isIPv4 }
   /// Of a link-local flow: its interface and one; 0 otherwise.
   var zone: UInt16 { source.isLinkLocal ? interface.zone : 0 }
 }
 
 extension NetworkStack {
-  /// Takes in a packet that came on an interface: IP header first, without link header.
+  /// Takes in a packet that came on an interface: IP header first, or on an Ethernet the frame's.
   ///
   /// Any octets are fine. What is malformed, not for us or unwanted is dropped, and
   /// `counters.drops(_:)` says why. What it causes waits in `nextEvent` and `nextPacket`.
@@ -30,6 +33,10 @@ extension NetworkStack {
     counts.inPackets &+= 1
     counts.inOctets &+= UInt64(packet.byteCount)
     guard isPresent(interface) else { return counts.drop(.noInterface) }
+    if interfaces[interface.index].link.isEthernet {
+      frameArrives(packet, metadata, on: interface)
+      return relieveIfShort()
+    }
     guard packet.byteCount > 0 else { return counts.drop(.notIP) }
     switch packet.u8(0) >> 4 {
     case 4: ipv4Arrives(packet, metadata, on: interface)

@@ -2,35 +2,7 @@ import MartletTCP
 import MartletWire
 
 extension NetworkStack {
-  /// A TCP segment over IPv4 for one of our addresses: check it, and hand it to the record that its flow has.
-  @inline(__always)
-  mutating func tcpArrives(
-    _ bytes: RawSpan, from source: IPv4Address, to destination: IPv4Address, _ ecn: ECN,
-    _ metadata: PacketMetadata, on interface: InterfaceID
-  ) {
-    guard let view = TCPHeaderView(validating: bytes) else { return counts.drop(.badTCPHeader) }
-    if !metadata.isVerified {
-      let sum = InternetChecksum.pseudoHeader(
-        source: source, destination: destination, proto: .tcp, length: bytes.byteCount)
-      guard view.isChecksumValid(pseudoHeader: sum) else { return counts.drop(.badTCPChecksum) }
-    }
-    let key = IPv4FlowKey(
-      local: destination.bits, remote: source.bits, localPort: view.destinationPort,
-      remotePort: view.sourcePort)
-    let hash = key.hash(secrets.flowTable)
-    let entry = find(key, hash)
-    if entry == nil, !source.isLinkLocal, isDealtWithShortly(view, key, hash, ecn) { return }
-    let seg = Segment(view, segmentSize: metadata.segmentSize, ecn)
-    if let entry, entry.phase == .connection {
-      return connectionArrives(entry.index, seg, text: view.text)
-    }
-    var flow = key.flow
-    if source.isLinkLocal { flow.zone = interface.zone }
-    segmentArrives(
-      seg, flow, hash, entry.map { FlowReference(entry: $0, isIPv4: true) }, text: view.text)
-  }
-
-  /// The same over IPv6.
+  /// A TCP segment over IPv6: check it, and hand it to the record that its flow has. `ipv4Arrives` does it for IPv4.
   mutating func tcpArrives(_ bytes: RawSpan, _ arrival: Arrival) {
     // RFC 9293 MUST-57: silently.
     guard arrival.isUnicast else { return counts.drop(.tcpNotUnicast) }
@@ -48,7 +20,7 @@ extension NetworkStack {
     segmentArrives(seg, flow, hash, find(flow, hash), text: view.text)
   }
 
-  private mutating func segmentArrives(
+  mutating func segmentArrives(
     _ seg: Segment, _ flow: Flow, _ hash: UInt64, _ reference: FlowReference?, text: RawSpan
   ) {
     guard let reference else {
@@ -76,13 +48,13 @@ extension NetworkStack {
   @inline(__always)
   mutating func find(_ flow: Flow, _ hash: UInt64) -> FlowReference? {
     guard let key = IPv4FlowKey(flow) else { return find6(flow, hash) }
-    return find(key, hash).map { FlowReference(entry: $0, isIPv4: true) }
+    var search = flows4.table.search(hash)
+    return find(key, &search).map { FlowReference(entry: $0, isIPv4: true) }
   }
 
   @inline(__always)
-  private mutating func find(_ key: IPv4FlowKey, _ hash: UInt64) -> FlowEntry? {
+  mutating func find(_ key: IPv4FlowKey, _ search: inout FlowTable.Search) -> FlowEntry? {
     var lingering: FlowEntry?
-    var search = flows4.table.search(hash)
     while let value = flows4.table.next(&search) {
       let entry = FlowEntry(rawValue: value)
       switch entry.phase {

@@ -35,11 +35,16 @@ public struct InterfaceConfiguration: Sendable {
   /// Our addresses, each with the length of the network that it is on.
   public var addresses: [IPPrefix]
   public var offload: Offload
+  /// What packets look like in `receive` and `nextPacket`. The MTU is that of IP whatever it is.
+  public var medium: Medium
 
-  public init(mtu: UInt16 = 1_500, addresses: [IPPrefix] = [], offload: Offload = []) {
+  public init(
+    mtu: UInt16 = 1_500, addresses: [IPPrefix] = [], offload: Offload = [], medium: Medium = .ip
+  ) {
     self.mtu = mtu
     self.addresses = addresses
     self.offload = offload
+    self.medium = medium
   }
 }
 
@@ -55,6 +60,10 @@ public enum InterfaceError: Error, Equatable, Sendable {
   case addressInUse
   /// The address is not on this interface.
   case noSuchAddress
+  /// A hardware address that no single station can have.
+  case invalidHardwareAddress
+  /// A virtual network of 0, or above 4,094.
+  case invalidVLAN
   /// 65,535 interfaces.
   case tooMany
 }
@@ -63,6 +72,11 @@ public enum InterfaceError: Error, Equatable, Sendable {
 struct Interface {
   var mtu: UInt16
   var offload: InterfaceConfiguration.Offload
+  var link: LinkLayer
+  /// The MTU of IPv6: a router may have lowered it.
+  var mtu6: UInt16
+  var routerSearch = RouterSearch()
+  var lastHop: LastHop?
   /// False once removed; its number may be given out again.
   var isPresent = true
   /// Segments without text, in `NetworkStack.replies`.
@@ -71,6 +85,22 @@ struct Interface {
   var senders = IndexList()
   /// UDP and ICMP.
   var datagrams = DatagramQueue()
+
+  /// A reply is the last to leave. Returns the one before it, `IndexList.none` if there is none.
+  @inline(__always)
+  mutating func appendReply(_ r: UInt32) -> UInt32 {
+    let last = replies.last
+    if replies.isEmpty { replies.first = r }
+    replies.last = r
+    return last
+  }
+
+  /// The first reply leaves, and `next` stands behind it.
+  @inline(__always)
+  mutating func removeFirstReply(next: UInt32) {
+    replies.first = next
+    if next == IndexList.none { replies.last = next }
+  }
 
   /// The connection to ask next.
   @inline(__always)
@@ -89,14 +119,24 @@ struct Interface {
   /// SHLD-6).
   func mss(isIPv4: Bool) -> UInt16 {
     let headers: UInt16 = isIPv4 ? 40 : 60
+    let mtu = isIPv4 ? mtu : mtu6
     return mtu > headers ? mtu &- headers : 1
   }
+}
+
+/// What an answer over IPv4 must know of the interface that it leaves through.
+struct WayOut: BitwiseCopyable {
+  var mss: UInt16
+  /// The device completes the checksum.
+  var isPartial: Bool
 }
 
 /// One of our addresses.
 struct InterfaceAddress: BitwiseCopyable {
   var prefix: IPPrefix
   var interface: InterfaceID
+  /// Its preferred lifetime is over (RFC 4862 §5.5.4).
+  var isDeprecated = false
 }
 
 /// Both ends of a list that is linked through the records in it.

@@ -7,19 +7,22 @@ extension NetworkStack {
     _ configuration: InterfaceConfiguration
   ) throws(InterfaceError) -> InterfaceID {
     guard configuration.mtu >= 68 else { throw .mtuTooSmall }
+    if let error = configuration.medium.error { throw error }
     for prefix in configuration.addresses { try validate(prefix) }
+    let interface = Interface(
+      mtu: configuration.mtu, offload: configuration.offload, link: LinkLayer(configuration.medium),
+      mtu6: configuration.mtu)
     let id: InterfaceID
     if let free = interfaces.firstIndex(where: { !$0.isPresent }) {
       id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: free))
-      interfaces[free] = Interface(mtu: configuration.mtu, offload: configuration.offload)
+      interfaces[free] = interface
     } else {
       guard interfaces.count < Int(UInt16.max) else { throw .tooMany }
       id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: interfaces.count))
-      interfaces.append(Interface(mtu: configuration.mtu, offload: configuration.offload))
+      interfaces.append(interface)
     }
-    for prefix in configuration.addresses {
-      routing.addresses.append(InterfaceAddress(prefix: prefix, interface: id))
-    }
+    for prefix in configuration.addresses { adopt(prefix, on: id) }
+    autoconfigure(id)
     return id
   }
 
@@ -29,7 +32,12 @@ extension NetworkStack {
     try require(id)
     routing.addresses.removeAll { $0.interface == id }
     routing.routes.removeAll { $0.interface == id }
-    while let reply = popReply(on: id.index) { replies.free(reply, &around.budget) }
+    for own in ownAddresses where own.interface == id && own.news != .none { addressNews &-= 1 }
+    ownAddresses.removeAll { $0.interface == id }
+    removeNeighbours(on: id)
+    forgetAutoconfiguration(of: id)
+    forgetLastHops()
+    while let reply = popReply(on: id.index) { replies.giveBack(reply, &around.budget) }
     interfaces[id.index].datagrams.removeAll(&around.pool, &around.budget)
     interfaces[id.index].isPresent = false
     while let sender = interfaces[id.index].firstSender {
@@ -38,19 +46,17 @@ extension NetworkStack {
     }
   }
 
-  /// Gives the interface one more address.
+  /// Gives the interface one more address. On an Ethernet that checks addresses it is one when an event says so.
   public mutating func addAddress(_ prefix: IPPrefix, to id: InterfaceID) throws(InterfaceError) {
     try require(id)
     try validate(prefix)
-    routing.addresses.append(InterfaceAddress(prefix: prefix, interface: id))
+    adopt(prefix, on: id)
   }
 
   /// Takes an address away. Connections that have it keep it and receive nothing more.
   public mutating func removeAddress(_ address: IPAddress, from id: InterfaceID) throws(InterfaceError) {
     try require(id)
-    let count = routing.addresses.count
-    routing.addresses.removeAll { $0.interface == id && $0.prefix.address == address }
-    if routing.addresses.count == count { throw .noSuchAddress }
+    guard abandon(address, on: id) else { throw .noSuchAddress }
   }
 
   /// Changes the MTU for connections that open from now on.
@@ -58,6 +64,7 @@ extension NetworkStack {
     try require(id)
     guard mtu >= 68 else { throw .mtuTooSmall }
     interfaces[id.index].mtu = mtu
+    interfaces[id.index].mtu6 = mtu
   }
 
   /// Octets of the largest packet that leaves through the interface.
@@ -72,7 +79,16 @@ extension NetworkStack {
 
   private func validate(_ prefix: IPPrefix) throws(InterfaceError) {
     guard prefix.address.isUnicastDestination else { throw .invalidAddress }
-    if routing.isOurs(prefix.address) { throw .addressInUse }
+    if isClaimed(prefix.address) { throw .addressInUse }
+  }
+
+  /// Nil: there is no such interface.
+  @inline(__always)
+  mutating func wayOut(_ id: InterfaceID) -> WayOut? {
+    guard id.index < interfaces.count, interfaces[id.index].isPresent else { return nil }
+    return WayOut(
+      mss: interfaces[id.index].mss(isIPv4: true),
+      isPartial: interfaces[id.index].offload.contains(.checksum))
   }
 
   @inline(__always)

@@ -8,6 +8,8 @@ public struct Route: Equatable, BitwiseCopyable, Sendable {
   public var interface: InterfaceID
   /// Who passes packets on; nil: the destination is on the link.
   public var gateway: IPAddress?
+  /// A router told of it, and it goes as it came.
+  @usableFromInline var isLearned = false
 
   @inlinable
   public init(prefix: IPPrefix, interface: InterfaceID, gateway: IPAddress? = nil) {
@@ -35,15 +37,23 @@ extension NetworkStack {
       guard gateway.isUnicastDestination, gateway.isFamily(of: route.prefix.address)
       else { throw .invalidGateway }
     }
-    for known in routing.routes where known.prefix == route.prefix { throw .exists }
+    for known in routing.routes where known.prefix == route.prefix && !known.isLearned { throw .exists }
+    forgetRoute(to: route.prefix)
+    insert(route)
+  }
+
+  /// Behind those with a longer prefix, or one as long.
+  mutating func insert(_ route: Route) {
     let place =
       routing.routes.firstIndex { $0.prefix.length < route.prefix.length } ?? routing.routes.endIndex
     routing.routes.insert(route, at: place)
+    forgetLastHops()
   }
 
   /// Takes a route away.
   public mutating func removeRoute(to prefix: IPPrefix) throws(RouteError) {
     guard let place = routing.routes.firstIndex(where: { $0.prefix == prefix }) else { throw .noSuchRoute }
     routing.routes.remove(at: place)
+    forgetLastHops()
   }
 }

@@ -12,9 +12,56 @@ struct PacketStanding: BitwiseCopyable {
 /// Our addresses and the ways to everybody else's. A value of its own, so that asking it
 /// costs no more than it holds.
 struct Routing {
-  var addresses: [InterfaceAddress] = []
+  var addresses: [InterfaceAddress] = [] {
+    didSet { arrange() }
+  }
   /// Longest prefix first.
-  var routes: [Route] = []
+  var routes: [Route] = [] {
+    didSet { arrange() }
+  }
+
+  // The same of IPv4, as each packet asks for it.
+  private var own: [OwnAddress] = []
+  /// Longest prefix first, and of equal ones a network that we are on before a route.
+  private var ways: [Way] = []
+
+  private struct OwnAddress: BitwiseCopyable {
+    var bits: UInt32
+    /// Both forms of broadcast on its network; zero, which nobody has: there is none.
+    var first: UInt32 = 0
+    var last: UInt32 = 0
+  }
+
+  private struct Way: BitwiseCopyable {
+    var network: UInt32
+    var mask: UInt32
+    var length: UInt8
+    var interface: InterfaceID
+  }
+
+  private mutating func arrange() {
+    own = []
+    ways = []
+    for address in addresses {
+      addWay(address.prefix, address.interface)
+      guard case .v4(let a) = address.prefix.address else { continue }
+      var mine = OwnAddress(bits: a.bits)
+      if let old = address.prefix.oldBroadcast, let new = address.prefix.broadcast {
+        mine.first = old.bits
+        mine.last = new.bits
+      }
+      own.append(mine)
+    }
+    for route in routes { addWay(route.prefix, route.interface) }
+  }
+
+  private mutating func addWay(_ prefix: IPPrefix, _ interface: InterfaceID) {
+    guard case .v4(let network) = prefix.network.address else { return }
+    // A shift by as many bits as there are gives zero.
+    let mask = ~(UInt32.max >> UInt32(prefix.length))
+    let way = Way(network: network.bits, mask: mask, length: prefix.length, interface: interface)
+    ways.insert(way, at: ways.firstIndex { $0.length < prefix.length } ?? ways.endIndex)
+  }
 
   /// Whether the address is one of ours, on whatever interface: the weak end-system model of
   /// RFC 1122 §3.3.4.2.
@@ -23,21 +70,30 @@ struct Routing {
     return false
   }
 
-  /// What the addresses of a packet are to us: all that input asks, in one walk.
+  /// What nearly every packet is: for one of our addresses, from none of them and from no broadcast address.
   @inline(__always)
+  func isPlain(from source: IPv4Address, to destination: IPv4Address) -> Bool {
+    var isOurs = false
+    for i in own.indices {
+      if source.bits == own[i].bits || source.bits == own[i].first || source.bits == own[i].last {
+        return false
+      }
+      if destination.bits == own[i].bits { isOurs = true }
+    }
+    return isOurs
+  }
+
+  /// What the addresses of a packet are to us: all that input asks, in one walk.
+  @inline(never)
   func standing(of source: IPv4Address, _ destination: IPv4Address) -> PacketStanding {
     var standing = PacketStanding()
-    for i in addresses.indices {
-      guard case .v4(let own) = addresses[i].prefix.address else { continue }
-      if own == source { standing.sourceIsOurs = true }
-      if own == destination { standing.destinationIsOurs = true }
-      // Networks of two addresses or one have no broadcast (RFC 3021).
-      let length = addresses[i].prefix.length
-      guard length < 31 else { continue }
-      let host = UInt32.max >> UInt32(length)
-      let ends = (own.bits & ~host, own.bits | host)
-      if source.bits == ends.0 || source.bits == ends.1 { standing.sourceIsBroadcast = true }
-      if destination.bits == ends.0 || destination.bits == ends.1 { standing.destinationIsBroadcast = true }
+    let (source, destination) = (source.bits, destination.bits)
+    for i in own.indices {
+      let (bits, first, last) = (own[i].bits, own[i].first, own[i].last)
+      if source == bits { standing.sourceIsOurs = true }
+      if destination == bits { standing.destinationIsOurs = true }
+      if source == first || source == last { standing.sourceIsBroadcast = true }
+      if destination == first || destination == last { standing.destinationIsBroadcast = true }
     }
     return standing
   }
@@ -55,29 +111,28 @@ struct Routing {
   /// a route of the same length.
   func interface(to destination: IPAddress, zone: UInt16 = 0) -> InterfaceID? {
     if zone > 0 { return InterfaceID(rawValue: zone &- 1) }
-    return interface { $0.contains(destination) }
-  }
-
-  /// Likewise of IPv4, where no address has a zone but those that are link-local.
-  @inline(__always)
-  func interface(to destination: IPv4Address) -> InterfaceID? {
-    interface { $0.contains(destination) }
-  }
-
-  @inline(__always)
-  private func interface(byPrefix leadsThere: (IPPrefix) -> Bool) -> InterfaceID? {
+    if case .v4(let destination) = destination { return interface(to: destination) }
     var best: InterfaceID?
     var length = -1
-    for i in addresses.indices where leadsThere(addresses[i].prefix) {
+    for i in addresses.indices where addresses[i].prefix.contains(destination) {
       if Int(addresses[i].prefix.length) > length {
         length = Int(addresses[i].prefix.length)
         best = addresses[i].interface
       }
     }
-    for i in routes.indices where leadsThere(routes[i].prefix) {
+    for i in routes.indices where routes[i].prefix.contains(destination) {
       return Int(routes[i].prefix.length) > length ? routes[i].interface : best
     }
     return best
+  }
+
+  /// Likewise of IPv4.
+  @inline(__always)
+  func interface(to destination: IPv4Address) -> InterfaceID? {
+    for i in ways.indices where (destination.bits ^ ways[i].network) & ways[i].mask == 0 {
+      return ways[i].interface
+    }
+    return nil
   }
 
   /// Which link a flow to `remote` is on, for it may mean another host on each (RFC 4007 §6): that of our own
@@ -90,10 +145,11 @@ struct Routing {
     return 0
   }
 
-  /// Which of our addresses a flow to `destination` starts from (RFC 9293 MUST-44; RFC 6724 in
-  /// small): one whose network has the destination or the gateway, else the interface's first.
-  /// Link-local speaks to link-local only.
+  /// Which of our addresses a flow to `destination` starts from (RFC 9293 MUST-44): of IPv4 one whose network has
+  /// the destination or the gateway, else the interface's first; of IPv6 by RFC 6724. Link-local speaks to link-local
+  /// only.
   func sourceAddress(for destination: IPAddress, on interface: InterfaceID) -> IPAddress? {
+    if case .v6(let destination) = destination { return sourceAddress(for: destination, on: interface) }
     var gateway: IPAddress?
     for i in routes.indices where routes[i].prefix.contains(destination) {
       gateway = routes[i].gateway

@@ -26,6 +26,7 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var fastOpens = 0
   /// Answers that wait to be pulled.
   public var replies = 0
+  public var neighbours = 0
 
   // In chunks.
   public var sendQueues = 0
@@ -37,6 +38,8 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   /// Datagrams to be received, and to be pulled.
   public var datagramsReceived = 0
   public var datagramsToSend = 0
+  /// What waits for neighbours that are looked for.
+  public var neighbourQueues = 0
   /// Free chunks in arenas that are held, and the list of arenas.
   public var spareChunks = 0
   public var arenaList = 0
@@ -48,9 +51,9 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
     let records =
       stack &+ recorder &+ listeners &+ datagramSockets &+ ports &+ connections &+ coldBlocks &+ halfOpen
       &+ timeWait &+ flowTables &+ sources &+ timers &+ destinations &+ answerLimits
-      &+ fastOpens &+ replies
+      &+ fastOpens &+ replies &+ neighbours
     return records &+ sendQueues &+ receiveQueues &+ scoreboards &+ sendRecords &+ datagramsReceived
-      &+ datagramsToSend &+ spareChunks &+ arenaList
+      &+ datagramsToSend &+ neighbourQueues &+ spareChunks &+ arenaList
   }
 }
 
@@ -96,6 +99,8 @@ extension NetworkStack {
     use.answerLimits = answerLimits.heldBytes
     use.fastOpens = fastOpens.heldBytes
     use.replies = replies.heldBytes
+    use.neighbours = neighbours.heldBytes &+ autoconfiguration.heldBytes
+    use.neighbourQueues = neighbours.waitingBytes
     addQueues(to: &use)
     use.spareChunks = around.pool.freeChunks &* ChunkPool.chunkSize
     use.arenaList = around.pool.directoryBytes

@@ -72,6 +72,7 @@ extension NetworkStack {
     keys6.trim(&around.budget)
     replies.trim(&around.budget)
     sources.trim(&around.budget)
+    neighbours.trim(&around.budget)
     flows4.trim(&around.budget)
     flows6.trim(&around.budget)
   }

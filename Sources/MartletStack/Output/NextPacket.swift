@@ -7,37 +7,51 @@ extension NetworkStack {
     guard isPresent(interface) else { return false }
     let i = interface.index
     return !interfaces[i].replies.isEmpty || !interfaces[i].datagrams.isEmpty
-      || !interfaces[i].senders.isEmpty
+      || !interfaces[i].senders.isEmpty || neighbours.released > 0
   }
 
-  /// Writes the next packet that leaves through an interface, from the IP header on, to the start of
-  /// `buffer`. Nil: nothing is to be sent now. Call until nil; calling again is harmless.
+  /// Writes the next packet that leaves through an interface, from the IP header on, or on an Ethernet from the
+  /// frame's, to the start of `buffer`. Nil: nothing is to be sent now. Call until nil; calling again is harmless.
   ///
-  /// - Parameter buffer: at least the interface's MTU, or nothing is written; 65,535 octets where the device
-  ///   cuts segments, to make use of it.
+  /// - Parameter buffer: at least the interface's MTU, and 18 octets more on an Ethernet, or nothing is written;
+  ///   65,535 octets where the device cuts segments, to make use of it.
   public mutating func nextPacket(
     on interface: InterfaceID, into buffer: inout MutableRawSpan, now: Instant
   ) -> OutgoingPacket? {
     tell(now)
     guard isPresent(interface), buffer.byteCount >= Int(interfaces[interface.index].mtu) else { return nil }
     let i = interface.index
-    // Most of the time only connections have something.
-    var next: OutgoingPacket?
-    if !interfaces[i].replies.isEmpty { next = nextReply(on: i, into: &buffer) }
-    if next == nil, !interfaces[i].datagrams.isEmpty { next = nextDatagram(on: i, into: &buffer) }
-    if next == nil { next = nextSegment(on: i, into: &buffer) }
+    let isEthernet = interfaces[i].link.isEthernet
+    let next = isEthernet ? nextFrame(on: i, into: &buffer) : nextIPPacket(on: i, into: &buffer)
     guard let packet = next else { return nil }
     counts.outPackets &+= 1
-    counts.outOctets &+= UInt64(packet.count)
+    counts.outOctets &+= UInt64(truncatingIfNeeded: packet.count)
     return packet
   }
 
-  private mutating func nextReply(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    guard let r = popReply(on: interface) else { return nil }
-    let packet = replies[r].copy(into: &buffer)
-    replies.free(r, &around.budget)
-    // One that found no room is lost.
-    return packet ?? nextReply(on: interface, into: &buffer)
+  /// The same from the IP header on, whatever the interface.
+  @inline(__always)
+  mutating func nextIPPacket(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+    // Most of the time only connections have something; under a flood, only replies.
+    if !interfaces[i].replies.isEmpty { return nextReply(on: i, into: &buffer) }
+    var next: OutgoingPacket?
+    if !interfaces[i].datagrams.isEmpty { next = nextDatagram(on: i, into: &buffer) }
+    if next == nil { next = nextSegment(on: i, into: &buffer) }
+    return next
+  }
+
+  /// The first reply. One that has no room in `buffer` is lost.
+  private mutating func nextReply(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+    let r = interfaces[i].replies.first
+    let (next, packet) = replies.records[r].leave(into: &buffer)
+    interfaces[i].removeFirstReply(next: next)
+    replies.giveBack(r, &around.budget)
+    return packet ?? nextAfterLoss(on: i, into: &buffer)
+  }
+
+  @inline(never)
+  private mutating func nextAfterLoss(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+    nextIPPacket(on: i, into: &buffer)
   }
 
   /// Asks the first connection that may have something; one that has nothing leaves the list.

@@ -13,6 +13,9 @@ struct Reply: BitwiseCopyable {
   var count: UInt8 = 0
   /// Where the TCP header begins if a device completes the checksum; 0: it is complete.
   var partialStart: UInt8 = 0
+  /// No IP packet, but whom it goes to on the link, six octets, and an ARP packet.
+  var isARP = false
+  /// The next of its interface.
   var next = IndexList.none
 }
 
@@ -85,7 +88,7 @@ extension NetworkStack {
     let header = SegmentHeader(
       flow: flow, plan: plan, hopLimit: configuration.hopLimit(hopLimit), dscp: dscp,
       offload: interfaces[interface].offload)
-    replies[r].write(header)
+    replies.records[r].write(header)
     return true
   }
 
@@ -95,38 +98,38 @@ extension NetworkStack {
       counts.drop(.noRoute)
       return nil
     }
-    guard UInt32(truncatingIfNeeded: replies.live) < configuration.replyLimit,
-      let handle = replies.allocateAsItIs(&around.budget)
-    else {
+    guard let r = appendReply(on: interface) else { return nil }
+    replies.records[r].begin()
+    return r
+  }
+
+  /// Likewise where it is known that there is such an interface, and with whatever was there before.
+  @inline(__always)
+  mutating func appendReply(on interface: Int) -> UInt32? {
+    guard let r = replies.take(limit: configuration.replyLimit, &around.budget) else {
       counts.drop(.outputQueueFull)
       return nil
     }
-    replies[handle.index].begin()
-    var list = interfaces[interface].replies
-    if list.isEmpty { list.first = handle.index } else { replies[list.last].next = handle.index }
-    list.last = handle.index
-    interfaces[interface].replies = list
-    return handle.index
+    let last = interfaces[interface].appendReply(r)
+    if last != IndexList.none { replies.records[last].next = r }
+    return r
   }
 
-  /// Takes the first reply off the list; the caller frees it.
-  @inline(__always)
+  /// Takes the first reply off the list; the caller gives it back.
   mutating func popReply(on interface: Int) -> UInt32? {
-    var list = interfaces[interface].replies
-    let first = list.first
-    if first == IndexList.none { return nil }
-    list.first = replies[first].next
-    if list.isEmpty { list.last = IndexList.none }
-    interfaces[interface].replies = list
-    return first
+    let r = interfaces[interface].replies.first
+    if r == IndexList.none { return nil }
+    interfaces[interface].removeFirstReply(next: replies.records[r].next)
+    return r
   }
 }
 
 extension Reply {
-  /// Whatever it was before.
+  /// Whatever it was before, it is the last of its interface.
   @inline(__always)
   mutating func begin() {
     partialStart = 0
+    isARP = false
     next = IndexList.none
   }
 
@@ -148,9 +151,9 @@ extension Reply {
     let (source, destination) = (IPv4Address(bits: key.local), IPv4Address(bits: key.remote))
     let length = TCPHeader.minimumCount &+ options.encodedCount
     let total = length &+ IPv4Header.encodedCount
-    var sum = InternetChecksum.pseudoHeader(
-      source: source, destination: destination, proto: .tcp, length: length)
-    let partial = sum.folded
+    var sum = NumberSum()
+    sum.addPseudoHeader(source: source, destination: destination, proto: .tcp, length: length)
+    let pseudoHeader = sum
     octets.fill { out in
       IPv4Header(
         dscp: dscp & 0x3f, totalCount: UInt16(truncatingIfNeeded: total), timeToLive: hopLimit, proto: .tcp,
@@ -159,22 +162,25 @@ extension Reply {
       TCPHeader.write(
         from: key.localPort, to: key.remotePort, seq: tcb.iss, ack: tcb.irs.advanced(by: 1), tcb.synAckFlags,
         window, options, into: &out, at: IPv4Header.encodedCount, addingTo: &sum)
-      out.store16be(isPartial ? partial : sum.field, at: IPv4Header.encodedCount &+ TCPHeader.checksumOffset)
+      out.store16be(
+        isPartial ? pseudoHeader.folded : sum.field, at: IPv4Header.encodedCount &+ TCPHeader.checksumOffset)
     }
     count = UInt8(truncatingIfNeeded: total)
-    partialStart = isPartial ? UInt8(truncatingIfNeeded: IPv4Header.encodedCount) : 0
+    begin()
+    if isPartial { partialStart = UInt8(truncatingIfNeeded: IPv4Header.encodedCount) }
   }
 
-  /// Copies the packet to the start of `out`. Nil: there is no room. Mutating, so that it is not copied itself first.
+  /// Which is the next, and the packet, copied to the start of `out`; nil: there is no room. Mutating, so that it is
+  /// not copied itself first.
   @inline(__always)
-  mutating func copy(into out: inout MutableRawSpan) -> OutgoingPacket? {
-    guard Int(count) <= out.byteCount else { return nil }
+  mutating func leave(into out: inout MutableRawSpan) -> (next: UInt32, OutgoingPacket?) {
+    guard Int(count) <= out.byteCount else { return (next, nil) }
     octets.copy(Int(count), into: &out)
     var metadata = PacketMetadata()
     if partialStart > 0 {
       metadata.checksum = .partial(
         start: UInt16(partialStart), offset: UInt16(truncatingIfNeeded: TCPHeader.checksumOffset))
     }
-    return OutgoingPacket(count: Int(count), metadata: metadata)
+    return (next, OutgoingPacket(count: Int(count), metadata: metadata))
   }
 }

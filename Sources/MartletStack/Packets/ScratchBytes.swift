@@ -25,4 +25,10 @@ struct ScratchBytes<let n: Int>: BitwiseCopyable {
   mutating func copy(_ count: Int, into out: inout MutableRawSpan) {
     out.copy(bytes.extracting(0..<count))
   }
+
+  /// Copies `count` octets from `start` on to `out` at `place`.
+  mutating func copy(from start: Int, count: Int, into out: inout MutableRawSpan, at place: Int) {
+    var part = out._mutatingExtracting(place..<(place &+ count))
+    part.copy(bytes.extracting(start..<(start &+ count)))
+  }
 }

@@ -85,7 +85,7 @@ struct BindingTable {
     var low = 0
     var high = entries.count
     while low < high {
-      let middle = (low &+ high) / 2
+      let middle = (low &+ high) >> 1
       if entries[middle].port < port { low = middle &+ 1 } else { high = middle }
     }
     return low

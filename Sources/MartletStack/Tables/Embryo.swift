@@ -138,6 +138,10 @@ extension FlowSpace {
     return nil
   }
 
+  /// There is a record of the kinds that make room.
+  @inline(__always)
+  var mayHaveSpare: Bool { mutating get { occupied & (0xfffe | 1 << UInt32(Self.sealed)) != 0 } }
+
   /// Whether the record that would make room first has had its time, which is a quarter of the wait.
   @inline(__always)
   mutating func hasSpare(wait: UInt32, at now: Tick) -> Bool {

@@ -31,16 +31,24 @@ struct IPv4FlowKey: FlowKey {
       local: local.bits, remote: remote.bits, localPort: flow.localPort, remotePort: flow.remotePort)
   }
 
+  /// The local one above the remote one.
+  @inline(__always)
+  var ports: UInt32 { UInt32(localPort) << 16 | UInt32(remotePort) }
+
   var flow: Flow {
     Flow(
       local: .v4(IPv4Address(bits: local)), remote: .v4(IPv4Address(bits: remote)), localPort: localPort,
       remotePort: remotePort)
   }
 
+  func hash(_ key: SipKey) -> UInt64 { hashInPlace(key) }
+
+  /// Likewise where each segment comes.
   @inline(__always)
-  func hash(_ key: SipKey) -> UInt64 {
-    SipHash.hash13(
-      key, UInt64(local) << 32 | UInt64(remote), tail: UInt32(localPort) << 16 | UInt32(remotePort))
+  func hashInPlace(_ key: SipKey) -> UInt64 {
+    var state = SipState(key)
+    state.absorb(UInt64(local) << 32 | UInt64(remote), rounds: 1)
+    return state.finish(byteCount: 12, tail: UInt64(ports), rounds: 1, finalRounds: 3)
   }
 }
 

@@ -34,16 +34,16 @@ public struct FlowTable: ~Copyable {
     }
   }
 
-  private static var smallest: Int { 8 }
-  private static var largest: Int { 512 }
+  static var smallest: Int { 8 }
+  static var largest: Int { 512 }
 
   @usableFromInline var directory: UnsafeMutablePointer<UnsafeMutablePointer<Entry>>?
   @usableFromInline var depth: UInt32 = 0
   /// Slots in each segment: a power of two, less than 512 only while there is one segment.
   @usableFromInline var slots = 0
-  private var segments = 0
+  var segments = 0
   /// Segments as deep as the directory; when there is none, it can be halved.
-  private var deepest = 0
+  var deepest = 0
 
   /// Entries in the table.
   public private(set) var count = 0
@@ -62,8 +62,8 @@ public struct FlowTable: ~Copyable {
     unsafe directory.deallocate()
   }
 
-  private static func bytes(slots: Int) -> Int { (slots &+ 1) &* MemoryLayout<Entry>.stride }
-  private static var entryBytes: Int { unsafe MemoryLayout<UnsafeRawPointer>.stride }
+  static func bytes(slots: Int) -> Int { (slots &+ 1) &* MemoryLayout<Entry>.stride }
+  static var entryBytes: Int { unsafe MemoryLayout<UnsafeRawPointer>.stride }
 
   /// The bytes charged to the budget.
   public var heldBytes: Int {
@@ -158,12 +158,41 @@ public struct FlowTable: ~Copyable {
     _ hash: UInt64, _ value: UInt32, _ budget: inout MemoryBudget
   ) -> Bool {
     let tag = Self.tag(hash)
+    guard let directory = unsafe directory else { return insertWithMore(tag, value, &budget) }
+    let segment = unsafe directory[segmentIndex(tag)]
+    guard unsafe Int(truncatingIfNeeded: segment.pointee.value) < slots &- slots >> 3 else {
+      return insertWithMore(tag, value, &budget)
+    }
+    count &+= 1
+    unsafe place(Entry(value: value, tag: tag), in: segment)
+    return true
+  }
+
+  /// Likewise where a search that found nothing ended. The table has not changed since.
+  public mutating func insert(
+    at search: Search, _ value: UInt32, _ budget: inout MemoryBudget
+  ) -> Bool {
+    guard let directory = unsafe directory else { return insertWithMore(search.tag, value, &budget) }
+    let segment = unsafe directory[segmentIndex(search.tag)]
+    guard unsafe Int(truncatingIfNeeded: segment.pointee.value) < slots &- slots >> 3 else {
+      return insertWithMore(search.tag, value, &budget)
+    }
+    count &+= 1
+    unsafe push(Entry(value: value, tag: search.tag), to: search.slot & (slots &- 1), of: segment)
+    return true
+  }
+
+  /// Likewise, after getting more slots, until there is room.
+  @inline(never)
+  private mutating func insertWithMore(
+    _ tag: UInt32, _ value: UInt32, _ budget: inout MemoryBudget
+  ) -> Bool {
     if unsafe directory == nil && !addFirstSegment(&budget) { return false }
     while let directory = unsafe directory {
       let segment = unsafe directory[segmentIndex(tag)]
       if unsafe Int(truncatingIfNeeded: segment.pointee.value) < slots &- slots >> 3 {
-        unsafe place(Entry(value: value, tag: tag), in: segment)
         count &+= 1
+        unsafe place(Entry(value: value, tag: tag), in: segment)
         return true
       }
       let roomier = slots < Self.largest ? resize(to: slots &* 2, &budget) : split(tag, &budget)
@@ -268,29 +297,39 @@ public struct FlowTable: ~Copyable {
   }
 
   /// Stores an entry in a segment that has room: whoever is farther from home stays.
-  private func place(_ entry: Entry, in segment: UnsafeMutablePointer<Entry>) {
+  @inline(__always)
+  mutating func place(_ entry: Entry, in segment: UnsafeMutablePointer<Entry>) {
     let entries = unsafe segment + 1
     let mask = slots &- 1
-    var entry = entry
     var i = home(entry.tag)
     var distance = 0
-    while unsafe entries[i].tag != 0 {
-      let theirs = unsafe (i &- home(entries[i].tag)) & mask
-      if theirs < distance {
-        let evicted = unsafe entries[i]
-        unsafe entries[i] = entry
-        entry = evicted
-        distance = theirs
-      }
+    while unsafe entries[i].tag != 0, (i &- home(unsafe entries[i].tag)) & mask >= distance {
       i = (i &+ 1) & mask
       distance &+= 1
     }
+    unsafe push(entry, to: i, of: segment)
+  }
+
+  /// Stores an entry in a slot. Whoever is there or behind him, up to the next empty slot, moves by one: they are in the
+  /// order of their homes, and stay so.
+  @inline(__always)
+  private mutating func push(_ entry: Entry, to slot: Int, of segment: UnsafeMutablePointer<Entry>) {
+    let entries = unsafe segment + 1
+    let mask = slots &- 1
+    var i = slot
+    var other = unsafe entries[i]
     unsafe entries[i] = entry
+    while other.tag != 0 {
+      i = (i &+ 1) & mask
+      let next = unsafe entries[i]
+      unsafe entries[i] = other
+      other = next
+    }
     unsafe segment.pointee.value &+= 1
   }
 
   /// Empties a slot and moves back by one those behind it that are not at home.
-  private func removeEntry(at slot: Int, of segment: UnsafeMutablePointer<Entry>) {
+  func removeEntry(at slot: Int, of segment: UnsafeMutablePointer<Entry>) {
     let entries = unsafe segment + 1
     let mask = slots &- 1
     var i = slot
@@ -302,127 +341,5 @@ public struct FlowTable: ~Copyable {
     }
     unsafe entries[i] = Entry(value: 0, tag: 0)
     unsafe segment.pointee.value &-= 1
-  }
-
-  // MARK: Segments
-
-  /// How many directory entries point to the segment.
-  private func span(of segment: UnsafeMutablePointer<Entry>) -> Int {
-    unsafe 1 << Int(depth &- segment.pointee.tag)
-  }
-
-  private static func emptySegment(slots: Int, depth: UInt32) -> UnsafeMutablePointer<Entry> {
-    let segment = UnsafeMutablePointer<Entry>.allocate(capacity: slots &+ 1)
-    unsafe segment.initialize(repeating: Entry(value: 0, tag: 0), count: slots &+ 1)
-    unsafe segment.pointee.tag = depth
-    return unsafe segment
-  }
-
-  private mutating func addFirstSegment(_ budget: inout MemoryBudget) -> Bool {
-    guard budget.take(Self.bytes(slots: Self.smallest) &+ Self.entryBytes) else { return false }
-    let directory = UnsafeMutablePointer<UnsafeMutablePointer<Entry>>.allocate(capacity: 1)
-    unsafe directory.initialize(to: Self.emptySegment(slots: Self.smallest, depth: 0))
-    unsafe self.directory = directory
-    slots = Self.smallest
-    segments = 1
-    deepest = 1
-    return true
-  }
-
-  /// Moves the only segment to one of another size.
-  private mutating func resize(to size: Int, _ budget: inout MemoryBudget) -> Bool {
-    guard let directory = unsafe directory, budget.take(Self.bytes(slots: size)) else { return false }
-    let old = unsafe directory[0]
-    let oldSlots = slots
-    let new = unsafe Self.emptySegment(slots: size, depth: 0)
-    slots = size
-    for i in 1...oldSlots {
-      if unsafe old[i].tag != 0 { unsafe place(old[i], in: new) }
-    }
-    unsafe directory[0] = new
-    unsafe old.deallocate()
-    budget.give(Self.bytes(slots: oldSlots))
-    return true
-  }
-
-  /// Splits the segment of `tag` by the next bit of its entries' tags.
-  private mutating func split(_ tag: UInt32, _ budget: inout MemoryBudget) -> Bool {
-    guard let directory = unsafe directory else { return false }
-    let low = unsafe directory[segmentIndex(tag)]
-    if unsafe low.pointee.tag == depth && !doubleDirectory(&budget) { return false }
-    guard let directory = unsafe self.directory, budget.take(Self.bytes(slots: slots))
-    else { return false }
-    let bit = unsafe UInt32(0x8000_0000) >> low.pointee.tag
-    let span = unsafe span(of: low)
-    let first = segmentIndex(tag) & ~(span &- 1)
-    unsafe low.pointee.tag &+= 1
-    let high = unsafe Self.emptySegment(slots: slots, depth: low.pointee.tag)
-    for i in 0..<slots {
-      // A removal moves the next entry to `i`: look again.
-      while unsafe low[1 &+ i].tag & bit != 0 {
-        unsafe place(low[1 &+ i], in: high)
-        unsafe removeEntry(at: i, of: low)
-      }
-    }
-    unsafe (directory + first + span / 2).update(repeating: high, count: span / 2)
-    segments &+= 1
-    if unsafe low.pointee.tag == depth { deepest &+= 2 }
-    return true
-  }
-
-  private mutating func doubleDirectory(_ budget: inout MemoryBudget) -> Bool {
-    let size = 1 << Int(depth)
-    // A directory much larger than its segments means that hashes are equal, not many.
-    guard let old = unsafe directory, depth < 22, size < 4 &* segments,
-      budget.take(Self.entryBytes &* size)
-    else { return false }
-    let new = UnsafeMutablePointer<UnsafeMutablePointer<Entry>>.allocate(capacity: size &* 2)
-    for i in 0..<size {
-      unsafe (new + 2 &* i).initialize(repeating: old[i], count: 2)
-    }
-    unsafe old.deallocate()
-    unsafe directory = new
-    depth &+= 1
-    deepest = 0
-    return true
-  }
-
-  /// Joins the segment of `tag` with its sibling, if both are nearly empty.
-  private mutating func join(_ tag: UInt32, _ budget: inout MemoryBudget) {
-    guard let directory = unsafe directory else { return }
-    let segment = unsafe directory[segmentIndex(tag)]
-    guard unsafe segment.pointee.tag > 0 else { return }
-    let bit = unsafe UInt32(0x8000_0000) >> (segment.pointee.tag &- 1)
-    let sibling = unsafe directory[segmentIndex(tag ^ bit)]
-    guard unsafe sibling.pointee.tag == segment.pointee.tag,
-      unsafe Int(truncatingIfNeeded: segment.pointee.value &+ sibling.pointee.value) <= slots * 3 / 8
-    else { return }
-    for i in 1...slots {
-      if unsafe sibling[i].tag != 0 { unsafe place(sibling[i], in: segment) }
-    }
-    let span = unsafe span(of: sibling)
-    let first = segmentIndex(tag ^ bit) & ~(span &- 1)
-    unsafe (directory + first).update(repeating: segment, count: span)
-    if unsafe segment.pointee.tag == depth { deepest &-= 2 }
-    unsafe segment.pointee.tag &-= 1
-    unsafe sibling.deallocate()
-    segments &-= 1
-    budget.give(Self.bytes(slots: slots))
-    while deepest == 0 && depth > 0 { halveDirectory(&budget) }
-  }
-
-  /// Keeps every second entry: no segment needs the last bit.
-  private mutating func halveDirectory(_ budget: inout MemoryBudget) {
-    guard let old = unsafe directory else { return }
-    let size = 1 << (Int(depth) &- 1)
-    let new = UnsafeMutablePointer<UnsafeMutablePointer<Entry>>.allocate(capacity: size)
-    depth &-= 1
-    for i in 0..<size {
-      unsafe (new + i).initialize(to: old[2 &* i])
-      if unsafe old[2 &* i].pointee.tag == depth { deepest &+= 1 }
-    }
-    unsafe old.deallocate()
-    unsafe directory = new
-    budget.give(Self.entryBytes &* size)
   }
 }

@@ -188,7 +188,7 @@ public struct Slab<Record: BitwiseCopyable>: ~Copyable {
     guard let slots = unsafe pages[page] else { return nil }
     let bit = unsafe marks[page].free.trailingZeroBitCount
     if unsafe marks[page].free == allFree(page) { emptyPages &-= 1 }
-    unsafe marks[page].free &= ~(1 << UInt64(bit))
+    unsafe marks[page].free &= marks[page].free &- 1
     if unsafe marks[page].free == 0 { removeFromOpen(page) }
     let generation = unsafe slots[bit].generation | 1
     unsafe slots[bit].generation = generation

@@ -3,7 +3,7 @@ import MartletWire
 
 /// Whom a limit takes for one: an address of IPv4; a network of 64 bits of IPv6, whose owner has all the
 /// addresses in it. Neighbours share theirs with others, so each of them is one by its whole address, and with
-/// a link-local one by its link as well.
+/// a link-local one, of either family, by its link as well.
 struct Source: BitwiseCopyable, Equatable {
   /// First, because those of IPv4 differ here.
   private var low: UInt64
@@ -16,7 +16,7 @@ struct Source: BitwiseCopyable, Equatable {
   /// By the whole address.
   init(_ address: IPAddress, zone: UInt16) {
     switch address {
-    case .v4(let a): self.init(high: 0, low: UInt64(a.bits), kind: 4 << 16)
+    case .v4(let a): self.init(high: 0, low: UInt64(a.bits), kind: 4 << 16 | UInt32(zone))
     case .v6(let a): self.init(high: a.high, low: a.low, kind: 6 << 16 | UInt32(zone))
     }
   }

@@ -59,7 +59,12 @@ public struct TimerWheel: ~Copyable {
   public var heldBytes: Int { pageCount &* Self.pageBytes &+ capacity &* Self.entryBytes }
 
   /// Makes ids up to and including `id` usable. False: the budget refused.
+  @inline(__always)
   public mutating func reserve(upTo id: UInt32, _ budget: inout MemoryBudget) -> Bool {
+    Int(truncatingIfNeeded: id >> 6) < pageCount || addPages(upTo: id, &budget)
+  }
+
+  private mutating func addPages(upTo id: UInt32, _ budget: inout MemoryBudget) -> Bool {
     guard id < Self.listMark &- 1 else { return false }
     while pageCount <= Int(truncatingIfNeeded: id >> 6) {
       guard addPage(&budget) else { return false }

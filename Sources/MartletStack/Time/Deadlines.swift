@@ -24,6 +24,10 @@ extension NetworkStack {
     }
     if flows4.timeWait.first != Links.none { consider(flows4.lingering[flows4.timeWait.first].tcb.deadline) }
     if flows6.timeWait.first != Links.none { consider(flows6.lingering[flows6.timeWait.first].tcb.deadline) }
+    if let due = neighbourDeadline {
+      let milliseconds = (due.nanoseconds &+ 999_999) / 1_000_000
+      earliest = min(earliest ?? .max, milliseconds)
+    }
     guard let earliest else { return nil }
     let nanoseconds = earliest.multipliedReportingOverflow(by: 1_000_000)
     return Instant(nanoseconds: nanoseconds.overflow ? .max : nanoseconds.partialValue)
@@ -48,6 +52,7 @@ extension NetworkStack {
       noteTransition(.timeWait, .closed)
       discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
     }
+    if let due = neighbourDeadline, due <= clock { neighboursAreDue() }
     relieveIfShort()
   }
 }

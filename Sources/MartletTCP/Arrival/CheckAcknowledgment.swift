@@ -158,7 +158,7 @@ extension TCB {
       delivery.octets = octets
       if let newest = cold.sent.removeAll(before: ack, &around.pool, &around.budget) {
         delivery.newest = newest
-        delivery.roundTrip = max(now.microseconds &- newest.sentAt, 1)
+        delivery.roundTrip = newest.roundTrip(upTo: ack, now: now.microseconds)
       }
     }
 
@@ -201,7 +201,8 @@ extension TCB {
     case .closing:
       transition(to: .timeWait, &around, now)
       reaction.insert(.enterTimeWait)
-      return .done
+      // TIME-WAIT goes by this segment's timestamp, too (RFC 7323 §4.3).
+      return .next
     case .lastAck:
       end(.closed, &cold, &around, now, &reaction)
       return .done

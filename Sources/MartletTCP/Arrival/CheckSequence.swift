@@ -27,9 +27,8 @@ extension TCB {
     around.recorder.note(.outOfWindow, seg.seq.rawValue, seg.len, at: now)
     guard !seg.flags.contains(.rst) else { return .done }
     noteReach(seg)
-    // "… an acknowledgment should be sent in reply": always for text and FIN, whose sender may have
-    // lost our acknowledgment; once per interval for the rest (robustness rule E11).
-    if seg.textCount > 0 || seg.flags.contains(.fin) {
+    // "… an acknowledgment should be sent in reply": once per interval for what says nothing new (robustness rule E11).
+    if seg.mayHaveLostItsAnswer {
       noteOldText(seg, &cold, &around, now)
       acknowledgeAtOnce(&reaction)
     } else {

@@ -23,7 +23,7 @@ extension TCB {
     around.counters.pawsEstab &+= 1
     around.recorder.note(.pawsReject, seg.options.tsval, timestamps.recent, at: now)
     // "Send an acknowledgment in reply"; text that came twice is acknowledged every time (RFC 2883 §4.3).
-    if seg.len > 0 {
+    if seg.mayHaveLostItsAnswer {
       noteOldText(seg, &cold, &around, now)
       acknowledgeAtOnce(&reaction)
     } else {

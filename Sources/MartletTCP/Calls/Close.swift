@@ -65,7 +65,11 @@ extension TCB {
     let losesText = !cold.receive.isEmpty || (!cold.outOfOrder.isEmpty && !mode.contains(.discardsText))
     if linger == .atMost(.zero) || losesText {
       around.counters.tcpAbortOnClose &+= 1
-      return abort(cold: &cold, &around, now: now)
+      // SHLD-3: "… SHOULD send a RST to show that data was lost", also where both FINs were sent. Nobody would send
+      // ours again, and a peer that has not got it would wait for it.
+      let owesReset = losesText && (state == .closing || state == .lastAck)
+      let reaction = abort(cold: &cold, &around, now: now)
+      return owesReset ? reaction.union(.sendReset) : reaction
     }
     if state == .synSent { return abort(cold: &cold, &around, now: now) }
     var reaction = queueFinish(&around, now)

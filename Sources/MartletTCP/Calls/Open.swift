@@ -36,8 +36,9 @@ extension TCB {
   ) {
     self.init(unopened: options, configuration)
     accept(
-      embryo, ThirdSegment(seg), timestampOffset: timestampOffset, mss: mss, sendMSSLimit: sendMSSLimit,
-      HandshakeTerms(configuration), now: now)
+      AcceptedHandshake(
+        embryo: embryo, third: ThirdSegment(seg), timestampOffset: timestampOffset, mss: mss,
+        sendMSSLimit: sendMSSLimit), HandshakeTerms(configuration), now: now)
   }
 
   /// What all connections with these options have in common before they begin.
@@ -92,12 +93,15 @@ extension TCB {
     timers.progress = tick
   }
 
-  /// Makes an unopened connection an ESTABLISHED one.
+  /// Makes an unopened connection an ESTABLISHED one. True: it has a timer.
+  @discardableResult
   package mutating func accept(
-    _ embryo: EmbryonicTCB, _ third: ThirdSegment, timestampOffset: UInt32, mss: UInt16,
-    sendMSSLimit: UInt16, _ terms: HandshakeTerms, now: Instant
-  ) {
-    begin(third.ack, timestampOffset, mss: mss, sendMSSLimit: min(sendMSSLimit, embryo.peerMSS), terms, now)
+    _ handshake: AcceptedHandshake, _ terms: HandshakeTerms, now: Instant
+  ) -> Bool {
+    let (embryo, third) = (handshake.embryo, handshake.third)
+    begin(
+      third.ack, handshake.timestampOffset, mss: handshake.mss,
+      sendMSSLimit: min(handshake.sendMSSLimit, embryo.peerMSS), terms, now)
     rcv.nxt = embryo.irs.advanced(by: 1)
     rcv.lastAckSent = rcv.nxt
     rcv.advertisedEdge = rcv.nxt.advanced(by: min(rcv.buffer.octets, 65_535))
@@ -126,7 +130,9 @@ extension TCB {
     if embryo.tries > 0 { mode.insert(.synResent) }
     sampleHandshake(third, now)
     state = .established
-    if mode.contains(.keepAlive) { armKeepAlive(now) }
+    guard mode.contains(.keepAlive) else { return false }
+    armKeepAlive(now)
+    return true
   }
 
   /// The round trip of our SYN-ACK, when it was sent once: from the echoed timestamp.
@@ -134,19 +140,42 @@ extension TCB {
   private mutating func sampleHandshake(_ third: ThirdSegment, _ now: Instant) {
     guard mode.contains(.timestamps), let echoed = third.tsecr else { return }
     let elapsed = timestampValue(now) &- echoed
-    if elapsed < 60_000 { rtt.measured(microseconds: max(elapsed &* 1_000, 1)) }
+    if elapsed < 60_000 { rtt.begin(microseconds: max(elapsed &* 1_000, 1)) }
+  }
+}
+
+/// What a passive open comes to.
+@frozen @usableFromInline
+package struct AcceptedHandshake: BitwiseCopyable, Sendable {
+  @usableFromInline package var embryo: EmbryonicTCB
+  @usableFromInline package var third: ThirdSegment
+  @usableFromInline package var timestampOffset: UInt32
+  /// What was offered.
+  @usableFromInline package var mss: UInt16
+  /// What the path allows.
+  @usableFromInline package var sendMSSLimit: UInt16
+
+  @inlinable @inline(__always)
+  package init(
+    embryo: EmbryonicTCB, third: ThirdSegment, timestampOffset: UInt32, mss: UInt16, sendMSSLimit: UInt16
+  ) {
+    self.embryo = embryo
+    self.third = third
+    self.timestampOffset = timestampOffset
+    self.mss = mss
+    self.sendMSSLimit = sendMSSLimit
   }
 }
 
 /// What a connection takes from the third segment of its handshake when it is made, or from a SYN with text that
 /// does as well.
-@frozen
+@frozen @usableFromInline
 package struct ThirdSegment: BitwiseCopyable, Sendable {
-  package var seq: SequenceNumber
-  package var ack: SequenceNumber
-  package var wnd: UnscaledWindow
+  @usableFromInline package var seq: SequenceNumber
+  @usableFromInline package var ack: SequenceNumber
+  @usableFromInline package var wnd: UnscaledWindow
   /// Nil: it echoes no timestamp of ours.
-  package var tsecr: UInt32?
+  @usableFromInline package var tsecr: UInt32?
 
   @inlinable @inline(__always)
   package init(seq: SequenceNumber, ack: SequenceNumber, wnd: UnscaledWindow, tsecr: UInt32?) {

@@ -133,7 +133,7 @@ extension TCB {
     if isLast, count > 0 { plan.flags.insert(.psh) }
     if carriesFin { plan.flags.insert(.fin) }
     plan.isRetransmission = snd.nxt.precedes(snd.max)
-    markCapable(&plan)
+    markCapable(&plan, &cold)
     addUrgentPointer(to: &plan, cold)
     return plan
   }

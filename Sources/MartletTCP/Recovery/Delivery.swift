@@ -52,7 +52,8 @@ extension TCB {
     if mode.contains(.sack) {
       let first = SequenceNumber.latest(snd.una, cold.scoreboard.lostEdge)
       deliverUnsacked(
-        SequenceRange(start: snd.una, end: ack), onceFrom: first, seg, &delivery, &cold, &around, now)
+        SequenceRange(start: snd.una, end: ack), isAcknowledged: true, onceFrom: first, seg, &delivery, &cold,
+        &around, now)
     } else {
       let (newest, oldest, _) = cold.scoreboard.deliverResent(range, &around.pool, &around.budget)
       if newest == nil { delivery.originalArrived = true }
@@ -71,24 +72,28 @@ extension TCB {
     let last = cold.sent.removeAll(before: ack, &around.pool, &around.budget)
     if !mode.contains(.sack), let last, delivery.newest == nil, recovery.phase == .open {
       delivery.newest = last
-      delivery.roundTrip = max(now.microseconds &- last.sentAt, 1)
+      delivery.roundTrip = last.roundTrip(upTo: ack, now: now.microseconds)
     }
     cold.endScoreboardIfIdle()
   }
 
   /// Goes through those parts of `range` that SACK has not reported before.
   ///
-  /// - Parameter onceFrom: nothing from here on was ever judged lost.
+  /// - Parameters:
+  ///   - isAcknowledged: SND.UNA moves over it; false: SACK reports it.
+  ///   - onceFrom: nothing from here on was ever judged lost.
   mutating func deliverUnsacked(
-    _ range: SequenceRange, onceFrom: SequenceNumber, _ seg: Segment, _ delivery: inout Delivery,
-    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    _ range: SequenceRange, isAcknowledged: Bool, onceFrom: SequenceNumber, _ seg: Segment,
+    _ delivery: inout Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     var from = range.start
     while let hole = cold.scoreboard.sacked.firstHole(from: from, before: range.end, around.pool) {
       from = hole.end
       let again = cold.scoreboard.deliverResent(hole, &around.pool, &around.budget)
       if again.newest != nil, cold.undo.follows(again.oldest) { delivery.wasResentBefore = true }
-      if let record = again.newest, isPlausible(record, seg, cold, now) { delivery.add(record) }
+      if let record = again.newest, isPlausible(record, isAcknowledged, seg, cold, now) {
+        delivery.add(record)
+      }
       guard again.octets < hole.count else { continue }
       // Some of it arrived by its first transmission: late, if later text came before it (RFC 8985 §6.2
       // step 3).
@@ -100,10 +105,11 @@ extension TCB {
       let i = cold.sent.index(endingAfter: hole.end.retreated(by: 1), around.pool)
       guard i < cold.sent.count else { continue }
       var record = cold.sent.record(i, around.pool)
+      let roundTrip = record.roundTrip(upTo: hole.end, now: now.microseconds)
       record.range.end = hole.end
       if let newest = delivery.newest, !record.wasSent(after: newest.sentAt, newest.range.end) { continue }
       delivery.newest = record
-      delivery.roundTrip = max(now.microseconds &- record.sentAt, 1)
+      delivery.roundTrip = roundTrip
     }
   }
 
@@ -115,12 +121,22 @@ extension TCB {
 
   /// RFC 8985 §6.2 step 2: whether an acknowledgment may be of this retransmission and not of what was
   /// sent before it.
-  private func isPlausible(_ record: SendRecord, _ seg: Segment, _ cold: ColdBlock, _ now: Instant) -> Bool {
+  private func isPlausible(
+    _ record: SendRecord, _ isAcknowledged: Bool, _ seg: Segment, _ cold: ColdBlock, _ now: Instant
+  ) -> Bool {
     let elapsed = now.microseconds &- record.sentAt
-    if elapsed < cold.rack.minimumRoundTrip { return false }
-    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps) else { return true }
-    // In milliseconds: the echo is of a segment that left before the retransmission did.
-    let echoed = timestampValue(now) &- seg.options.tsecr
-    return echoed <= elapsed / 1_000 &+ 1
+    let least = cold.rack.minimumRoundTrip
+    if elapsed < least { return false }
+    // The echo that comes with a report is of what arrived before the first hole, and says nothing of what did beyond
+    // it (RFC 7323 §4.3 (2)). While there is new text, the reports of that tell soon enough.
+    let isEchoed = mode.contains(.timestamps) && seg.options.present.contains(.timestamps)
+    let isEvidence = isAcknowledged || hasUnsent(cold)
+    if isEvidence && isEchoed {
+      // In milliseconds: the echo is of a segment that left before the retransmission did.
+      let echoed = timestampValue(now) &- seg.options.tsecr
+      return echoed <= elapsed / 1_000 &+ 1
+    }
+    // An idle connection has forgotten its least round trip.
+    return least != 0 || elapsed >= rtt.srtt / 2
   }
 }

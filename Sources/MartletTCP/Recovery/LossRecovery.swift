@@ -171,11 +171,15 @@ extension TCB {
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
   mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt)
-    congestion.reduce(
-      CongestionEvent(
-        .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
-        mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
-    windowWasReduced(&cold)
+    let isAnswered = isLossAnswered(cold, around)
+    cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
+    if !isAnswered {
+      congestion.reduce(
+        CongestionEvent(
+          .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
+          mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
+      windowWasReduced(&cold)
+    }
     cold.reduction = ProportionalReduction(flight: snd.flight)
     cold.probe.isOut = false
     cold.recover = snd.nxt.retreated(by: 1)
@@ -183,6 +187,13 @@ extension TCB {
     pending.insert(.retransmit)
     around.counters.tcpFastRetrans &+= 1
     around.recorder.note(.fastRetransmit, snd.una.rawValue, cold.recover.rawValue, at: now)
+  }
+
+  /// All that is lost left before the window was last reduced, for a congestion mark (RFC 3168 §6.1.2).
+  private func isLossAnswered(_ cold: ColdBlock, _ around: borrowing Surroundings) -> Bool {
+    let lost = cold.scoreboard.lost
+    return cold.isReduced && !lost.isEmpty
+      && isAnswered(upTo: lost.range(at: lost.count &- 1, around.pool).end, cold)
   }
 
   /// Everything that was out when recovery began is acknowledged.
@@ -281,9 +292,16 @@ extension TCB {
       if delivery.startsRound || !rtt.isMeasured || timers.backoff != 0 {
         takeRoundTrip(roundTrip, &cold, &around, now)
       }
-    } else if delivery.acknowledged > 0, recovery.phase != .open || timers.backoff != 0 || !rtt.isMeasured {
+    } else if delivery.acknowledged > 0,
+      recovery.phase != .open || timers.backoff != 0 || !rtt.isMeasured || isTimeUnknown(delivery)
+    {
       sampleTimestamp(seg, &cold, &around, now)
     }
+  }
+
+  /// A round trip is over, but for want of memory its time was not kept.
+  private func isTimeUnknown(_ delivery: Delivery) -> Bool {
+    delivery.startsRound && delivery.newest?.isJoined == true
   }
 
   /// A full-size segment arrived, sent once: what ICMP claims against it is not true (RFC 5927 §7.2).

@@ -62,11 +62,17 @@ extension TCB {
   mutating func widenReorderingWindow(_ cold: inout ColdBlock, _ now: Instant) {
     let clock = now.microseconds
     if cold.rack.hasDuplicate, clock &- cold.rack.duplicateAt < rtt.srtt { return }
+    // Reports of the end of a flight come when an idle connection has forgotten the time: one counts until the next
+    // recovery has ended.
+    if snd.una == snd.max, recovery.reorderingPersists == Self.persistence { return }
     cold.rack.hasDuplicate = true
     cold.rack.duplicateAt = clock
     recovery.reorderingSteps = min(recovery.reorderingSteps &+ 1, 250)
-    recovery.reorderingPersists = 16
+    recovery.reorderingPersists = Self.persistence
   }
+
+  /// Recoveries that a wider window lasts.
+  private static var persistence: UInt8 { 16 }
 
   /// Step 4 again: a recovery without duplicates; after sixteen the window is what it was at first.
   mutating func recoveryWithoutDuplicates() {

@@ -37,7 +37,10 @@ extension TCB {
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
     let isFirst = timers.tries == 1
-    if isFirst, recovery.phase == .open { cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt) }
+    if isFirst, recovery.phase == .open {
+      cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt)
+      cold.undo.answersMark = mode.contains(.owesCWR)
+    }
     if !isFirst { cold.undo.isPossible = false }
     cold.undo.followsTimeout = true
     let event = CongestionEvent(
@@ -73,6 +76,8 @@ extension TCB {
     cold.scoreboard.begin(snd.una)
     cold.scoreboard.reported = 0
     cold.undo.isPossible = false
+    // What is sent again says nothing of the time-out any more, and waits for no new text.
+    cold.forwardRTO = .off
     let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { _ in true }
     let more = cold.scoreboard.loseAll(upTo: snd.nxt, &around.pool, &around.budget)
     cold.rate.lost = cold.rate.lost &+ lost &+ more

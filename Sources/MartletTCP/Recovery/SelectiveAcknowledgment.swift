@@ -51,7 +51,8 @@ extension TCB {
       return
     }
     cold.scoreboard.begin(snd.una)
-    deliverUnsacked(block, onceFrom: cold.scoreboard.lostEdge, seg, &delivery, &cold, &around, now)
+    deliverUnsacked(
+      block, isAcknowledged: false, onceFrom: cold.scoreboard.lostEdge, seg, &delivery, &cold, &around, now)
     cold.scoreboard.lost.subtract(block, &around.pool, &around.budget)
     let limit = Int(around.configuration.outOfOrderRanges)
     guard cold.scoreboard.sacked.insert(block, limit: limit, &around.pool, &around.budget) != .refused else {

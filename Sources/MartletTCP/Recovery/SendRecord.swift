@@ -17,8 +17,8 @@ package struct SendRecord: BitwiseCopyable, Sendable {
   package var deliveredAt: UInt32
   /// … with how much before it (P.delivered), modulo 2^32.
   package var delivered: UInt32
-  /// Octets in flight then, this one's included (P.tx_in_flight).
-  package var flight: UInt32
+  /// Octets in flight then, this one's included (P.tx_in_flight); the highest bit: see `isJoined`.
+  fileprivate var flightAndJoin: UInt32
   /// C.lost then, modulo 2^31; the highest bit: the application had no more to send (P.is_app_limited).
   package var lostAndLimit: UInt32
 
@@ -28,12 +28,26 @@ package struct SendRecord: BitwiseCopyable, Sendable {
     firstSentAt = rate.firstSentAt
     deliveredAt = rate.deliveredAt
     delivered = rate.delivered
-    self.flight = flight
+    flightAndJoin = flight & 0x7fff_ffff
     lostAndLimit = (rate.lost & 0x7fff_ffff) | (rate.isApplicationLimited ? 0x8000_0000 : 0)
   }
 
   @inline(__always)
   package var isApplicationLimited: Bool { lostAndLimit >> 31 != 0 }
+
+  @inline(__always)
+  package var flight: UInt32 { flightAndJoin & 0x7fff_ffff }
+
+  /// Made of several that left one after the other: `sentAt` is the last one's.
+  @inline(__always)
+  package var isJoined: Bool { flightAndJoin >> 31 != 0 }
+
+  /// Microseconds since what has arrived up to `end` was sent; 0: it is not known. Of a record that was made of
+  /// several only the end is: for the rest the time would be too short.
+  @inline(__always)
+  package func roundTrip(upTo end: SequenceNumber, now: UInt32) -> UInt32 {
+    isJoined && range.end.follows(end) ? 0 : max(now &- sentAt, 1)
+  }
 
   /// RFC 8985 §6.2: RACK_sent_after.
   @inline(__always)
@@ -134,7 +148,7 @@ package struct SendRecords: BitwiseCopyable, Sendable {
         newest.isApplicationLimited == rate.isApplicationLimited
       {
         newest.range.end = range.end
-        newest.flight = flight
+        newest.flightAndJoin = flight & 0x7fff_ffff
         return set(count &- 1, newest, &pool)
       }
     }
@@ -174,6 +188,7 @@ package struct SendRecords: BitwiseCopyable, Sendable {
         var later = self.record(i, pool)
         if record.range.end == later.range.start {
           later.range.start = record.range.start
+          later.flightAndJoin |= 0x8000_0000
           record = later
           i &+= 1
         }

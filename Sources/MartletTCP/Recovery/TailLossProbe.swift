@@ -101,7 +101,7 @@ extension TCB {
   private mutating func reactToRepairedTail(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
-    guard recovery.phase == .open else { return }
+    guard recovery.phase == .open, !isAnswered(upTo: cold.probe.end, cold) else { return }
     cold.undo.isPossible = false
     congestion.reduce(
       CongestionEvent(

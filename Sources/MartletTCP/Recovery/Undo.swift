@@ -22,6 +22,8 @@ package struct UndoState: BitwiseCopyable, Sendable {
   /// A time-out is among what would be undone: then delay is as likely as reordering.
   package var followsTimeout = false
   package var isPossible = true
+  /// The window was reduced for a congestion mark, too: that stays.
+  package var answersMark = false
 
   /// Nothing.
   package init() {
@@ -95,6 +97,12 @@ extension TCB {
     // original that comes late has been sent again before (RFC 8985 §6.2 step 3 looks at originals only).
     if mode.contains(.sack), !cold.undo.followsTimeout { noteReordering(&around, now) }
     congestion.undo(to: cold.undo.prior, &cold.congestion)
+    if !cold.undo.answersMark {
+      cold.isReduced = false
+      mode.remove(.owesCWR)
+    } else if !congestion.ownsWindow {
+      congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
+    }
     // Whatever was acknowledged meanwhile has emptied the network.
     spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
     cold.undo.isPossible = false

@@ -47,6 +47,20 @@ package struct WindowValidation: BitwiseCopyable, Sendable {
   }
 }
 
+extension Mode {
+  /// When the window was last seen to be validated, in units of 134 s modulo 8: so much outlives an idle spell.
+  package var validatedAt: UInt32 {
+    get { rawValue >> 29 }
+    set { rawValue = rawValue & 0x1fff_ffff | newValue << 29 }
+  }
+
+  /// - Parameter now: microseconds modulo 2^32.
+  static func validationTime(_ now: UInt32) -> UInt32 { now >> 27 & 7 }
+
+  /// For seven minutes at least, and nine at most where something is sent all five minutes.
+  func isLongUnvalidated(at now: UInt32) -> Bool { (Mode.validationTime(now) &- validatedAt) & 7 >= 4 }
+}
+
 extension TCB {
   /// §4.1: "pipeACK >= (1/2)*cwnd". pipeACK is known only when a round trip is over, and slow start doubles
   /// the window within one; so what was in flight when this round trip began counts as well.
@@ -61,6 +75,7 @@ extension TCB {
   /// §4.4.3, for an application that never pauses and never fills the window.
   private mutating func noteValidation(_ isValidated: Bool, _ cold: inout ColdBlock, _ now: UInt32) {
     let elapsed = now &- cold.validation.validatedAt
+    if isValidated { mode.validatedAt = Mode.validationTime(now) }
     if isValidated || !cold.validation.hasValidation {
       cold.validation.hasValidation = true
       cold.validation.validatedAt = now
@@ -82,9 +97,13 @@ extension TCB {
   mutating func resumeAfterIdle(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     guard snd.una == snd.max, recovery.phase == .open else { return }
     let idle = Tick(now).milliseconds(since: timers.progress)
-    guard idle > rtt.timeout(around.configuration.rto, synResent: mode.contains(.synResent)) else { return }
     var periods = idle / (WindowValidation.limit &* 1_000)
     let least = UInt32(max(around.configuration.initialWindowSegments, 2)) &* UInt32(effectiveSendMSS)
+    // Short pauses one after the other, in each of which the connection forgot since when.
+    if periods == 0, mode.isLongUnvalidated(at: now.microseconds) { periods = 1 }
+    if periods > 0 { mode.validatedAt = Mode.validationTime(now.microseconds) }
+    guard periods > 0 || idle > rtt.timeout(around.configuration.rto, synResent: mode.contains(.synResent))
+    else { return }
     while periods > 0, congestion.cwnd > least, !congestion.ownsWindow {
       shrinkUnusedWindow(least: least)
       periods &-= 1

@@ -51,6 +51,13 @@ public struct Segment: BitwiseCopyable, Sendable {
   @inlinable @inline(__always)
   public var len: UInt32 { textCount &+ flags.sequenceLength }
 
+  /// It has text or a FIN, and whoever sends that again may have lost our acknowledgment of it, so each is answered. A
+  /// SYN is challenged, whatever else it brings (RFC 5961 §4.2).
+  @inlinable @inline(__always)
+  package var mayHaveLostItsAnswer: Bool {
+    (textCount > 0 || flags.contains(.fin)) && !flags.contains(.syn)
+  }
+
   /// The first sequence number after the segment.
   @inlinable @inline(__always)
   public var end: SequenceNumber { seq.advanced(by: len) }

@@ -36,6 +36,9 @@ public struct EmbryonicTCB: BitwiseCopyable, Sendable {
     /// Congestion marks are understood (RFC 3168 §6.1.1).
     @inlinable @inline(__always)
     package static var ecn: Options { Options(rawValue: 16) }
+    /// What Linux offers.
+    @inlinable @inline(__always)
+    package static var usual: Options { [.windowScaling, .timestamps, .sack] }
     /// `answered` holds a time.
     @inlinable package static var answered: Options { Options(rawValue: 8) }
   }

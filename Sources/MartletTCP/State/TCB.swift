@@ -258,6 +258,7 @@ package struct Mode: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var isAheadOfWindow: Mode { Mode(rawValue: 1 << 28) }
   /// The send buffer follows the congestion window.
   @inlinable package static var fitsSendBuffer: Mode { Mode(rawValue: 131072) }
+  // The highest three bits are a time: `validatedAt`.
 }
 
 /// What the next pull owes the peer.

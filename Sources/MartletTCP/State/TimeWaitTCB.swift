@@ -58,8 +58,8 @@ extension TimeWaitTCB {
     }
     if sendsTimestamps, age < 0 {
       around.counters.pawsEstab &+= 1
-      // RFC 7323 §5.3 R1: "Send an acknowledgment in reply"; for an empty one once per interval.
-      return seg.len > 0
+      // RFC 7323 §5.3 R1: "Send an acknowledgment in reply".
+      return seg.mayHaveLostItsAnswer
         ? .acknowledge(acknowledgment(timestampOffset, now)) : challenge(timestampOffset, &around, now)
     }
     if seg.flags.contains(.fin), seg.end == rcvNxt {
@@ -70,7 +70,7 @@ extension TimeWaitTCB {
       around.recorder.note(.timeWaitRestarts, wait, at: now)
       return .acknowledge(acknowledgment(timestampOffset, now))
     }
-    if seg.len > 0, !seg.flags.contains(.syn) { return .acknowledge(acknowledgment(timestampOffset, now)) }
+    if seg.mayHaveLostItsAnswer { return .acknowledge(acknowledgment(timestampOffset, now)) }
     // Empty and exactly where it should be says nothing new. Anything else empty, and a SYN that may be
     // old, is answered once per interval (robustness rule E11).
     if seg.seq == rcvNxt, !seg.flags.contains(.syn) { return .drop }

@@ -15,14 +15,17 @@ package struct RoundTripTime: BitwiseCopyable, Sendable {
   /// Microseconds.
   package var rttvar: UInt32 { rttvar4 >> 2 }
 
+  /// RFC 6298 (2.2): the first sample, of a minute at most.
+  @inline(__always)
+  package mutating func begin(microseconds sample: UInt32) {
+    srtt8 = sample << 3
+    rttvar4 = sample << 1
+  }
+
   /// RFC 6298 (2.2), (2.3). A sample beyond a minute counts as a minute, so nothing here overflows.
   package mutating func measured(microseconds sample: UInt32) {
     let r = max(1, min(sample, 60_000_000))
-    guard isMeasured else {
-      srtt8 = r << 3
-      rttvar4 = r << 1
-      return
-    }
+    guard isMeasured else { return begin(microseconds: r) }
     // RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R'|, then SRTT <- 7/8 SRTT + 1/8 R'.
     let difference = srtt > r ? srtt &- r : r &- srtt
     rttvar4 = rttvar4 &- (rttvar4 >> 2) &+ difference

@@ -131,18 +131,52 @@ extension InternetChecksum {
     }
   }
 
-  /// Adds eight octets of `bytes` from `offset` on, which begin at an even offset of the summed range.
-  @inlinable @inline(__always)
-  mutating func add(eightOf bytes: RawSpan, at offset: Int) {
-    sum &+= Self.halves(unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
-  }
-
   /// Adds four words, given as the number they mean on the wire.
   @inlinable @inline(__always)
   mutating func add(quad value: UInt64) {
     add(UInt32(truncatingIfNeeded: value >> 32))
     add(UInt32(truncatingIfNeeded: value))
   }
+}
+
+// MARK: - Of numbers
+
+/// The same sum of numbers as they mean on the wire, before they are written: none of them has to be turned round.
+@frozen @usableFromInline
+package struct NumberSum: BitwiseCopyable {
+  @usableFromInline var sum: UInt64 = 0
+
+  @inlinable @inline(__always)
+  package init() {}
+
+  /// Adds two words.
+  @inlinable @inline(__always)
+  package mutating func add(_ value: UInt32) { sum &+= UInt64(value) }
+
+  /// Adds four words.
+  @inlinable @inline(__always)
+  package mutating func add(quad value: UInt64) { sum &+= InternetChecksum.halves(value) }
+
+  /// The pseudo-header over IPv4.
+  @inlinable @inline(__always)
+  package mutating func addPseudoHeader(
+    source: IPv4Address, destination: IPv4Address, proto: IPProtocol, length: Int
+  ) {
+    sum &+= UInt64(source.bits) &+ UInt64(destination.bits) &+ UInt64(proto.rawValue)
+    sum &+= UInt64(truncatingIfNeeded: length)
+  }
+
+  /// Not complemented.
+  @inlinable @inline(__always)
+  package var folded: UInt16 { InternetChecksum.fold(sum) }
+
+  /// What a checksum field holds.
+  @inlinable @inline(__always)
+  package var field: UInt16 { ~folded }
+
+  /// The field was among what was added, and is right: all ones are all ones either way round.
+  @inlinable @inline(__always)
+  package var isValid: Bool { folded == 0xffff }
 }
 
 // MARK: - Incremental update

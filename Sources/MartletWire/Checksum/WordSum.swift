@@ -149,6 +149,12 @@ extension MutableRawSpan {
   @inlinable @inline(__always)
   public mutating func copy(_ source: RawSpan) {
     precondition(source.byteCount <= byteCount, "no room for the copy")
+    let count = source.byteCount
+    if count >= 32, count <= 64 {
+      // An answer, mostly: two halves, which may overlap, without a loop.
+      InternetChecksum.copy(SIMD4<UInt64>.self, source, into: &self, at: 0, 0)
+      return InternetChecksum.copy(SIMD4<UInt64>.self, source, into: &self, at: 0, count &- 32)
+    }
     var offset = 0
     while source.byteCount &- offset >= 64 {
       InternetChecksum.copy(SIMD8<UInt64>.self, source, into: &self, at: 0, offset)

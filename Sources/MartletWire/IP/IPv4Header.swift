@@ -51,7 +51,7 @@ public struct IPv4Header: Equatable, BitwiseCopyable, Sendable {
     let flags: UInt32 = (dontFragment ? 0x4000 : 0) | (moreFragments ? 0x2000 : 0)
     let second = UInt32(identification) << 16 | flags | UInt32(fragmentOffset >> 3)
     var third = UInt32(timeToLive) << 24 | UInt32(proto.rawValue) << 16
-    var sum = InternetChecksum()
+    var sum = NumberSum()
     sum.add(first)
     sum.add(second)
     sum.add(third)

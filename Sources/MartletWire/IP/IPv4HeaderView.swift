@@ -5,6 +5,10 @@
 public struct IPv4HeaderView: ~Escapable {
   /// The packet, narrowed to its total length.
   @usableFromInline let packet: RawSpan
+  // The twenty octets that every header has, loaded once: no accessor looks at a length again.
+  @usableFromInline let first: UInt64
+  @usableFromInline let second: UInt64
+  @usableFromInline let third: UInt32
   /// Octets of the header with its options, 20 to 60.
   public let headerCount: Int
 
@@ -12,9 +16,13 @@ public struct IPv4HeaderView: ~Escapable {
   @inlinable @inline(__always)
   @_lifetime(copy bytes)
   public init?(validating bytes: RawSpan) {
-    guard Self.defect(in: bytes) == nil else { return nil }
-    packet = bytes.extracting(0..<Int(bytes.be16(2)))
-    headerCount = Int(bytes.u8(0) & 0xf) &* 4
+    guard bytes.byteCount >= IPv4Header.encodedCount else { return nil }
+    first = bytes.be64(0)
+    guard Self.defect(first, of: bytes.byteCount) == nil else { return nil }
+    second = bytes.be64(8)
+    third = bytes.be32(16)
+    packet = bytes.extracting(0..<Self.totalCount(first))
+    headerCount = Self.headerCount(first)
   }
 
   /// Throws what is wrong with the bytes.
@@ -22,8 +30,11 @@ public struct IPv4HeaderView: ~Escapable {
   @_lifetime(copy bytes)
   public init(_ bytes: RawSpan) throws(WireError) {
     if let defect = Self.defect(in: bytes) { throw defect }
-    packet = bytes.extracting(0..<Int(bytes.be16(2)))
-    headerCount = Int(bytes.u8(0) & 0xf) &* 4
+    first = bytes.be64(0)
+    second = bytes.be64(8)
+    third = bytes.be32(16)
+    packet = bytes.extracting(0..<Self.totalCount(first))
+    headerCount = Self.headerCount(first)
   }
 
   /// What is wrong with version and lengths, if anything. Octets after the total
@@ -31,56 +42,72 @@ public struct IPv4HeaderView: ~Escapable {
   @inlinable @inline(__always)
   public static func defect(in bytes: RawSpan) -> WireError? {
     guard bytes.byteCount >= IPv4Header.encodedCount else { return .truncated }
-    let first = bytes.u8(0)
-    guard first >> 4 == 4 else { return .badVersion }
-    let headerCount = Int(first & 0xf) &* 4
+    return defect(bytes.be64(0), of: bytes.byteCount)
+  }
+
+  @inlinable @inline(__always)
+  static func defect(_ first: UInt64, of count: Int) -> WireError? {
+    guard first >> 60 == 4 else { return .badVersion }
+    let headerCount = headerCount(first)
     guard headerCount >= IPv4Header.encodedCount else { return .badHeaderLength }
-    let total = Int(bytes.be16(2))
-    guard total >= headerCount, total <= bytes.byteCount else { return .badTotalLength }
+    let total = totalCount(first)
+    guard total >= headerCount, total <= count else { return .badTotalLength }
     return nil
   }
 
   @inlinable @inline(__always)
-  public var dscp: UInt8 { packet.u8(1) >> 2 }
+  static func headerCount(_ first: UInt64) -> Int { Int(truncatingIfNeeded: first >> 56 & 0xf) &* 4 }
 
   @inlinable @inline(__always)
-  public var ecn: ECN { ECN(trafficClass: packet.u8(1)) }
+  static func totalCount(_ first: UInt64) -> Int { Int(truncatingIfNeeded: first >> 32 & 0xffff) }
+
+  @inlinable @inline(__always)
+  public var dscp: UInt8 { UInt8(truncatingIfNeeded: first >> 48) >> 2 }
+
+  @inlinable @inline(__always)
+  public var ecn: ECN { ECN(trafficClass: UInt8(truncatingIfNeeded: first >> 48)) }
 
   /// Octets of header and payload.
   @inlinable @inline(__always)
   public var totalCount: Int { packet.byteCount }
 
   @inlinable @inline(__always)
-  public var identification: UInt16 { packet.be16(4) }
+  public var identification: UInt16 { UInt16(truncatingIfNeeded: first >> 16) }
 
   @inlinable @inline(__always)
-  public var dontFragment: Bool { packet.u8(6) & 0x40 != 0 }
+  public var dontFragment: Bool { first & 0x4000 != 0 }
 
   @inlinable @inline(__always)
-  public var moreFragments: Bool { packet.u8(6) & 0x20 != 0 }
+  public var moreFragments: Bool { first & 0x2000 != 0 }
 
   /// Octets, a multiple of 8, at most 65,528.
   @inlinable @inline(__always)
-  public var fragmentOffset: UInt16 { (packet.be16(6) & 0x1fff) << 3 }
+  public var fragmentOffset: UInt16 { UInt16(truncatingIfNeeded: first << 3) }
 
   /// Whether this is a part of a datagram and not the whole.
   @inlinable @inline(__always)
-  public var isFragment: Bool { packet.be16(6) & 0x3fff != 0 }
+  public var isFragment: Bool { first & 0x3fff != 0 }
+
+  /// Whether this is a datagram of one protocol, whole, under a header without options.
+  @inlinable @inline(__always)
+  public func isWhole(_ proto: IPProtocol) -> Bool {
+    first & 0x0f00_0000_0000_3fff == 0x0500_0000_0000_0000 && self.proto == proto
+  }
 
   @inlinable @inline(__always)
-  public var timeToLive: UInt8 { packet.u8(8) }
+  public var timeToLive: UInt8 { UInt8(truncatingIfNeeded: second >> 56) }
 
   @inlinable @inline(__always)
-  public var proto: IPProtocol { IPProtocol(packet.u8(9)) }
+  public var proto: IPProtocol { IPProtocol(UInt8(truncatingIfNeeded: second >> 48)) }
 
   @inlinable @inline(__always)
-  public var checksum: UInt16 { packet.be16(10) }
+  public var checksum: UInt16 { UInt16(truncatingIfNeeded: second >> 32) }
 
   @inlinable @inline(__always)
-  public var source: IPv4Address { packet.ipv4Address(12) }
+  public var source: IPv4Address { IPv4Address(bits: UInt32(truncatingIfNeeded: second)) }
 
   @inlinable @inline(__always)
-  public var destination: IPv4Address { packet.ipv4Address(16) }
+  public var destination: IPv4Address { IPv4Address(bits: third) }
 
   @inlinable @inline(__always)
   public var hasOptions: Bool { headerCount > IPv4Header.encodedCount }
@@ -112,13 +139,14 @@ public struct IPv4HeaderView: ~Escapable {
   /// Whether the header is intact.
   @inlinable @inline(__always)
   public var isChecksumValid: Bool {
-    var sum = InternetChecksum()
     guard hasOptions else {
-      sum.add(eightOf: packet, at: 0)
-      sum.add(eightOf: packet, at: 8)
-      sum.add(packet.be32(16))
+      var sum = NumberSum()
+      sum.add(quad: first)
+      sum.add(quad: second)
+      sum.add(third)
       return sum.isValid
     }
+    var sum = InternetChecksum()
     sum.add(packet.extracting(0..<headerCount))
     return sum.isValid
   }
@@ -145,7 +173,8 @@ public struct IPv4HeaderView: ~Escapable {
   @inlinable
   public func header() -> IPv4Header {
     IPv4Header(
-      dscp: dscp, ecn: ecn, totalCount: packet.be16(2), identification: identification,
+      dscp: dscp, ecn: ecn, totalCount: UInt16(truncatingIfNeeded: first >> 32),
+      identification: identification,
       dontFragment: dontFragment, moreFragments: moreFragments, fragmentOffset: fragmentOffset,
       timeToLive: timeToLive, proto: proto, source: source, destination: destination)
   }

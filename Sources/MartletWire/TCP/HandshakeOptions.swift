@@ -24,33 +24,38 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
   public init?(words bytes: RawSpan) {
     self.init(maximumSegmentSize: 0)
     present = []
-    if readsUsual(bytes) { return }
+    guard readsUsual(bytes) || reads(bytes) else { return nil }
+  }
+
+  /// False: there is something else.
+  @usableFromInline
+  mutating func reads(_ bytes: RawSpan) -> Bool {
     var offset = 0
     while bytes.byteCount &- offset >= 4 {
       let word = bytes.be32(offset)
       if word >> 16 == 0x0204 {
-        guard word & 0xffff != 0, !present.contains(.maximumSegmentSize) else { return nil }
+        guard word & 0xffff != 0, !present.contains(.maximumSegmentSize) else { return false }
         maximumSegmentSize = UInt16(truncatingIfNeeded: word)
         present.insert(.maximumSegmentSize)
       } else if word >> 8 == 0x01_0303 {
-        guard !present.contains(.windowScale) else { return nil }
+        guard !present.contains(.windowScale) else { return false }
         windowScale = WindowScale(UInt8(truncatingIfNeeded: word))
         present.insert(.windowScale)
       } else if word == 0x0101_0402 {
         present.insert(.sackPermitted)
       } else if word == 0x0402_080A || word == TCPOptionKind.alignedTimestamps {
-        guard bytes.byteCount &- offset >= 12, !present.contains(.timestamps) else { return nil }
+        guard bytes.byteCount &- offset >= 12, !present.contains(.timestamps) else { return false }
         if word == 0x0402_080A { present.insert(.sackPermitted) }
         setTimestamps(bytes.be64(offset &+ 4))
         present.insert(.timestamps)
         offset &+= 8
       } else {
-        return nil
+        return false
       }
       offset &+= 4
     }
     // The octets of a header are whole words; a span of others is for the careful reader.
-    if offset != bytes.byteCount { return nil }
+    return offset == bytes.byteCount
   }
 
   /// Reads the options that Linux has on a SYN, and on every other segment: at fixed places. False: it is not they,
@@ -62,7 +67,7 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
       let scale = bytes.be32(16)
       guard size >> 16 == 0x0204, size & 0xffff != 0, bytes.be32(4) == 0x0402_080A, scale >> 8 == 0x01_0303
       else { return false }
-      present = [.maximumSegmentSize, .sackPermitted, .timestamps, .windowScale]
+      present = Self.usual
       maximumSegmentSize = UInt16(truncatingIfNeeded: size)
       windowScale = WindowScale(UInt8(truncatingIfNeeded: scale))
       setTimestamps(bytes.be64(8))
@@ -101,9 +106,15 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
   @inlinable @inline(__always)
   @discardableResult
   public func write(into out: inout MutableRawSpan, at start: Int) -> Int {
+    if present == Self.usual {
+      out.store64be(UInt64(sizeWord) << 32 | 0x0402_080A, at: start)
+      out.store64be(UInt64(tsval) << 32 | UInt64(tsecr), at: start &+ 8)
+      out.store32be(scaleWord, at: start &+ 16)
+      return start &+ 20
+    }
     var offset = start
     if present.contains(.maximumSegmentSize) {
-      out.store32be(0x0204_0000 | UInt32(maximumSegmentSize), at: offset)
+      out.store32be(sizeWord, at: offset)
       offset &+= 4
     }
     if present.contains(.timestamps) {
@@ -116,27 +127,39 @@ public struct HandshakeOptions: BitwiseCopyable, Sendable {
       offset &+= 4
     }
     if present.contains(.windowScale) {
-      out.store32be(0x0103_0300 | UInt32(windowScale.shift), at: offset)
+      out.store32be(scaleWord, at: offset)
       offset &+= 4
     }
     return offset
   }
+
+  /// What Linux offers, and is answered: all of them, at fixed places.
+  @inlinable
+  package static var usual: TCPOptions.Present {
+    [.maximumSegmentSize, .sackPermitted, .timestamps, .windowScale]
+  }
+
+  @inlinable @inline(__always)
+  var sizeWord: UInt32 { 0x0204_0000 | UInt32(maximumSegmentSize) }
+
+  @inlinable @inline(__always)
+  var scaleWord: UInt32 { 0x0103_0300 | UInt32(windowScale.shift) }
 }
 
-extension InternetChecksum {
-  /// Adds the octets that `HandshakeOptions.write` writes.
+extension NumberSum {
+  /// Adds what `HandshakeOptions.write` writes.
   @inlinable @inline(__always)
   mutating func add(_ options: HandshakeOptions) {
     let present = options.present
-    if present.contains(.maximumSegmentSize) { add(0x0204_0000 | UInt32(options.maximumSegmentSize)) }
+    if present.contains(.maximumSegmentSize) { add(options.sizeWord) }
     if present.contains(.timestamps) {
       add(present.contains(.sackPermitted) ? 0x0402_080A : TCPOptionKind.alignedTimestamps)
       add(options.tsval)
       add(options.tsecr)
     } else if present.contains(.sackPermitted) {
-      add(0x0101_0402 as UInt32)
+      add(0x0101_0402)
     }
-    if present.contains(.windowScale) { add(0x0103_0300 | UInt32(options.windowScale.shift)) }
+    if present.contains(.windowScale) { add(options.scaleWord) }
   }
 }
 

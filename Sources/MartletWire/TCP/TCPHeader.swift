@@ -61,18 +61,17 @@ public struct TCPHeader: Equatable, BitwiseCopyable, Sendable {
 
   /// Writes the header of a SYN or a SYN-ACK, but for its checksum, and adds it to `sum`.
   @inlinable @inline(__always)
-  public static func write(
+  package static func write(
     from sourcePort: UInt16, to destinationPort: UInt16, seq: SequenceNumber, ack: SequenceNumber,
     _ flags: TCPFlags, _ window: UnscaledWindow, _ options: HandshakeOptions, into out: inout MutableRawSpan,
-    at start: Int, addingTo sum: inout InternetChecksum
+    at start: Int, addingTo sum: inout NumberSum
   ) {
     let optionCount = options.encodedCount
     writeFixed(
       sourcePort, destinationPort, seq, ack, flags, window, 0, optionCount: optionCount, into: &out, at: start
     )
     // From the values and not from the octets: they are at hand.
-    sum.add(word: sourcePort)
-    sum.add(word: destinationPort)
+    sum.add(UInt32(sourcePort) << 16 | UInt32(destinationPort))
     sum.add(seq.rawValue)
     sum.add(ack.rawValue)
     sum.add(control(flags, window, optionCount: optionCount))

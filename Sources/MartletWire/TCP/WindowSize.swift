@@ -32,7 +32,7 @@ public struct UnscaledWindow: Equatable, Hashable, BitwiseCopyable, Sendable {
   /// The window in octets. The field of a segment with SYN is never scaled (RFC 7323 §2.2): pass `.none`.
   @inlinable @inline(__always)
   public func scaled(by scale: WindowScale) -> WindowSize {
-    WindowSize(UInt32(field) << UInt32(scale.shift))
+    WindowSize(UInt32(field) &<< UInt32(scale.shift))
   }
 }
 

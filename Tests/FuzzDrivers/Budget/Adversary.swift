@@ -21,6 +21,8 @@ struct Adversary {
   var connection: ConnectionID?
   /// Octets of its stream that the application has read.
   var read: UInt32 = 0
+  /// Octets that the application has for it, and the stack has not taken.
+  var unsent = 0
   /// What SACK blocks have named.
   private var sacked: [SequenceRange] = []
 

@@ -95,10 +95,18 @@ extension BudgetDriver {
     drainEvents()
   }
 
+  /// What the stack does not take is left for when it says that it does.
   mutating func write(_ count: Int, to n: Int) {
-    guard adversaries.indices.contains(n), let id = adversaries[n].connection, count > 0 else { return }
-    let text = Octets(repeating: 5, count: min(count, 65_536))
-    _ = try? stack.send(id, text.span.bytes, now: now)
+    guard adversaries.indices.contains(n), adversaries[n].connection != nil, count > 0 else { return }
+    adversaries[n].unsent = min(adversaries[n].unsent + count, 65_536)
+    writeRest(to: n)
+  }
+
+  mutating func writeRest(to n: Int) {
+    guard let id = adversaries[n].connection, adversaries[n].unsent > 0 else { return }
+    let text = Octets(repeating: 5, count: adversaries[n].unsent)
+    guard let taken = try? stack.send(id, text.span.bytes, now: now) else { return }
+    adversaries[n].unsent -= taken
   }
 
   /// What is read is what was sent.

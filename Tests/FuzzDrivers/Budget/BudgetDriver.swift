@@ -178,7 +178,11 @@ struct BudgetDriver: ~Copyable {
         break
       }
       if case .attempt(let attempt) = event { answer(attempt) }
-      guard case .connection(let id, let news) = event, news.contains(.ended) else { continue }
+      guard case .connection(let id, let news) = event else { continue }
+      if news.contains(.writable), let n = adversaries.firstIndex(where: { $0.connection == id }) {
+        writeRest(to: n)
+      }
+      guard news.contains(.ended) else { continue }
       try? stack.close(id, now: now)
       for n in adversaries.indices where adversaries[n].connection == id { adversaries[n].connection = nil }
       outbound.removeAll { $0 == id }

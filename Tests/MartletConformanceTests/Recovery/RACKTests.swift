@@ -93,6 +93,31 @@ struct RACKTests {
   }
 
   @Test(
+    "RFC 8985 §6.2 step 2, RFC 7323 §4.3 (2): in a tail, too, a report tells of a lost retransmission, whatever it echoes"
+  )
+  func lostRetransmissionInTail() throws {
+    let r = RecoveryScript(timestamps: true, handshake: 100).measured()
+    r.send(10)
+    let stamp = try #require(r.s.takeSegments().first { !$0.text.isEmpty }?.timestamps?.value)
+    func report(_ range: Range<Int>) {
+      let block = range.lowerBound * 1_000 + 1..<range.upperBound * 1_000 + 1
+      r.s.inject(
+        .ack(seq: 1, ack: 3_001, options: [.timestamps(r.s.peerClock, stamp), .sack([block])]))
+    }
+    r.advance(100)
+    r.ack(3)
+    report(5..<11)
+    r.expect(3, 4)
+    // The first of the two is lost again.
+    r.advance(100)
+    report(4..<11)
+    r.expect(3)
+    r.ack(11)
+    #expect(r.s.counters.tcp.tcpLostRetransmit == 1)
+    #expect(r.s.counters.tcp.tcpTimeouts == 0)
+  }
+
+  @Test(
     "RFC 8985 §6.2 step 2: of retransmissions that left together, the first to arrive makes no other lost")
   func burstOfRetransmissions() {
     let r = RecoveryScript().measured()

@@ -11,17 +11,24 @@ struct RecoveryScript {
 
   /// The round trip is measured once, so that every timer is known: SRTT 100 ms.
   init(
-    sack: Bool = true, timestamps: Bool = false, initialWindow: UInt8 = 20,
+    sack: Bool = true, timestamps: Bool = false, ecn: Bool = false, handshake: Int64 = 0,
+    initialWindow: UInt8 = 20,
     _ configure: @escaping (inout StackConfiguration) -> Void = { _ in }
   ) {
     var options: [ScriptOption] = [.mss(timestamps ? 1_012 : 1_000), .windowScale(4)]
     if sack { options.append(.sackPermitted) }
     if timestamps { options.append(.timestamps(1_000, 0)) }
-    s = Scenario(.established(), offering: options) {
+    s = Scenario(ecn || handshake > 0 ? .listening : .established(), offering: options) {
       $0.tcp.initialWindowSegments = initialWindow
       $0.tcp.congestionControl = .newReno
       configure(&$0)
     }
+    guard ecn || handshake > 0 else { return }
+    s.inject(.syn(options: options).adding(ecn ? [.ece, .cwr] : []))
+    s.takeSegments()
+    // With timestamps it is the first round trip that is measured.
+    advance(handshake)
+    s.inject(.ack())
   }
 
   /// Sends one segment and acknowledges it after 100 ms: afterwards segment 1 is next.

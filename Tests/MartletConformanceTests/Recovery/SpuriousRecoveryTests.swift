@@ -281,6 +281,39 @@ struct SpuriousRecoveryTests {
     r.expect(5, 6)
   }
 
+  @Test(
+    "RFC 1191 §6.5, RFC 5682 §2.1: where the path's MTU falls while F-RTO waits, old text waits no longer")
+  func smallerPath() {
+    let r = RecoveryScript()
+    // No full segment has arrived yet: what a router says is believed.
+    for half in 1...2 {
+      r.s.send(500)
+      r.s.takeSegments()
+      r.advance(100)
+      r.s.inject(.ack(seq: 1, ack: 500 * half + 1))
+    }
+    r.send(40)
+    let sent = r.s.takeSegments()
+    r.advance(202)
+    r.expect(21)
+    r.advance(400)
+    r.expect(1)
+    r.advance(100)
+    r.ack(2)
+    r.expect(22, 23)
+    r.s.inject(packet: ICMPError(type: 3, code: 4, rest: 840).packet(about: sent[5].packet))
+    #expect(r.s.status?.sndMss == 800)
+    var leaves = r.s.takeSegments().filter { !$0.text.isEmpty }.map(\.seq)
+    for n in 1...4 {
+      r.advance(100)
+      r.s.inject(.ack(seq: 1, ack: 2_001 + 800 * n))
+      leaves += r.s.takeSegments().filter { !$0.text.isEmpty }.map(\.seq)
+    }
+    // All of it is repair, from the lowest number on.
+    #expect(leaves == (0..<leaves.count).map { 2_001 + 800 * $0 }, "\(leaves)")
+    #expect(leaves.count > 4)
+  }
+
   @Test("Of two time-outs in a row neither is taken back (our choice): what the path held is seconds old")
   func secondTimeout() {
     let r = RecoveryScript(timestamps: true).measured()

@@ -46,6 +46,36 @@ struct TailLossProbeTests {
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
   }
 
+  @Test(
+    "RFC 8985 §6.2 step 2, RFC 7323 §4.3 (2): a report's echo is of what came before the hole, and no evidence"
+  )
+  func tailOfThreeWithTimestamps() throws {
+    let r = RecoveryScript(timestamps: true, handshake: 100).measured()
+    r.send(4)
+    let first = r.s.takeSegments().filter { !$0.text.isEmpty }
+    let stamp = try #require(first.first?.timestamps?.value)
+    // 2, 3 and 4 are lost.
+    func report(_ n: Int, echo: UInt32) {
+      r.s.inject(
+        .ack(
+          seq: 1, ack: n * 1_000 + 1, options: [.timestamps(r.s.peerClock, echo), .sack([4_001..<5_001])]))
+    }
+    r.advance(100)
+    r.ack(2)
+    r.advance(201)
+    r.expect(4)
+    r.advance(100)
+    report(2, echo: stamp)
+    let again = r.s.takeSegments().filter { !$0.text.isEmpty }
+    #expect(again.map(\.seq) == [2_001])
+    r.advance(100)
+    report(3, echo: again.first?.timestamps?.value ?? 0)
+    r.expect(3)
+    r.advance(100)
+    r.ack(5)
+    #expect(r.s.counters.tcp.tcpTimeouts == 0)
+  }
+
   @Test("RFC8985-7.3-d/g new text is the better probe")
   func newText() {
     let r = RecoveryScript(initialWindow: 4).measured()

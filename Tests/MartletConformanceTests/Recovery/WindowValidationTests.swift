@@ -63,6 +63,30 @@ struct WindowValidationTests {
   }
 
   @Test(
+    "RFC 7661 §4.4.3: an application that never fills the window loses half of it, whether it pauses or not",
+    arguments: [0, 1_000])
+  func neverFilled(pause: Int64) {
+    let r = grown()
+    // Two segments each time; without a pause one of them is always out.
+    var next = 21
+    func use(seconds: Int64) {
+      for _ in 0..<seconds * 1_000 / (100 + pause) {
+        r.send(2)
+        r.s.takeSegments()
+        r.advance(100)
+        next += 2
+        r.ack(pause == 0 ? next - 1 : next)
+        r.advance(pause)
+      }
+    }
+    use(seconds: 280)
+    #expect(r.s.status?.cwnd == 40_000)
+    use(seconds: 300)
+    #expect(r.s.status?.cwnd == 20_000)
+    #expect(r.s.counters.tcp.retransSegs == 0)
+  }
+
+  @Test(
     "RFC 7661 §4.1: the send buffer grows to two windows, up to its maximum, unless the application set it")
   func sendBufferFollows() {
     for (own, expected) in [(UInt32(0), UInt32(400 << 10)), (300 << 10, 300 << 10)] {

@@ -52,7 +52,7 @@ extension Difference {
     (martlet.kinds == "ACK" || martlet.kinds == "FIN+ACK" && past.contains { $0.endsSending }
       || martlet.kinds == "ACK; FIN+ACK" && !martlet.answers[0].sack.isEmpty
         && past.contains { $0.endsSending })
-      && martlet.answers[0].ack == number
+      && sameNumber(martlet.answers[0].ack ?? 0, number)
   }
   var kernelChallenges: Bool { kernelStays && kernel.kinds == "ACK" && kernel.answers[0].ack == view.rcvNxt }
   var martletStays: Bool { martlet.state == martletState }
@@ -254,6 +254,7 @@ struct Arrival {
     guard segment.flags.isDisjoint(with: .rst) else { return false }
     if ["CLOSED", "LISTEN", "SYN-SENT"].contains(state) { return segment.flags.contains(.syn) }
     if state == "TIME-WAIT", segment.flags.contains(.syn) { return !segment.flags.contains(.ack) }
+    if state == "SYN-RECEIVED", ack <= 0 { return false }
     return segment.flags.contains(.ack) && !segment.flags.contains(.syn) && !isOutside && !isStale
       && !lacksStamps && ack <= view.sndNxt
   }

@@ -34,6 +34,8 @@ extension Explanation {
         && ((difference.isSend || difference.isEnd) && difference.kernelIsSilent != difference.martletIsSilent
           && (difference.martletIsSilent || difference.fillsWindow || difference.martlet.kinds == "FIN+ACK")
           && difference.kernel.answers.allSatisfy { $0.length > 0 || $0.flags == [.fin, .ack] }
+          || difference.isWait && difference.kernelIsSilent
+            && difference.martlet.answers.allSatisfy { difference.isAgain($0) }
           || difference.isOrphan && (difference.martletTakes || difference.martletChallenges))
     },
     Explanation(
@@ -107,7 +109,11 @@ extension Explanation {
       difference.arrivals.contains {
         $0.acknowledgesOld && $0.end > $0.view.rcvNxt && $0.seq > $0.view.rcvNxt
       }
-        && difference.hasText && difference.kernel.kinds == "ACK" && difference.martletTakes
+        && difference.hasText && difference.kernel.kinds == "ACK"
+        && (difference.martletTakes
+          || difference.arrivals.contains {
+            $0.end > difference.end && difference.martletAcknowledges($0.end)
+          })
         && (difference.martlet.answers.first?.ack ?? 0) > (difference.kernel.answers[0].ack ?? 0)
     },
     Explanation(
@@ -143,7 +149,8 @@ extension Explanation {
         """
     ) {
       $0.isAfterFinish && $0.injects(.fin) && $0.end > $0.view.rcvNxt && $0.seq < $0.view.rcvNxt
-        && $0.kernel.kinds == "ACK" && $0.kernel.answers[0].ack == $0.end && $0.martletIgnores
+        && ["ACK", "FIN+ACK"].contains($0.kernel.kinds) && $0.kernel.answers[0].ack == $0.end
+        && ($0.martletIgnores || $0.answers("FIN+ACK", "FIN+ACK") && $0.martletChallenges)
     },
     Explanation(
       "reading what nobody wants any more", "RFC 9293 §3.6, SHLD-3", in: .result,
@@ -160,9 +167,9 @@ extension Explanation {
       why: "The same in FIN-WAIT-1 and FIN-WAIT-2: the kernel resets once its own FIN is sent."
     ) {
       $0.hasShutReceive && $0.hasText && $0.kernel.state == "over" && $0.martletTakes
-        && ($0.martlet.state != "over" || $0.flags.contains(.fin))
+        && ($0.martlet.state != "over" || $0.known.contains(where: \.hasFinish))
         && ($0.at("FIN-WAIT-1", "FIN-WAIT-2") && $0.kernel.kinds == "RST"
-          || $0.at("SYN-RECEIVED") && $0.isActive && $0.kernel.kinds == "FIN+ACK; RST")
+          || $0.at("SYN-RECEIVED") && $0.isActive && ["RST", "FIN+ACK; RST"].contains($0.kernel.kinds))
     },
     Explanation(
       "closing over text that nobody wants", "RFC 9293 §3.6, SHLD-3",
@@ -209,6 +216,13 @@ extension Explanation {
         }
     },
     Explanation(
+      "a SYN in a SACK block", "RFC 2883 §4", in: .sack, ends: false,
+      why: "\"Duplicate contiguous sequence of data\": the kernel counts a SYN that came twice as an octet."
+    ) {
+      $0.isActive && $0.injects([.syn, .ack]) && $0.seq == 0 && $0.answers("ACK", "ACK")
+        && $0.martlet.answers[0].sack.isEmpty && $0.kernel.answers[0].sack.elementsEqual([(0, 1)], by: ==)
+    },
+    Explanation(
       "a FIN in a SACK block", "RFC 2018 §3", in: .sack, ends: false,
       why: """
         Blocks are of "data that has been received and queued". The kernel counts a FIN behind a hole as an octet;
@@ -232,27 +246,29 @@ extension Explanation {
         "SHOULD be included in all ACKs which do not ACK the highest sequence number": the kernel puts them on
         segments with text as well, we on empty ones, so that text keeps its size.
         """
+    ) { $0.hasBlocksBesideText && $0.texts.map { $0.kernel == $0.own } ?? false },
+    Explanation(
+      "the room of SACK blocks beside text", "RFC 2018 §4", in: [.sack, .segments],
+      why: """
+        The same where they cost the last octets their place in a window that counts segments or holds small pieces
+        back, or where ours leave a little later.
+        """
     ) { difference in
-      let blocks = difference.martlet.answers.prefix {
-        $0.length == 0 && $0.flags == .ack && !$0.sack.isEmpty
+      let own = difference.martlet.answers.filter { $0.length > 0 }
+      guard difference.hasBlocksBesideText, let texts = difference.texts, texts.kernel != texts.own else {
+        return false
       }
-      let own = difference.martlet.answers.dropFirst(blocks.count)
-      guard let texts = difference.texts, blocks.count <= 1, let last = own.last else { return false }
-      // Blocks cost room, and so the last octets their place in a window that counts segments or holds small ones back.
-      return
-        (texts.kernel == texts.own || difference.kernel.answers.count == own.count
-        || difference.script.settings.nagle || texts.own.upperBound == difference.lastEdge || last.time >= 1)
-        && difference.kernel.answers.allSatisfy { !$0.sack.isEmpty }
-        && own.allSatisfy { $0.length > 0 && $0.sack.isEmpty }
-        && (texts.kernel != texts.own
-          || difference.kernel.answers.last?.flags.subtracting(.psh) == last.flags.subtracting(.psh))
-        && Set(difference.kernel.answers.map(\.ack)) == Set(difference.martlet.answers.map(\.ack))
-        && Set(difference.kernel.answers.map(\.echo)) == Set(difference.martlet.answers.map(\.echo))
+      return difference.kernel.answers.count == own.count || difference.script.settings.nagle
+        || texts.own.upperBound == difference.lastEdge || own.contains { $0.time >= 1 }
+        || difference.leavesSmallPiece(own.map(\.length))
     },
     Explanation(
       "SACK blocks beside a FIN", "RFC 2018 §4", in: .sack, ends: false,
       why: "The same on a FIN without text."
-    ) { $0.kernel.kinds == "FIN+ACK" && $0.martlet.answers[0].sack.isEmpty && $0.isEnd },
+    ) {
+      $0.answers("FIN+ACK", "FIN+ACK") && $0.martlet.answers[0].sack.isEmpty
+        && ($0.isEnd || $0.past.contains { $0.endsSending })
+    },
     Explanation(
       "delayed acknowledgments", "RFC 9293 §3.8.6.3, SHLD-18; RFC 5681 §4.2",
       why: """
@@ -323,6 +339,27 @@ extension Difference {
       guard case .inject(let segment) = script.steps[at], let view = outcome.view else { return nil }
       return segment.hasBadChecksum ? nil : Arrival(segment, view, at, "")
     }
+  }
+
+  /// The kernel's segments with text have SACK blocks, Martlet's one empty acknowledgment before them.
+  fileprivate var hasBlocksBesideText: Bool {
+    let blocks = martlet.answers.prefix { $0.length == 0 && $0.flags == .ack && !$0.sack.isEmpty }
+    let own = martlet.answers.dropFirst(blocks.count)
+    guard let texts, blocks.count <= 1, let last = own.last else { return false }
+    return kernelHasBlocks && own.allSatisfy { $0.length > 0 && $0.sack.isEmpty }
+      && (texts.kernel != texts.own
+        || kernel.answers.last?.flags.subtracting(.psh) == last.flags.subtracting(.psh))
+      && Set(kernel.answers.map(\.ack)) == Set(martlet.answers.map(\.ack))
+      && Set(kernel.answers.map(\.echo)) == Set(martlet.answers.map(\.echo))
+  }
+
+  /// On all of the kernel's segments, or of a duplicate, which is told of once, on those that were made at once.
+  fileprivate var kernelHasBlocks: Bool {
+    let first = kernel.answers.prefix { !$0.sack.isEmpty }
+    let rest = kernel.answers.dropFirst(first.count)
+    guard !first.isEmpty, !rest.isEmpty else { return !first.isEmpty }
+    return rest.allSatisfy(\.sack.isEmpty)
+      && first.allSatisfy { answer in answer.sack.allSatisfy { $0.1 <= answer.ack ?? 0 } }
   }
 
   var hasShutReceive: Bool { past.contains(.shutdown(.receive)) || past.contains(.shutdown(.both)) }

@@ -101,6 +101,20 @@ extension Explanation {
           && $0.arrivals.contains { $0.state == "SYN-RECEIVED" && $0.beginsAtEdge && $0.end > $0.seq }
     },
     Explanation(
+      "the edge that a half-open connection's challenge rounds down", "RFC 7323 §2.2, §2.4",
+      in: [.state, .segments, .sack],
+      why: """
+        What the SYN-ACK offered counts, for the kernel too: its challenge tells a scaled window, which is rounded down.
+        So what lies beyond the edge that was told last is outside of our window and inside of the kernel's.
+        """
+    ) {
+      $0.at("SYN-RECEIVED") && !$0.isActive && $0.seq >= $0.view.rcvEdge && $0.isInKernelsFirstWindow
+        && ($0.flags.contains(.rst)
+          ? $0.martletIgnores && $0.kernelChallenges
+          : $0.kernelGoesOn && $0.martletAcknowledges($0.view.rcvNxt)
+            && ($0.martletStays || $0.beginsAtEdge && $0.martlet.state == "ESTABLISHED"))
+    },
+    Explanation(
       "old text with a FIN as the third segment", "RFC 9293 §3.10.7.4 first, Table 6",
       in: [.segments, .state],
       why: "The half-open record looks at text only; the FIN comes again, alone. The kernel takes it."
@@ -118,8 +132,20 @@ extension Explanation {
       $0.at("SYN-RECEIVED") && $0.isActive && $0.occupies
         && ($0.answers("FIN+ACK; ACK", "FIN+ACK") && $0.martlet.answers[0].ack == $0.kernel.answers[1].ack
           || $0.answers("FIN+ACK; ACK", "ACK; FIN+ACK") && !$0.martlet.answers[0].sack.isEmpty
-            && $0.kernel.answers[0].text == $0.martlet.answers[1].text
+            && $0.kernel.answers[0].seq == $0.martlet.answers[1].seq
+            && [$0.kernel.answers[0].ack, $0.kernel.answers[1].ack].contains($0.martlet.answers[1].ack)
             && $0.kernel.answers[1].withoutNumber.text == $0.martlet.answers[0].withoutNumber.text)
+    },
+    Explanation(
+      "an acknowledgment of what was never sent, after close in SYN-RECEIVED", "RFC 9293 §3.10.7.4 fifth",
+      in: [.segments, .state],
+      why: """
+        Ours is half-open still, since its FIN waits for the handshake (see there), and resets what acknowledges something
+        else; the kernel is in FIN-WAIT-1, and acknowledges.
+        """
+    ) {
+      $0.at("SYN-RECEIVED") && $0.isActive && $0.past.contains { $0.endsSending } && $0.injects(.ack)
+        && $0.ack > $0.view.sndNxt && $0.martlet.kinds == "RST" && $0.martletStays && $0.kernelChallenges
     },
     Explanation(
       "what comes after that, where there is no socket", "RFC 9293 §3.10.7.4 fifth",
@@ -141,7 +167,8 @@ extension Explanation {
         """
     ) {
       $0.at("SYN-SENT") && $0.injects([.syn, .ack]) && ($0.hasText || $0.flags.contains(.fin))
-        && $0.kernel.answers.map(\.ack) == [$0.seq + 1] && $0.martletAcknowledges($0.end)
+        && $0.kernel.answers.count == 1 && sameNumber($0.kernel.answers[0].ack ?? 0, $0.seq + 1)
+        && $0.martletAcknowledges($0.end)
         && $0.martlet.state == ($0.flags.contains(.fin) ? "CLOSE-WAIT" : "ESTABLISHED")
     },
     Explanation(
@@ -176,7 +203,7 @@ extension Explanation {
         && $0.martletAcknowledges($0.view.rcvNxt)
     },
     Explanation(
-      "TSecr of the third segment that we never sent", "RFC 7323 §3.2", in: [.segments, .state],
+      "TSecr of the third segment that we never sent", "RFC 7323 §3.2", in: [.segments, .state, .sack],
       why: """
         The same in SYN-RECEIVED: the kernel drops the segment with an acknowledgment, we go on. Its half-open record
         has not sent the TSval of its answer to an earlier segment either.
@@ -184,12 +211,26 @@ extension Explanation {
     ) { difference in
       difference.at("SYN-RECEIVED") && !difference.isActive && difference.injects(.ack)
         && difference.kernelChallenges && difference.martletTakes
-        && (difference.martletState == "over"
+        && (["over", nil].contains(difference.martletState) && difference.martletStays
           || difference.martlet.state
             == (difference.flags.contains(.fin) && difference.seq <= difference.view.rcvNxt
               ? "CLOSE-WAIT" : "ESTABLISHED"))
         && (difference.hasForeignEcho
           || difference.hasAnsweredHalfOpen)
+    },
+    Explanation(
+      "what comes after a third segment that only we have taken", "RFC 7323 §3.2",
+      in: [.segments, .state, .sack],
+      why:
+        "The same where there is no socket to show it: ours is a connection already, and the kernel's is not."
+    ) { difference in
+      difference.at("ESTABLISHED", "CLOSE-WAIT") && ["over", nil].contains(difference.martletState)
+        && difference.martletStays && difference.segment != nil
+        && difference.arrivals.contains {
+          $0.state == "SYN-RECEIVED" && $0.hasStamps && $0.segment.flags.contains(.ack)
+        }
+        && (difference.kernelIsSilent || difference.kernelChallenges)
+        && (difference.martletTakes || difference.martletChallenges)
     },
     Explanation(
       "TSecr that we never sent on a segment without ACK", "RFC 9293 §3.10.7.4 fifth",
@@ -205,11 +246,14 @@ extension Explanation {
       why: "A reset is no matter of timestamps. The kernel drops this one before it looks at its number."
     ) { difference in
       difference.at("SYN-RECEIVED") && difference.injects(.rst)
-        && (difference.hasForeignEcho || difference.hasAnsweredHalfOpen)
+        // Or with an old timestamp.
+        && (difference.hasForeignEcho || difference.hasAnsweredHalfOpen || difference.isStale)
         && difference.kernelIsSilent && difference.martletChallenges
         || difference.at("LISTEN")
-          && difference.martlet.kinds == (difference.flags.contains(.ack) ? "RST" : "")
-          && difference.kernelGoesOn && difference.martlet.state == nil
+          && difference.martlet.kinds
+            == (difference.flags.contains(.ack) ? "RST" : difference.flags.contains(.syn) ? "SYN+ACK" : "")
+          && (difference.kernelGoesOn || difference.injects(.syn) && difference.kernel.kinds == "RST+ACK")
+          && difference.martlet.state == nil
           && difference.arrivals.contains {
             $0.state == "SYN-RECEIVED" && $0.segment.flags.contains(.rst) && $0.hasStamps
           }
@@ -220,6 +264,11 @@ extension Explanation {
 extension Difference {
   /// Its TSecr is neither the stack's last TSval nor zero.
   var hasForeignEcho: Bool { arrival?.hasForeignEcho ?? false }
+  /// It is within 65,535 octets, where it has another number for the kernel than for Martlet.
+  fileprivate var isInKernelsFirstWindow: Bool {
+    guard let segment, let kernelView = kernel.view else { return false }
+    return kernelView.rcvEdge < 65_536 && kernelView.value(segment.seq) <= 65_536
+  }
   /// The half-open record has answered more than its SYN, with a TSval.
   var hasAnsweredHalfOpen: Bool {
     view.usesStamps

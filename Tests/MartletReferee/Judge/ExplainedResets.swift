@@ -33,7 +33,7 @@ extension Explanation {
         it has first.
         """
     ) {
-      $0.isReceive && $0.stateWhenReset != nil && ($0.kernel.result ?? "").hasSuffix("octets")
+      $0.isReceive && $0.stateWhenReset != nil && $0.octets($0.kernel) > 0
         && ($0.martlet.result == CallResult.reset || $0.martlet.result == CallResult.over && $0.hasToldReset)
     },
     Explanation(
@@ -88,10 +88,15 @@ extension Explanation {
         read, and resets.
         """
     ) {
-      $0.at("FIN-WAIT-1", "FIN-WAIT-2") && ($0.isOrphan || $0.hasShutReceive) && $0.injects(.fin)
-        && !$0.hasText
-        && $0.seq > $0.view.rcvNxt && $0.kernel.kinds == "RST" && $0.martletAcknowledges($0.view.rcvNxt)
-        && ($0.martletStays || $0.ack == $0.view.sndNxt && $0.martlet.state == "FIN-WAIT-2")
+      ($0.at("FIN-WAIT-1", "FIN-WAIT-2") && $0.kernel.kinds == "RST"
+        // Or our FIN has waited for the handshake.
+        || $0.at("SYN-RECEIVED") && $0.isActive && ["RST", "FIN+ACK; RST"].contains($0.kernel.kinds))
+        && ($0.isOrphan || $0.hasShutReceive) && $0.injects(.fin) && !$0.hasText
+        && $0.seq > $0.view.rcvNxt
+        && ($0.martletAcknowledges($0.view.rcvNxt) || $0.martletSendsWhatWaited)
+        && ($0.martletStays
+          || $0.ack == $0.view.sndNxt
+            && $0.martlet.state == ($0.at("SYN-RECEIVED") ? "FIN-WAIT-1" : "FIN-WAIT-2"))
     },
     Explanation(
       "options of a reset", "RFC 7323 §3.2; RFC 2018 §2", in: [.segments, .echo, .sack],
@@ -100,7 +105,9 @@ extension Explanation {
         believed by its number alone (RFC 7323 §5.3 R1 leaves it out of PAWS), and often there is no record left.
         """
     ) {
-      $0.isCall && $0.answers("RST+ACK", "RST+ACK") && $0.sameAnswers(\.withoutOptions)
+      $0.isCall && $0.answers("RST+ACK", "RST+ACK")
+        && ($0.sameAnswers(\.withoutOptions)
+          || $0.hasNumberInWindow && $0.sameAnswers(\.withoutOptions.withoutNumber))
         && $0.martlet.answers[0].echo == nil && $0.martlet.answers[0].sack.isEmpty
     },
     Explanation(
@@ -112,6 +119,16 @@ extension Explanation {
     ) {
       $0.at("CLOSING", "LAST-ACK") && $0.step == .abort && $0.answers("RST+ACK", "")
         && $0.arrivals.contains { $0.segment.length > 0 }
+    },
+    Explanation(
+      "aborting over text that is not acknowledged", "RFC 9293 §3.10.5",
+      why: """
+        The same paragraph: the kernel is silent once its FIN has left. What the peer has not acknowledged may never
+        arrive, and nobody sends it again, so we say that it will not.
+        """
+    ) {
+      $0.at("CLOSING", "LAST-ACK") && $0.step == .abort && $0.answers("", "RST+ACK")
+        && $0.view.sndNxt > $0.view.sndUna + 1
     },
     Explanation(
       "FIN-WAIT-2 without an application", "RFC 9293 §3.10.7.4", in: [.segments, .echo],
@@ -129,6 +146,12 @@ extension Difference {
     arrivals.first { arrival in
       arrival.segment.flags.contains(.rst) && history[arrival.index].outcome.state == "over"
     }.map(\.state)
+  }
+
+  /// Text in front of our FIN, which this acknowledgment lets go, and which acknowledges what came before.
+  fileprivate var martletSendsWhatWaited: Bool {
+    past.contains { $0.endsSending } && Self.textRange(martlet)?.lowerBound == view.sndNxt
+      && martlet.answers.allSatisfy { $0.length > 0 && $0.ack == view.rcvNxt && !$0.flags.contains(.rst) }
   }
 
   /// A call has heard of the reset already.

@@ -1,6 +1,33 @@
 // What is sent when: windows, segments' sizes, bursts.
 
 extension Explanation {
+  static let repetitions: [Explanation] = [
+    Explanation(
+      "repeated acknowledgments whose numbers differ", "RFC 5681 §2; RFC 3042 §2",
+      why: """
+        Whose sequence number is no matter of what a duplicate is. The kernel takes a later one for news of the window,
+        and does not count it.
+        """
+    ) {
+      $0.injects(.ack) && !$0.occupies && $0.ack == $0.view.sndUna && $0.isLaterThanOthers
+        && $0.kernelIsSilent
+        && $0.answers("", "ACK+text") && [$0.view.sndNxt, $0.view.sndUna].contains($0.martlet.answers[0].seq)
+        && $0.martletStays
+    },
+    Explanation(
+      "three repeated acknowledgments of two segments", "RFC 5681 §3.2",
+      why: """
+        "Upon the arrival of three duplicate ACKs … perform a retransmission": so do we. The kernel counts no more of
+        them than there are segments that can have caused them.
+        """
+    ) { difference in
+      difference.injects(.ack) && !difference.occupies && difference.ack == difference.view.sndUna
+        && difference.answers("", "ACK+text") && difference.martlet.answers[0].seq == difference.view.sndUna
+        && difference.view.sndNxt - difference.view.sndUna <= 2 * difference.martlet.answers[0].length
+        && difference.arrivals.filter { $0.end == $0.seq && $0.ack == difference.view.sndUna }.count >= 2
+    },
+  ]
+
   static let windows: [Explanation] = [
     Explanation(
       "the last piece, by Nagle's rule or Minshall's", "RFC 9293 §3.7.4, SHLD-7",
@@ -31,9 +58,13 @@ extension Explanation {
         as few segments as hold the text.
         """
     ) {
+      // Or what was cut so before the window grew leaves behind a full one.
       $0.texts.map { $0.kernel == $0.own } ?? false && $0.largestWindow < 2_920 && $0.hasOnlyText
-        && $0.kernel.answers.count >= $0.martlet.answers.count
-        && $0.kernel.answers[0].length < $0.martlet.answers[0].length
+        // More fill its congestion window, see below.
+        && $0.kernelPieces.count >= $0.martlet.answers.count && $0.kernelPieces.count < 9
+        && ($0.kernelPieces.first?.length ?? 0 < $0.martlet.answers[0].length
+          || $0.kernelPieces.count > $0.martlet.answers.count
+            && Set($0.martlet.answers.dropLast().map(\.length)).count == 1)
     },
     Explanation(
       "more segments of half the window", "RFC 9293 §3.8.6.2.1",
@@ -43,7 +74,7 @@ extension Explanation {
         """
     ) {
       $0.texts != nil && $0.largestWindow < 2_920 && $0.fillsWindow && $0.hasOnlyText
-        && $0.kernel.answers[0].length < $0.martlet.answers[0].length
+        && $0.kernelPieces.first?.length ?? 0 < $0.martlet.answers[0].length
         || $0.script.settings.nagle && $0.largestWindow < 2_920 && ($0.martletIsSilent || $0.martletTakes)
           && Difference.textRange($0.kernel)?.lowerBound == $0.view.sndNxt
           && $0.kernel.answers.allSatisfy { $0.length < 1_000 }
@@ -61,7 +92,14 @@ extension Explanation {
         && (own.map { $0.upperBound <= difference.lastEdge } ?? true)
         && (difference.martletSaysTheFirst && difference.isBeyondWindow(difference.kernel)
           || (difference.fillsWindow || (difference.martlet.answers.last?.time ?? 0) >= 1)
-            && difference.kernel.answers.allSatisfy { $0.length == 0 })
+            && difference.kernel.answers.allSatisfy { $0.length == 0 }
+          || difference.eachFillsItsWindow
+          || difference.martlet.kinds == "ACK" && difference.martletTakes
+            && difference.isBeyondWindow(difference.kernel)
+            && difference.kernel.answers.allSatisfy { $0.length > 0 }
+          || difference.isEnd && difference.answers("", "FIN+ACK")
+            && difference.kernelEdge <= difference.view.sndNxt
+            && difference.lastEdge > difference.view.sndNxt)
     },
     Explanation(
       "a small piece at the window's edge", "RFC 9293 §3.8.6.2.1",
@@ -93,9 +131,8 @@ extension Explanation {
         kernel's window is another where it has not believed that one shrank, and counts from a SYN in flight.
         """
     ) { difference in
-      difference.answers("ACK", "ACK")
-        && min(difference.lastEdge, difference.kernelEdge) <= difference.view.sndNxt
-        && [difference.windowsNumber, difference.lastEdge].contains(difference.martlet.answers[0].seq)
+      (difference.answers("ACK", "ACK") || difference.isCall && difference.answers("RST+ACK", "RST+ACK"))
+        && difference.hasNumberInWindow
     },
     Explanation(
       "what a repeated acknowledgment lets go", "RFC 5681 §3.2; RFC 3042 §2",
@@ -125,10 +162,11 @@ extension Explanation {
       "more than an initial window leaves over a round trip", "RFC 6928 §2",
       why: """
         Ten segments at once are what any queue is trusted with: where more may leave, it is spread. The kernel sends
-        all of it at once.
+        all of it at once, or spreads it otherwise.
         """
     ) {
-      $0.injects(.ack) && $0.texts != nil && ($0.martlet.answers.last.map { $0.time >= 1 } ?? false)
+      $0.injects(.ack) && $0.texts != nil
+        && (($0.martlet.answers.last?.time ?? 0) >= 1 || ($0.kernel.answers.last?.time ?? 0) >= 1)
         && zip($0.kernel.answers, $0.martlet.answers).allSatisfy { $0.text == $1.text }
         && max($0.kernel.answers.count, $0.martlet.answers.count) >= 3
     },
@@ -136,28 +174,41 @@ extension Explanation {
 }
 
 extension Difference {
-  /// Octets: the peer's largest window before this step.
-  var largestWindow: Int {
-    let known = arrivals.filter { $0.isAccepted && !$0.acknowledgesOld }
-    // That of a SYN does not count once there is another.
-    let later = known.filter { $0.segment.flags.contains(.ack) }
-    return (later.isEmpty ? known : later).map { $0.segment.window(scale: peerScale) }.max() ?? 65_535
-  }
+  /// Octets: the peer's largest window before this step, of those that were taken.
+  var largestWindow: Int { windows(arrivals).largest }
 
-  /// Behind the last octet that the peer allows: RFC 9293 §3.10.7.4 fifth, with SND.WL1 and SND.WL2.
-  var lastEdge: Int {
+  /// Behind the last octet that the peer allows.
+  var lastEdge: Int { windows(known).edge }
+
+  /// RFC 9293 §3.10.7.4 fifth, with SND.WL1 and SND.WL2.
+  private func windows(_ segments: [Arrival]) -> (edge: Int, largest: Int) {
     var last: Arrival?
     var una = 0
-    for next in (arrivals + [arrival].compactMap { $0 }).filter(\.isAccepted) {
+    var recent = 0
+    var largest: Int?
+    for next in segments where next.isAccepted {
+      // Older than what came since, unless it fills a hole.
+      if next.view.usesStamps, next.clock < recent {
+        let isLate = segments.contains {
+          $0.index < next.index && $0.seq > next.view.rcvNxt && $0.segment.length > 0
+            && $0.clock <= next.clock
+        }
+        if !isLate || next.segment.length == 0 { continue }
+      }
+      if next.isNext { recent = max(recent, next.clock) }
+      if next.segment.flags.contains(.ack), next.ack < una { continue }
       if next.segment.flags.contains(.ack) { una = max(una, next.ack) }
       if next.state != "SYN-RECEIVED", let wl = last,
         wl.seq > next.seq || wl.seq == next.seq && wl.ack > next.ack
       {
         continue
       }
+      let window = next.segment.window(scale: peerScale)
+      // That of a SYN does not count once there is another.
+      largest = last.map { $0.segment.flags.contains(.ack) } ?? false ? max(largest ?? 0, window) : window
       last = next
     }
-    return last.map { una + $0.segment.window(scale: peerScale) } ?? 65_535
+    return (last.map { una + $0.segment.window(scale: peerScale) } ?? 65_535, largest ?? 65_535)
   }
 
   /// The same as the kernel has it.
@@ -165,9 +216,14 @@ extension Difference {
     var wl = Int.min
     var una = 0
     var window = 0
-    for next in (arrivals + [arrival].compactMap { $0 })
-    where next.isAccepted || next.endsAtNext || next.beginsAtEdge {
+    var recent = 0
+    for next in known where next.isAccepted || next.endsAtNext || next.beginsAtEdge {
+      if next.view.usesStamps, next.clock < recent - 1 { continue }
+      if next.isNext { recent = max(recent, next.clock) }
+      // Dropped whole where anything waits to be read.
+      if next.seq < next.view.rcvEdge, next.end > next.view.rcvEdge { continue }
       let offered = next.segment.window(scale: peerScale)
+      if next.segment.flags.contains(.ack), next.ack < una { continue }
       let advances = next.segment.flags.contains(.ack) && next.ack > una
       if advances || next.seq > wl || next.seq == wl && (offered > window || offered == 0) {
         wl = next.seq
@@ -185,6 +241,23 @@ extension Difference {
     return own.lowerBound >= view.sndUna && (isFull || 2 * own.count >= largestWindow || sendsAll(own))
   }
 
+  /// Each sends as far as the window that it believes in lets it, and these are two.
+  var eachFillsItsWindow: Bool {
+    guard let texts, texts.kernel.upperBound <= kernelEdge, texts.own.upperBound <= lastEdge else {
+      return false
+    }
+    return (fillsWindow || martlet.answers.count == 10 && texts.kernel.upperBound == kernelEdge)
+      && max(texts.kernel.upperBound, texts.own.upperBound) > min(kernelEdge, lastEdge)
+  }
+
+  /// The kernel fills the window to its edge; what Martlet's full segments leave of it is less than one of them, and
+  /// than half of the largest window.
+  func leavesSmallPiece(_ lengths: [Int]) -> Bool {
+    guard let texts, texts.kernel.upperBound == lastEdge, let length = lengths.last else { return false }
+    let rest = lastEdge - texts.own.upperBound
+    return Set(lengths).count == 1 && rest > 0 && rest < length && 2 * rest < largestWindow
+  }
+
   /// Octets of text in Martlet's answer.
   var sentOctets: Int { martlet.answers.reduce(0) { $0 + $1.length } }
 
@@ -197,15 +270,34 @@ extension Difference {
     return range.upperBound == given
   }
 
+  /// One of the two believes the window to be shut, and Martlet's number is in it.
+  var hasNumberInWindow: Bool {
+    min(lastEdge, kernelEdge) <= view.sndNxt
+      && martlet.answers.first.map { [windowsNumber, lastEdge].contains($0.seq) } ?? false
+  }
+
+  /// Its sequence number follows those of all acknowledgments before.
+  var isLaterThanOthers: Bool {
+    arrivals.filter(\.isAccepted).allSatisfy { $0.seq < seq || $0.segment.flags.contains(.syn) }
+  }
+
   /// It has sent something that the peer's last window does not allow.
   func isBeyondWindow(_ outcome: Outcome) -> Bool {
     guard let last = outcome.answers.last else { return false }
     return last.seq + last.length + (last.flags.contains(.fin) ? 1 : 0) > lastEdge
   }
 
+  /// The kernel's segments without an acknowledgment in front of its text, which ours brings along.
+  var kernelPieces: ArraySlice<Answer> {
+    guard let first = kernel.answers.first, first.length == 0, first.flags == .ack, first.sack.isEmpty,
+      first.ack == martlet.answers.first?.ack, segment != nil
+    else { return kernel.answers[...] }
+    return kernel.answers.dropFirst()
+  }
+
   /// No FIN that only one of them sends, and nothing but text.
   var hasOnlyText: Bool {
-    (kernel.answers + martlet.answers).allSatisfy { $0.length > 0 }
+    (kernelPieces + martlet.answers).allSatisfy { $0.length > 0 }
       && kernel.answers.last?.flags.contains(.fin) == martlet.answers.last?.flags.contains(.fin)
   }
 }

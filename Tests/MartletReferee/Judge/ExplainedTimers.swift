@@ -66,11 +66,31 @@ extension Explanation {
     Explanation(
       "a FIN after a time-out", "RFC 5681 §3.1",
       why: """
-        What is in flight is less than the one segment that the window holds, so our FIN leaves. The kernel counts
-        segments, and has one in flight.
+        What is in flight is less than the one segment that the window holds, so our FIN leaves, or a small piece. The
+        kernel counts segments, and has one in flight.
         """
     ) {
-      $0.isEnd && $0.answers("", "FIN+ACK") && $0.view.sndNxt > $0.view.sndUna && $0.hasTimedOut
+      ($0.isEnd && $0.answers("", "FIN+ACK") || $0.isSend && $0.answers("", "ACK+text"))
+        && $0.view.sndNxt + $0.sentOctets - $0.view.sndUna <= 1_460
+        && $0.view.sndNxt > $0.view.sndUna && $0.hasTimedOut
+    },
+    Explanation(
+      "whether two small segments are one", "RFC 8985 §7.2",
+      why: """
+        "If FlightSize is one segment", the probe waits for a delayed acknowledgment as well. We count octets, as
+        everywhere, and the kernel segments.
+        """
+    ) { difference in
+      guard difference.isWait, let kernel = difference.kernel.answers.first else { return false }
+      let ends = { (answer: Answer) in
+        answer.seq + answer.length + (answer.flags.contains(.fin) ? 1 : 0) == difference.view.sndNxt
+      }
+      let isSmall = difference.view.sndNxt - difference.view.sndUna <= 1_460
+      return isSmall && ends(kernel) && kernel.time < 200 && kernel.seq > difference.view.sndUna
+        && difference.martlet.answers.count <= 1
+        && difference.martlet.answers.allSatisfy {
+          $0.seq == difference.view.sndUna && ends($0) && $0.time >= 200
+        }
     },
     Explanation(
       "what a tail-loss probe holds", "RFC 8985 §7.3",
@@ -203,7 +223,7 @@ extension Explanation {
 extension Difference {
   /// Martlet's last segment is a tail-loss probe in a step of 2 ms.
   var endsInEarlyProbe: Bool {
-    guard !isActive, !view.usesStamps, !isWait, let probe = martlet.answers.last, probe.time > 0,
+    guard !isActive, !view.usesStamps, let probe = martlet.answers.last, probe.time > 0, probe.time <= 10,
       probe.length > 0
     else { return false }
     let ends = martlet.answers.dropLast().map { $0.seq + $0.length + ($0.flags.contains(.fin) ? 1 : 0) }

@@ -25,6 +25,22 @@ extension Explanation {
           }
     },
     Explanation(
+      "text that fills a hole and is older than what came since", "RFC 7323 §5.3 R1",
+      in: [.segments, .state, .sack, .echo],
+      why: """
+        A deviation (Deviations.md): what is missing is held to TS.Recent as it was when the first hole opened, since
+        what the network has delayed would have to be sent again. The kernel drops it by the letter.
+        """
+    ) { difference in
+      difference.isStale && difference.hasText && difference.lacks([.syn, .rst])
+        && difference.kernelChallenges
+        && (difference.martletTakes || difference.martlet.kinds == "RST+ACK" && difference.isOrphan)
+        && difference.arrivals.contains {
+          $0.seq > difference.view.rcvNxt && $0.segment.length > 0
+            && $0.clock <= difference.arrival?.clock ?? 0
+        }
+    },
+    Explanation(
       "TS.Recent in TIME-WAIT", "RFC 7323 §4.3; RFC 9293 §3.10.7.4", in: [.echo, .segments], ends: false,
       why:
         "The kernel's record goes on taking TSval from what arrives; ours keeps that of the connection's end."
@@ -54,7 +70,10 @@ extension Explanation {
       in: [.segments, .state, .sack, .echo],
       why: "And what is older than that TSval, we acknowledge and drop; the kernel takes it."
     ) { difference in
-      difference.martletChallenges && difference.lacks([.syn, .rst]) && difference.kernelGoesOn
+      difference.martletChallenges && difference.lacks([.syn, .rst])
+        // Or resets, since text is behind the peer's FIN (see there).
+        && (difference.kernelGoesOn
+          || difference.isAfterFinish && difference.hasText && difference.kernel.kinds == "RST")
         && difference.arrivals.contains {
           $0.acknowledgesOld && $0.isNext && $0.clock > difference.arrival?.clock ?? .max
         }

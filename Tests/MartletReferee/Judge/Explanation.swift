@@ -70,6 +70,7 @@ extension Difference {
 
   /// A difference in several parts of the same segments, part by part: nothing but this differs in the first.
   func split() -> [Difference] {
+    if let (alone, rest) = splitEchoOfTheFirst() { return [alone] + rest.split() }
     let parts = [Explanation.Aspects.echo, .sack, .number].filter { aspects.contains($0) }
     guard let part = parts.first, aspects != part else { return [self] }
     var alone = self
@@ -94,6 +95,46 @@ extension Difference {
       }
     }
     return [alone] + rest.split()
+  }
+}
+
+extension Difference {
+  /// The kernel has ended, and Martlet's text that waited for the window leaves beside its answer: that answer, which
+  /// would have been an acknowledgment or nothing.
+  var withoutWhatWaited: [Difference] {
+    let text = martlet.answers.filter { $0.length > 0 }
+    guard injects(.ack), kernel.answers.contains(where: { $0.flags.contains(.rst) }), let first = text.first,
+      first.seq == view.sndNxt, let range = Self.textRange(martlet), range.upperBound <= lastEdge,
+      martlet.answers.allSatisfy({ $0.ack == first.ack && !$0.flags.contains(.rst) })
+    else { return [] }
+    var silent = self
+    var acknowledging = self
+    var bare = first
+    bare.length = 0
+    bare.flags = .ack
+    silent.martlet.answers = []
+    acknowledging.martlet.answers = [bare]
+    return first.ack == view.rcvNxt ? [silent, acknowledging] : [acknowledging]
+  }
+
+  /// One has said more than the other, and what both have said differs in TSecr.
+  private func splitEchoOfTheFirst() -> (Difference, Difference)? {
+    let count = min(kernel.answers.count, martlet.answers.count)
+    let both = zip(kernel.answers, martlet.answers)
+    guard count > 0, aspects.contains(.segments), both.contains(where: { $0.echo != $1.echo }),
+      both.allSatisfy({ $0.withoutParts.text == $1.withoutParts.text })
+    else { return nil }
+    var alone = self
+    var rest = self
+    alone.isPart = true
+    rest.isPart = true
+    alone.kernel.answers = Array(kernel.answers.prefix(count))
+    alone.martlet = alone.kernel
+    for (index, own) in martlet.answers.enumerated() {
+      if index < count { alone.martlet.answers[index].echo = own.echo }
+      rest.martlet.answers[index].echo = kernel.answers[min(index, count - 1)].echo
+    }
+    return (alone, rest)
   }
 }
 

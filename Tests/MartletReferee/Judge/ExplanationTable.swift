@@ -1,5 +1,6 @@
 extension Explanation {
   /// All of them, in the order of RFC 9293; the first that matches counts.
   package static let table: [Explanation] =
-    opening + sequenceNumbers + resets + acknowledgments + text + windows + timers + calls + stamps
+    opening + sequenceNumbers + resets + acknowledgments + repetitions + text + windows + timers + calls
+    + stamps
 }

@@ -56,7 +56,8 @@ extension Difference {
       return answer.seq == windowsNumber || answer.seq == lastEdge || isWait && answer.seq == view.sndUna - 1
     }
     // Once more, or a tail-loss probe, which ends where the last segment does.
-    return !isSend && (starts.contains(answer.seq) && end <= next || end == next)
+    if isSend { return end == next && answer.time > 0 && endsInEarlyProbe }
+    return starts.contains(answer.seq) && end <= next || end == next
   }
 
   /// Where segments began that Martlet has sent, and what is not acknowledged yet.
@@ -89,7 +90,9 @@ extension Difference {
 
   private func hasRightStamps(_ answer: Answer) -> Bool {
     guard !answer.flags.contains(.syn), !isOldTimeWait else { return true }
-    guard view.usesStamps || at("SYN-SENT", "LISTEN") && offersNow else { return answer.echo == nil }
+    // In SYN-SENT it is the SYN-ACK that agrees, whatever one that was refused has offered.
+    let agrees = at("SYN-SENT", "LISTEN") ? offersNow : view.usesStamps
+    guard agrees else { return answer.echo == nil }
     guard let echo = answer.echo else { return false }
     // TS.Recent of before, or of what has come since.
     guard let last = view.lastEcho else { return true }

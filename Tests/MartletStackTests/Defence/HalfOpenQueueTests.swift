@@ -236,6 +236,25 @@ struct HalfOpenQueueTests {
     #expect(try host.stack.status(listener).halfOpen == 2)
   }
 
+  @Test("E1 a record that has just been sent its SYN-ACK again is no reason for a younger one's to go")
+  func youngerBesideRepeated() throws {
+    let flood = try Flood(backlog: 4)
+    // One without a cookie, from before the flood, whose SYN-ACK is repeated after a second.
+    try flood.syn(0)
+    flood.host.advance(by: .milliseconds(1_050))
+    #expect(try flood.host.pullSeen().count == 1)
+    for n in 1..<4 { try flood.syn(n) }
+    try #require(try flood.status.halfOpen == 4)
+    // The queue is full. The first has not had the time of a round trip since its second SYN-ACK, nor have the others.
+    flood.host.advance(by: .milliseconds(50))
+    try flood.syn(10)
+    #expect(flood.counters.embryosEvicted == 0 && !flood.hasRecord(10))
+    #expect((0..<4).allSatisfy { flood.hasRecord($0) })
+    flood.host.advance(by: .milliseconds(250))
+    try flood.syn(11)
+    #expect(flood.counters.embryosEvicted == 1 && flood.hasRecord(11) && !flood.hasRecord(0))
+  }
+
   @Test("E12 a burst now and then does not keep honest clients from a second SYN-ACK")
   func burstNowAndThen() throws {
     let flood = try Flood(backlog: 16)

@@ -186,6 +186,27 @@ struct SheddingTests {
     #expect(try host.read(try host.stack.accept(listener)) == [1, 2, 3])
   }
 
+  @Test("S3.2 what a listener drops for want of memory is in listenDrops, be it a SYN or a third segment")
+  func dropsAreCounted() throws {
+    var (host, _, peers, _) = try crowd(60)
+    var late = RawPeer(100, to: host.endpoint(80))
+    host.inject(late.segment(.syn))
+    try late.look(host)
+    late.next += 1
+    // Everybody is younger than a second: nobody goes for a newcomer.
+    for n in 0..<60 where host.stack.memoryPressure != .connections {
+      for _ in 0..<4 { try peers[n].send(Packet(repeating: 1, count: 1_000), to: host) }
+    }
+    try #require(host.stack.memoryPressure == .connections)
+    let before = host.stack.counters
+    host.inject(RawPeer(101, to: host.endpoint(80)).segment(.syn))
+    #expect(host.stack.counters.listenDrops == before.listenDrops + 1)
+    host.inject(late.segment(.ack))
+    #expect(host.stack.counters.listenDrops == before.listenDrops + 2)
+    #expect(host.stack.counters.connectionsRefused == before.connectionsRefused + 2)
+    #expect(host.drops(.noMemory) >= 2)
+  }
+
   @Test("A half-open record whose SYN-ACK has just been sent again is not the one to go")
   func synAckSentAgain() throws {
     var (host, listener, peers, _) = try crowd(60)

@@ -117,12 +117,14 @@ struct LinkLocalTests {
     }
   }
 
-  @Test("S5.4 O8 neighbours are sources of their own, and so are twins of two links")
-  func sources() throws {
-    let links = try TwoLinks { $0.connectionsPerSource = 2 }
+  @Test(
+    "S5.4 O8 neighbours are sources of their own, and so are twins of two links", arguments: [true, false])
+  func sources(isIPv4: Bool) throws {
+    let links = try TwoLinks(isIPv4: isIPv4) { $0.connectionsPerSource = 2 }
     _ = try links.stack.listen(on: LocalEndpoint(port: 80))
+    /// IPv4 has one flow for two twins with the same ports.
     func connect(_ n: UInt64, _ link: Int, port: UInt16) throws -> Bool {
-      let from = Endpoint(address: TwoLinks.linkLocal(n), port: port)
+      let from = Endpoint(address: links.linkLocal(n), port: port + UInt16(link) * 100)
       links.inject(tcp(from: from, to: links.own(link, 80), seq: 1, .syn), link)
       let answer = try #require(links.pull(link).first.flatMap { Seen($0) })
       if answer.flags.contains(.rst) { return false }
@@ -132,21 +134,21 @@ struct LinkLocalTests {
     for link in [0, 1] {
       for n: UInt64 in [9, 10] {
         let admitted = try (1...3).map { try connect(n, link, port: $0) }
-        #expect(admitted == [true, true, false], "fe80::\(n) on \(link)")
+        #expect(admitted == [true, true, false], "\(links.linkLocal(n)) on \(link)")
       }
     }
     // Who leaves makes room for himself only.
-    let gone = Endpoint(address: TwoLinks.linkLocal(9), port: 1)
+    let gone = Endpoint(address: links.linkLocal(9), port: 101)
     links.inject(tcp(from: gone, to: links.own(1, 80), seq: 2, .rst), 1)
     #expect(try !connect(9, 0, port: 4) && !connect(10, 1, port: 4))
     #expect(try connect(9, 1, port: 4) && !connect(9, 1, port: 5))
   }
 
-  @Test("O8 S5.1 neighbours and twins have shares of their own")
-  func shares() throws {
-    let links = try TwoLinks()
+  @Test("O8 S5.1 neighbours and twins have shares of their own", arguments: [true, false])
+  func shares(isIPv4: Bool) throws {
+    let links = try TwoLinks(isIPv4: isIPv4)
     func resets(_ n: UInt64, _ link: Int) -> Int {
-      let from = Endpoint(address: TwoLinks.linkLocal(n), port: 4_000)
+      let from = Endpoint(address: links.linkLocal(n), port: 4_000)
       for seq: UInt32 in 0..<40 {
         links.inject(tcp(from: from, to: links.own(link, 9), seq: seq, .syn), link)
       }
@@ -157,29 +159,69 @@ struct LinkLocalTests {
     #expect(resets(10, 0) == 31)
     #expect(resets(9, 0) == 0 && resets(9, 1) == 0)
   }
+
+  @Test(
+    "O8 what a connection over 169.254/16 refuses counts for its peer, and not for the twin on another link")
+  func refusedByConnection() throws {
+    let links = try TwoLinks(isIPv4: true)
+    let listener = try links.stack.listen(on: LocalEndpoint(port: 80))
+    links.inject(tcp(from: links.peer, to: links.own(1, 80), seq: 1, .syn), 1)
+    let synAck = try #require(links.pull(1).first.flatMap { Seen($0) })
+    links.inject(tcp(from: links.peer, to: links.own(1, 80), seq: 2, ack: synAck.seq &+ 1, .ack), 1)
+    let c = try links.stack.accept(listener)
+    func resets(_ link: Int) -> Int {
+      let from = Endpoint(address: links.peer.address, port: 5_000)
+      for seq: UInt32 in 0..<40 {
+        links.inject(tcp(from: from, to: links.own(link, 9), seq: seq, .syn), link)
+      }
+      return links.pull(link).count
+    }
+    // Forged in the name of the peer, on its link: refused, and counted.
+    for _ in 0..<40 {
+      links.inject(tcp(from: links.peer, to: links.own(1, 80), seq: 1 << 30, ack: 7, .ack), 1)
+    }
+    _ = links.pull(1)
+    #expect(resets(1) == 0 && resets(0) == 31)
+    // The twin has no connection here, and cannot end this one.
+    links.inject(tcp(from: links.peer, to: links.own(1, 80), seq: 2, .rst), 0)
+    #expect(try links.stack.status(c, now: links.now).tcp.state == .established)
+    #expect(links.stack.counters.drops(.noConnection) > 0)
+  }
 }
 
-/// A stack with fe80::1 on one link and fe80::2 on another. The peer is fe80::9, on whichever.
+/// A stack with fe80::1, or 169.254.0.1, on one link and ::2 or .2 on another. The peer is the 9 of whichever.
 final class TwoLinks {
   var stack: NetworkStack
   let links: [InterfaceID]
   let now = Instant(nanoseconds: 1_000_000_000)
-  let peer = Endpoint(address: TwoLinks.linkLocal(9), port: 4_000)
+  let isIPv4: Bool
+
+  var peer: Endpoint { Endpoint(address: linkLocal(9), port: 4_000) }
 
   static func linkLocal(_ n: UInt64) -> IPAddress { .v6(IPv6Address(high: 0xfe80 << 48, low: n)) }
 
-  init(_ configure: (inout StackConfiguration) -> Void = { _ in }) throws {
+  func linkLocal(_ n: UInt64) -> IPAddress { Self.linkLocal(n, isIPv4: isIPv4) }
+
+  private static func linkLocal(_ n: UInt64, isIPv4: Bool) -> IPAddress {
+    isIPv4 ? .v4(IPv4Address(169, 254, 0, UInt8(truncatingIfNeeded: n))) : linkLocal(n)
+  }
+
+  init(isIPv4: Bool = false, _ configure: (inout StackConfiguration) -> Void = { _ in }) throws {
+    self.isIPv4 = isIPv4
     var configuration = StackConfiguration()
     configure(&configuration)
     stack = NetworkStack(configuration: configuration, seed: StackSeed(7))
-    let first = InterfaceConfiguration(addresses: [IPPrefix(Self.linkLocal(1), length: 64)])
-    let second = InterfaceConfiguration(addresses: [IPPrefix(Self.linkLocal(2), length: 64)])
+    func link(_ n: UInt64) -> InterfaceConfiguration {
+      let address = Self.linkLocal(n, isIPv4: isIPv4)
+      return InterfaceConfiguration(addresses: [IPPrefix(address, length: isIPv4 ? 16 : 64)])
+    }
+    let (first, second) = (link(1), link(2))
     links = [try stack.addInterface(first), try stack.addInterface(second)]
   }
 
   /// Our own end on a link.
   func own(_ link: Int, _ port: UInt16) -> Endpoint {
-    Endpoint(address: Self.linkLocal(UInt64(link) + 1), port: port)
+    Endpoint(address: linkLocal(UInt64(link) + 1), port: port)
   }
 
   func inject(_ packet: Packet, _ link: Int, sourceLocation: SourceLocation = #_sourceLocation) {

@@ -26,9 +26,9 @@ struct Endpoint: ~Copyable {
   /// A client in SYN-SENT.
   static func connecting(
     iss: UInt32 = 1_000, options: ConnectionOptions = ConnectionOptions(),
-    configuration: TCPConfiguration = TCPConfiguration(), now: Instant
+    configuration: TCPConfiguration = TCPConfiguration(), budget: Int = .max, now: Instant
   ) -> Endpoint {
-    let around = surroundings(configuration)
+    let around = surroundings(configuration, budget: budget)
     let tcb = TCB(
       connecting: SequenceNumber(iss), timestampOffset: 0, mss: 1_460, sendMSSLimit: 1_460,
       defaultPeerMSS: 536, options: options, around, now: now)
@@ -89,10 +89,11 @@ struct EndpointPair: ~Copyable {
   init(
     clientOptions: ConnectionOptions = ConnectionOptions(),
     serverOptions: ConnectionOptions = ConnectionOptions(),
-    configuration: TCPConfiguration = TCPConfiguration()
+    configuration: TCPConfiguration = TCPConfiguration(), clientBudget: Int = .max
   ) {
     now = Instant(nanoseconds: 1_000_000_000)
-    client = .connecting(options: clientOptions, configuration: configuration, now: now)
+    client = .connecting(
+      options: clientOptions, configuration: configuration, budget: clientBudget, now: now)
     client.pull(now)
     let syn = client.sent.removeFirst().plan
     var around = Endpoint.surroundings(configuration)

@@ -1,0 +1,97 @@
+#if os(Linux)
+  import MartletLinks
+  import MartletStack
+  import MartletTCP
+  import SystemPackage
+
+  /// The device of a command, of whatever kind: exactly one of the three is there.
+  struct CommandDevice: Link, ~Copyable, Sendable {
+    private var tunnel: TUNLink?
+    private var tap: TAPLink?
+    private var packet: PacketLink?
+
+    let name: String
+    let mtu: Int
+    let largestPacket: Int
+    let medium: Medium
+    let readiness: FileDescriptor?
+
+    init(
+      _ configuration: TUNConfiguration, _ options: DeviceOptions, _ ethernet: EthernetMedium
+    ) throws(LinkError) {
+      if let interface = options.packet {
+        let link = try Self.join(interface, ethernet, options.netns)
+        (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+        (medium, readiness) = (link.medium, link.readiness)
+        packet = consume link
+      } else if options.tap != nil {
+        let link = try Self.tap(configuration, ethernet, options.netns)
+        (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+        (medium, readiness) = (link.medium, link.readiness)
+        tap = consume link
+      } else {
+        let link = try Self.tunnel(configuration, options.netns)
+        (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+        (medium, readiness) = (link.medium, link.readiness)
+        tunnel = consume link
+      }
+    }
+
+    private static func join(
+      _ interface: String, _ ethernet: EthernetMedium, _ netns: String?
+    ) throws(LinkError) -> PacketLink {
+      guard let netns else { return try PacketLink(interface: interface, ethernet: ethernet) }
+      let namespace = try NetworkNamespace(opening: netns)
+      return try PacketLink(interface: interface, ethernet: ethernet, in: namespace)
+    }
+
+    private static func tap(
+      _ configuration: TUNConfiguration, _ ethernet: EthernetMedium, _ netns: String?
+    ) throws(LinkError) -> TAPLink {
+      guard let netns else { return try TAPLink(configuration, ethernet: ethernet) }
+      let namespace = try NetworkNamespace(opening: netns)
+      return try TAPLink(configuration, ethernet: ethernet, in: namespace)
+    }
+
+    private static func tunnel(_ configuration: TUNConfiguration, _ netns: String?) throws(LinkError)
+      -> TUNLink
+    {
+      guard let netns else { return try TUNLink(configuration) }
+      let namespace = try NetworkNamespace(opening: netns)
+      return try TUNLink(configuration, in: namespace)
+    }
+
+    var roomSignal: RoomSignal { .writable }
+
+    var counters: LinkCounters {
+      switch tunnel {
+      case .some(let link): return link.counters
+      case .none: break
+      }
+      switch tap {
+      case .some(let link): return link.counters
+      case .none: break
+      }
+      switch packet {
+      case .some(let link): return link.counters
+      case .none: return LinkCounters()
+      }
+    }
+
+    mutating func receive(
+      limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
+    ) throws(LinkError) -> Int {
+      if let count = try tunnel?.receive(limit: limit, now: now, deliver) { return count }
+      if let count = try tap?.receive(limit: limit, now: now, deliver) { return count }
+      return try packet?.receive(limit: limit, now: now, deliver) ?? 0
+    }
+
+    mutating func send(
+      limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
+    ) throws(LinkError) -> SendOutcome {
+      if let outcome = try tunnel?.send(limit: limit, now: now, fill) { return outcome }
+      if let outcome = try tap?.send(limit: limit, now: now, fill) { return outcome }
+      return try packet?.send(limit: limit, now: now, fill) ?? .drained
+    }
+  }
+#endif

@@ -1,0 +1,113 @@
+#if os(Linux)
+  import CMartletSystem
+  import MartletStack
+  import MartletTCP
+  import MartletWire
+  import SystemPackage
+
+  #if canImport(Glibc)
+    import Glibc
+  #elseif canImport(Musl)
+    import Musl
+  #endif
+
+  /// A place of our own on the Ethernet of an interface that the kernel has, beside the kernel: an AF_PACKET socket.
+  ///
+  /// The stack has a hardware address that is not the kernel's, and only frames to it and to groups come here. Neither
+  /// hears what the other sends. The socket disappears with this value, and the interface is as it was.
+  ///
+  /// Invariant: it cannot be copied, so one thread at a time has it, with its descriptor and buffers.
+  public struct PacketLink: Link, ~Copyable, @unchecked Sendable {
+    private let socket: PacketSocket
+    private var port: PacketPort
+    private let ethernet: EthernetMedium
+
+    /// Joins the Ethernet of an interface of the calling thread's network namespace.
+    public init(interface: String, ethernet: EthernetMedium) throws(LinkError) {
+      socket = try PacketSocket(interface, ethernet.hardwareAddress)
+      port = PacketPort(
+        socket.descriptor, name: interface, what: "The interface \(interface)", isSocket: true)
+      self.ethernet = ethernet
+    }
+
+    /// Joins the Ethernet of an interface of a network namespace; it is used from outside.
+    public init(
+      interface: String, ethernet: EthernetMedium, in namespace: borrowing NetworkNamespace
+    ) throws(LinkError) {
+      let hardware = ethernet.hardwareAddress
+      let box = try namespace.perform { () throws(LinkError) -> Handover<PacketSocket> in
+        Handover(try PacketSocket(interface, hardware))
+      }
+      socket = try box.take()
+      port = PacketPort(
+        socket.descriptor, name: interface, what: "The interface \(interface)", isSocket: true)
+      self.ethernet = ethernet
+    }
+
+    public var name: String { socket.name }
+    public var mtu: Int { socket.mtu }
+    public var largestPacket: Int { port.largestPacket }
+    public var medium: Medium { .ethernet(ethernet) }
+    public var readiness: FileDescriptor? { socket.descriptor }
+    public var roomSignal: RoomSignal { .writable }
+    public var counters: LinkCounters { port.counters }
+
+    public mutating func receive(
+      limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
+    ) throws(LinkError) -> Int {
+      try port.receive(limit: limit, deliver)
+    }
+
+    public mutating func send(
+      limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
+    ) throws(LinkError) -> SendOutcome {
+      try port.send(limit: limit, fill)
+    }
+  }
+
+  /// The socket, closed at its end.
+  struct PacketSocket: ~Copyable {
+    let name: String
+    let mtu: Int
+    let descriptor: FileDescriptor
+
+    init(_ name: String, _ hardware: MACAddress) throws(LinkError) {
+      guard KernelInterface.exists(name) else {
+        throw LinkError(
+          .noDevice, "There is no interface \(name) here. \"ip link\" lists them; --netns chooses where.")
+      }
+      let interface = try KernelInterface(existing: name)
+      guard interface.isUp else {
+        throw LinkError(
+          .interfaceDown, errno: .init(rawValue: ENETDOWN),
+          "The interface \(name) is down. Bring it up: \"ip link set \(name) up\".")
+      }
+      let octets = (0..<6).map { UInt8(truncatingIfNeeded: hardware.bits >> (40 - 8 * $0)) }
+      let fd = martlet_packet_open(interface.index, octets)
+      guard fd >= 0 else { throw Self.refusal(name, Errno(rawValue: -fd)) }
+      self.name = name
+      mtu = interface.mtu
+      descriptor = FileDescriptor(rawValue: fd)
+    }
+
+    deinit { try? descriptor.close() }
+
+    private static func refusal(_ name: String, _ errno: Errno) -> LinkError {
+      switch errno {
+      case .notPermitted, .permissionDenied:
+        LinkError(
+          .noPermission, errno: errno,
+          "No permission to join the Ethernet of \(name). Run as root, or give the program CAP_NET_RAW "
+            + "(\"setcap cap_net_raw+ep PROGRAM\").")
+      case .addressFamilyNotSupported:
+        LinkError(
+          .unsupported, errno: errno,
+          "This kernel has no packet sockets. Load them with \"modprobe af_packet\", or use --tap.")
+      case Errno(rawValue: ENOPROTOOPT):
+        LinkError(
+          .unsupported, errno: errno, "This kernel is too old: packet sockets need Linux 4.20. Use --tap.")
+      default: LinkError(failed: "cannot join the Ethernet of \(name)", errno)
+      }
+    }
+  }
+#endif

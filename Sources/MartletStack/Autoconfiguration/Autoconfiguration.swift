@@ -1,0 +1,68 @@
+import MartletTCP
+import MartletWire
+
+/// What routers have said (RFC 4861 §6.3, RFC 4862 §5.5), on all links that may be told so. Everything in it runs out,
+/// and there is room for so much of it and no more: whoever sends router advertisements may send any number.
+struct Autoconfiguration {
+  static var routerLimit: Int { 8 }
+  static var prefixLimit: Int { 16 }
+  /// Addresses made of prefixes, on one interface.
+  static var addressLimit: Int { 16 }
+
+  var routers: [DefaultRouter] = []
+  var prefixes: [OnLinkPrefix] = []
+
+  /// Octets charged: all that the limits allow, from the first lesson on.
+  private(set) var heldBytes = 0
+
+  mutating func charge(_ budget: inout MemoryBudget) -> Bool {
+    guard heldBytes == 0 else { return true }
+    let routers = Self.routerLimit &* MemoryLayout<DefaultRouter>.stride
+    let prefixes = Self.prefixLimit &* MemoryLayout<OnLinkPrefix>.stride
+    let addresses =
+      Self.addressLimit &* (MemoryLayout<OwnAddress>.stride &+ MemoryLayout<InterfaceAddress>.stride)
+    let routes = (Self.prefixLimit &+ 1) &* MemoryLayout<Route>.stride
+    let bytes = routers &+ prefixes &+ addresses &+ routes
+    guard budget.take(bytes) else { return false }
+    heldBytes = bytes
+    return true
+  }
+}
+
+/// A router that passes on what is for nobody on the link.
+struct DefaultRouter: BitwiseCopyable {
+  var address: IPAddress
+  var interface: InterfaceID
+  /// RFC 4191 §2.1: the higher the better.
+  var preference: Int8
+  var expires: Instant
+  /// It did not answer when it was asked, and has said nothing since (RFC 4861 §6.3.6).
+  var isSilent = false
+}
+
+/// A network whose hosts are neighbours.
+struct OnLinkPrefix: BitwiseCopyable {
+  var prefix: IPPrefix
+  var interface: InterfaceID
+  var expires: Instant
+}
+
+/// How often an interface has asked for routers.
+struct RouterSearch: BitwiseCopyable {
+  var tries: UInt8 = 0
+  /// Nil: it does not ask.
+  var deadline: Instant?
+
+  /// RFC 4861 §10.
+  static var most: UInt8 { 3 }
+  static var interval: TimeAmount { .seconds(4) }
+}
+
+extension Instant {
+  /// So many seconds from now; all ones mean that there is no end.
+  func advanced(bySeconds seconds: UInt32) -> Instant {
+    seconds == .max ? .distant : advanced(by: .seconds(Int64(seconds)))
+  }
+
+  static var distant: Instant { Instant(nanoseconds: .max) }
+}

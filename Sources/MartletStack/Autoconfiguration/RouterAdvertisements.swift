@@ -1,0 +1,202 @@
+import MartletTCP
+import MartletWire
+
+extension NetworkStack {
+  /// RFC 4861 §6.1.2, §6.3.4. What would only harm us is not taken over: hop limits and timers of others' choice.
+  mutating func routerAdvertisementArrives(_ word: UInt32, _ body: RawSpan, _ arrival: Arrival) {
+    let interface = arrival.interface
+    guard interfaces[interface.index].link.autoconfigures else { return counts.drop(.icmpIgnored) }
+    guard case .v6(let source) = arrival.source, source.isLinkLocal, body.byteCount >= 8 else {
+      return counts.drop(.badNeighbourMessage)
+    }
+    let list = body.extracting(8..<body.byteCount)
+    guard let options = NeighborOptions(parsing: list), options.sourceLinkAddress?.isUnicast ?? true,
+      options.sourceLinkAddress != interfaces[interface.index].link.hardware
+    else { return counts.drop(.badNeighbourMessage) }
+    guard autoconfiguration.charge(&around.budget) else { return counts.drop(.noMemory) }
+    interfaces[interface.index].routerSearch.deadline = nil
+    counts.routerAdvertisements &+= 1
+    // One too many: nothing of what it says.
+    guard learnRouter(arrival.source, RouterAdvertisement(word), on: interface) else {
+      return counts.drop(.routerLimited)
+    }
+    if let hardware = options.sourceLinkAddress { hear(arrival.source, hardware, on: interface) }
+    // RFC 8201 §4 sets the floor; the device sets the ceiling.
+    if let mtu = options.mtu, mtu >= 1_280, mtu <= UInt32(interfaces[interface.index].mtu) {
+      interfaces[interface.index].mtu6 = UInt16(truncatingIfNeeded: mtu)
+    }
+    var offset = 0
+    var count = 0
+    while count < Autoconfiguration.prefixLimit, let told = PrefixInformation.next(in: list, from: &offset) {
+      count &+= 1
+      guard isSensible(told) else { continue }
+      if told.isOnLink { learnOnLink(told, on: interface) }
+      if told.isAutonomous { learnAutonomous(told, on: interface) }
+    }
+  }
+
+  private func isSensible(_ told: PrefixInformation) -> Bool {
+    guard case .v6(let prefix) = told.prefix.address, told.prefix.length > 0 else { return false }
+    return !prefix.isLinkLocal && !prefix.isMulticast && !prefix.isUnspecified && !prefix.isIPv4Mapped
+      && told.preferredLifetime <= told.validLifetime
+  }
+
+  private mutating func hear(_ address: IPAddress, _ hardware: MACAddress, on interface: InterfaceID) {
+    if let n = neighbours.find(address, on: interface) {
+      learn(n, hardware, solicited: false, override: true)
+    } else {
+      enter(address, hardware, on: interface)
+    }
+  }
+
+  // MARK: Routers
+
+  /// False: there is no room for it.
+  private mutating func learnRouter(
+    _ address: IPAddress, _ told: RouterAdvertisement, on interface: InterfaceID
+  ) -> Bool {
+    let k = autoconfiguration.routers.firstIndex { $0.address == address && $0.interface == interface }
+    if told.lifetime == 0 {
+      if let k { autoconfiguration.routers.remove(at: k) }
+    } else {
+      let expires = clock.advanced(bySeconds: UInt32(told.lifetime))
+      let router = DefaultRouter(
+        address: address, interface: interface, preference: told.preference, expires: expires)
+      if let k {
+        autoconfiguration.routers[k] = router
+      } else if autoconfiguration.routers.count < Autoconfiguration.routerLimit {
+        autoconfiguration.routers.append(router)
+      } else {
+        return false
+      }
+      wakeNeighbours(at: expires)
+    }
+    chooseRouter()
+    return true
+  }
+
+  /// RFC 4861 §6.3.6, RFC 4191 §3.2: one that answers before one that does not, then by preference, then the first.
+  mutating func chooseRouter() {
+    var best: DefaultRouter?
+    for router in autoconfiguration.routers {
+      guard let known = best else {
+        best = router
+        continue
+      }
+      if router.isSilent != known.isSilent {
+        if known.isSilent { best = router }
+      } else if router.preference > known.preference {
+        best = router
+      }
+    }
+    let all = IPPrefix(.v6(.any), length: 0)
+    if let best {
+      learnRoute(Route(prefix: all, interface: best.interface, gateway: best.address))
+    } else {
+      forgetRoute(to: all)
+    }
+  }
+
+  /// Nobody answers at an address: if it is a router's, another has its turn.
+  mutating func routerIsSilent(_ address: IPAddress, on interface: InterfaceID) {
+    guard
+      let k = autoconfiguration.routers.firstIndex(where: {
+        $0.address == address && $0.interface == interface
+      })
+    else { return }
+    var router = autoconfiguration.routers.remove(at: k)
+    router.isSilent = true
+    autoconfiguration.routers.append(router)
+    chooseRouter()
+  }
+
+  // MARK: Networks on the link
+
+  private mutating func learnOnLink(_ told: PrefixInformation, on interface: InterfaceID) {
+    let k = autoconfiguration.prefixes.firstIndex {
+      $0.prefix == told.prefix && $0.interface == interface
+    }
+    if told.validLifetime == 0 {
+      guard let k else { return }
+      autoconfiguration.prefixes.remove(at: k)
+      return forgetRoute(to: told.prefix)
+    }
+    let expires = clock.advanced(bySeconds: told.validLifetime)
+    if let k {
+      autoconfiguration.prefixes[k].expires = expires
+    } else {
+      guard autoconfiguration.prefixes.count < Autoconfiguration.prefixLimit else {
+        return counts.drop(.routerLimited)
+      }
+      autoconfiguration.prefixes.append(
+        OnLinkPrefix(prefix: told.prefix, interface: interface, expires: expires))
+      learnRoute(Route(prefix: told.prefix, interface: interface))
+    }
+    wakeNeighbours(at: expires)
+  }
+
+  // MARK: Routes
+
+  /// What somebody configured stays.
+  private mutating func learnRoute(_ route: Route) {
+    var route = route
+    route.isLearned = true
+    if let k = routing.routes.firstIndex(where: { $0.prefix == route.prefix }) {
+      guard routing.routes[k].isLearned, routing.routes[k] != route else { return }
+      routing.routes[k] = route
+      return forgetLastHops()
+    }
+    insert(route)
+  }
+
+  mutating func forgetRoute(to prefix: IPPrefix) {
+    routing.routes.removeAll { $0.isLearned && $0.prefix == prefix }
+    forgetLastHops()
+  }
+
+  // MARK: Time
+
+  /// What routers said runs out, and those who did not speak are asked.
+  mutating func autoconfigurationIsDue() {
+    let routers = autoconfiguration.routers.count
+    autoconfiguration.routers.removeAll { $0.expires <= clock }
+    if autoconfiguration.routers.count != routers { chooseRouter() }
+    for known in autoconfiguration.prefixes where known.expires <= clock { forgetRoute(to: known.prefix) }
+    autoconfiguration.prefixes.removeAll { $0.expires <= clock }
+    for router in autoconfiguration.routers { wakeNeighbours(at: router.expires) }
+    for known in autoconfiguration.prefixes where known.expires < .distant {
+      wakeNeighbours(at: known.expires)
+    }
+    for i in interfaces.indices {
+      guard let deadline = interfaces[i].routerSearch.deadline else { continue }
+      if deadline <= clock {
+        searchRouter(on: InterfaceID(rawValue: UInt16(truncatingIfNeeded: i)))
+      } else {
+        wakeNeighbours(at: deadline)
+      }
+    }
+  }
+
+  /// RFC 4861 §6.3.7.
+  private mutating func searchRouter(on interface: InterfaceID) {
+    let i = interface.index
+    guard interfaces[i].routerSearch.tries < RouterSearch.most, let source = ownLinkLocal(on: interface)
+    else {
+      interfaces[i].routerSearch.deadline = nil
+      return
+    }
+    queueRouterSolicitation(from: source, on: interface)
+    interfaces[i].routerSearch.tries &+= 1
+    let deadline = clock.advanced(by: RouterSearch.interval)
+    interfaces[i].routerSearch.deadline = deadline
+    wakeNeighbours(at: deadline)
+  }
+
+  /// An interface goes, and what was heard on it.
+  mutating func forgetAutoconfiguration(of interface: InterfaceID) {
+    autoconfiguration.routers.removeAll { $0.interface == interface }
+    autoconfiguration.prefixes.removeAll { $0.interface == interface }
+    routing.routes.removeAll { $0.isLearned && $0.interface == interface }
+    chooseRouter()
+  }
+}

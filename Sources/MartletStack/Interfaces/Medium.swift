@@ -1,0 +1,84 @@
+public import MartletWire
+
+/// What carries the packets of an interface.
+public enum Medium: Equatable, BitwiseCopyable, Sendable {
+  /// Nothing but IP packets: a tunnel. There is one at its other end, and nobody to look for.
+  case ip
+  /// Ethernet frames: `receive` takes them and `nextPacket` writes them, neighbours are found with ARP and NDP.
+  case ethernet(EthernetMedium)
+}
+
+/// An interface's place on an Ethernet.
+public struct EthernetMedium: Equatable, BitwiseCopyable, Sendable {
+  /// Ours: an address for one station.
+  public var hardwareAddress: MACAddress
+  /// The virtual network that we are on, 1 to 4,094: frames leave with its tag, and all others are not for us. Nil:
+  /// frames have no tag.
+  public var vlan: UInt16?
+  /// Whether an address is used only after nobody was found to have it (RFC 5227, RFC 4862 §5.4). It takes four to
+  /// seven seconds for IPv4 and one to two for IPv6; an event tells.
+  public var checksAddresses: Bool
+  /// Whether there is a link-local address of IPv6, and routers are asked and believed: addresses, networks on the
+  /// link, default routers, the MTU (RFC 4861, RFC 4862).
+  public var autoconfigures: Bool
+  /// What addresses are made with (RFC 7217): the same secret makes the same addresses on the same network. Nil: the
+  /// seed's, which usually is another at each start.
+  public var addressSecret: AddressSecret?
+
+  public init(
+    hardwareAddress: MACAddress, vlan: UInt16? = nil, checksAddresses: Bool = true,
+    autoconfigures: Bool = false, addressSecret: AddressSecret? = nil
+  ) {
+    self.hardwareAddress = hardwareAddress
+    self.vlan = vlan
+    self.checksAddresses = checksAddresses
+    self.autoconfigures = autoconfigures
+    self.addressSecret = addressSecret
+  }
+}
+
+/// 128 bits that nobody can guess.
+public struct AddressSecret: Equatable, BitwiseCopyable, Sendable {
+  var first: UInt64
+  var second: UInt64
+
+  public init(_ first: UInt64, _ second: UInt64) {
+    self.first = first
+    self.second = second
+  }
+}
+
+/// The same as an interface keeps it: without optionals, for the path of a packet.
+struct LinkLayer: BitwiseCopyable {
+  /// Octets before the IP header: 0 where packets come bare, 14, or 18 with a tag.
+  var headerCount: UInt8 = 0
+  var checksAddresses = false
+  var autoconfigures = false
+  /// 0: no tag.
+  var vlan: UInt16 = 0
+  var hardware = MACAddress.zero
+  var addressSecret: AddressSecret?
+
+  init(_ medium: Medium) {
+    guard case .ethernet(let ethernet) = medium else { return }
+    hardware = ethernet.hardwareAddress
+    vlan = ethernet.vlan ?? 0
+    checksAddresses = ethernet.checksAddresses
+    autoconfigures = ethernet.autoconfigures
+    addressSecret = ethernet.addressSecret
+    headerCount = UInt8(truncatingIfNeeded: EthernetHeader.encodedCount)
+    if vlan > 0 { headerCount &+= UInt8(truncatingIfNeeded: VLANTag.encodedCount) }
+  }
+
+  @inline(__always)
+  var isEthernet: Bool { headerCount > 0 }
+}
+
+extension Medium {
+  var error: InterfaceError? {
+    guard case .ethernet(let ethernet) = self else { return nil }
+    if !ethernet.hardwareAddress.isUnicast { return .invalidHardwareAddress }
+    if let vlan = ethernet.vlan, !(1...4_094).contains(vlan) { return .invalidVLAN }
+    return nil
+  }
+}

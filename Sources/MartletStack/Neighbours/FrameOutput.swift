@@ -1,0 +1,173 @@
+import MartletTCP
+import MartletWire
+
+/// The neighbour that packets for a destination went to last: most packets of an interface go where the one
+/// before went.
+struct LastHop: BitwiseCopyable {
+  var destination: IPAddress
+  var neighbour: Handle
+}
+
+/// Where a frame goes.
+private enum FrameTarget {
+  case station(MACAddress)
+  /// An index: it is looked for.
+  case unresolved(UInt32)
+  case nowhere(DropReason)
+}
+
+extension NetworkStack {
+  /// `nextPacket` of an Ethernet: the packet that any interface would send, behind a header to the neighbour
+  /// that it goes to. What goes to one that is still looked for waits, and the next packet is asked for.
+  mutating func nextFrame(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+    let headerCount = Int(interfaces[interface].link.headerCount)
+    guard buffer.byteCount >= Int(interfaces[interface].mtu) &+ headerCount else { return nil }
+    if neighbours.released > 0, let frame = nextReleased(on: interface, into: &buffer) { return frame }
+    while true {
+      let reply = interfaces[interface].replies.first
+      if reply != IndexList.none, replies.records[reply].isARP {
+        return nextARP(on: interface, into: &buffer)
+      }
+      var target = FrameTarget.nowhere(.noRoute)
+      var isIPv4 = true
+      var next: OutgoingPacket?
+      do {
+        var room = buffer._mutatingExtracting(headerCount..<buffer.byteCount)
+        guard let packet = nextIPPacket(on: interface, into: &room) else { return nil }
+        next = packet
+        isIPv4 = room.u8(0) >> 4 == 4
+        target =
+          isIPv4
+          ? self.target(of: room.bytes.v4(at: 16), on: interface)
+          : self.target(of: room.bytes.v6(at: 24), on: interface)
+        switch target {
+        case .station: break
+        case .unresolved(let n): hold(room.bytes.extracting(0..<packet.count), packet.metadata, for: n)
+        case .nowhere(let reason): counts.drop(reason)
+        }
+      }
+      if case .station(let hardware) = target, let packet = next {
+        return frame(packet, to: hardware, isIPv4: isIPv4, on: interface, into: &buffer)
+      }
+    }
+  }
+
+  /// Writes the header before a packet that stands behind the room for it.
+  private mutating func frame(
+    _ packet: OutgoingPacket, to hardware: MACAddress, isIPv4: Bool, on interface: Int,
+    into buffer: inout MutableRawSpan
+  ) -> OutgoingPacket {
+    let link = interfaces[interface].link
+    link.writeHeader(to: hardware, isIPv4 ? .ipv4 : .ipv6, into: &buffer)
+    var frame = packet
+    frame.count &+= Int(link.headerCount)
+    // Devices count from the start of the frame.
+    if case .partial(let start, let offset) = packet.metadata.checksum {
+      frame.metadata.checksum = .partial(start: start &+ UInt16(link.headerCount), offset: offset)
+    }
+    if packet.metadata.segmentSize > 0 { frame.metadata.headerCount &+= UInt16(link.headerCount) }
+    return frame
+  }
+
+  private mutating func nextARP(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+    guard let r = popReply(on: interface) else { return nil }
+    let link = interfaces[interface].link
+    let count = Int(link.headerCount) &+ ARPPacket.encodedCount
+    let target = MACAddress(bits: replies.records[r].octets.bytes.be64(0) >> 16)
+    link.writeHeader(to: target, .arp, into: &buffer)
+    replies.records[r].octets.copy(
+      from: 6, count: ARPPacket.encodedCount, into: &buffer, at: Int(link.headerCount))
+    replies.giveBack(r, &around.budget)
+    return OutgoingPacket(count: count)
+  }
+
+  /// What waited for a neighbour that was found goes first.
+  private mutating func nextReleased(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket?
+  {
+    let id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface))
+    guard let n = neighbours.firstReleased(on: id) else { return nil }
+    let link = interfaces[interface].link
+    let w = neighbours[n].waiting
+    let count = neighbours.waiting[w].firstCount
+    let metadata = neighbours.waiting[w].firstMetadata(link: UInt16(link.headerCount))
+    // An MTU that was lowered meanwhile.
+    guard Int(count) &+ Int(link.headerCount) <= buffer.byteCount else {
+      neighbours.removeFirstWaiting(of: n, &around.pool, &around.budget)
+      return nil
+    }
+    neighbours.waiting[w].copyFirst(count, into: &buffer, at: Int(link.headerCount), around.pool)
+    neighbours.removeFirstWaiting(of: n, &around.pool, &around.budget)
+    link.writeHeader(to: neighbours[n].hardware, neighbours[n].address.isIPv4 ? .ipv4 : .ipv6, into: &buffer)
+    return OutgoingPacket(count: Int(count) &+ Int(link.headerCount), metadata: metadata)
+  }
+
+  // MARK: Whom to
+
+  @inline(__always)
+  private mutating func target(of destination: IPAddress, on interface: Int) -> FrameTarget {
+    if let last = interfaces[interface].lastHop, last.destination == destination,
+      neighbours.contains(last.neighbour)
+    {
+      return target(at: last.neighbour.index)
+    }
+    return findTarget(of: destination, on: InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface)))
+  }
+
+  private mutating func findTarget(of destination: IPAddress, on interface: InterfaceID) -> FrameTarget {
+    if let group = routing.group(destination, on: interface) { return .station(group) }
+    guard let hop = routing.nextHop(to: destination, on: interface) else { return .nowhere(.noRoute) }
+    guard let n = neighbours.find(hop, on: interface) ?? lookFor(hop, on: interface) else {
+      return .nowhere(.neighbourLimited)
+    }
+    interfaces[interface.index].lastHop = neighbours.handle(at: n).map {
+      LastHop(destination: destination, neighbour: $0)
+    }
+    return target(at: n)
+  }
+
+  /// RFC 4861 §7.3.3: a packet for it is what makes an old entry be asked about.
+  @inline(__always)
+  private mutating func target(at n: UInt32) -> FrameTarget {
+    let neighbour = neighbours[n]
+    neighbours.use(n, at: clock)
+    switch neighbour.state {
+    case .incomplete: return .unresolved(n)
+    case .reachable where clock < neighbour.deadline: break
+    case .reachable, .stale: doubt(n)
+    case .delay, .probe: break
+    }
+    return .station(neighbour.hardware)
+  }
+
+  private mutating func hold(_ packet: RawSpan, _ metadata: PacketMetadata, for n: UInt32) {
+    // What a device is to cut is too long to wait: its sender says it again.
+    guard metadata.segmentSize == 0,
+      neighbours.waitingBytes < Int(configuration.neighbourQueueLimit),
+      neighbours.wait(for: n, packet, metadata, &around.pool, &around.budget)
+    else { return counts.drop(.neighbourLimited) }
+  }
+
+  /// What leads where has changed.
+  mutating func forgetLastHops() {
+    for i in interfaces.indices { interfaces[i].lastHop = nil }
+  }
+}
+
+extension LinkLayer {
+  @inline(__always)
+  func writeHeader(to destination: MACAddress, _ type: EtherType, into out: inout MutableRawSpan) {
+    EthernetHeader(destination: destination, source: hardware, etherType: vlan > 0 ? .vlan : type)
+      .write(into: &out, at: 0)
+    if vlan > 0 {
+      VLANTag(identifier: vlan, etherType: type).write(into: &out, at: EthernetHeader.encodedCount)
+    }
+  }
+}
+
+extension RawSpan {
+  @inline(__always)
+  fileprivate func v4(at offset: Int) -> IPAddress { .v4(ipv4Address(offset)) }
+
+  @inline(__always)
+  fileprivate func v6(at offset: Int) -> IPAddress { .v6(ipv6Address(offset)) }
+}

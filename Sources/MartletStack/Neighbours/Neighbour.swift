@@ -1,0 +1,121 @@
+import MartletTCP
+import MartletWire
+
+/// What is known of a host on one of our links, of either family (RFC 4861 §5.1; for ARP alike).
+struct Neighbour: BitwiseCopyable {
+  var address: IPAddress
+  /// Meaningless while it is looked for.
+  var hardware = MACAddress.zero
+  /// When something showed last that it hears us.
+  var confirmed = Instant.origin
+  /// REACHABLE: what is known is old from then on. INCOMPLETE, DELAY, PROBE: the timer.
+  var deadline = Instant.origin
+  /// When a packet last asked for it, or, before the first, when it was entered.
+  var used: Instant
+  /// What waits for its hardware address: an index in `NeighbourTable.waiting`.
+  var waiting = IndexList.none
+  var interface: InterfaceID
+  var state: State
+  /// Solicitations without an answer.
+  var tries: UInt8 = 0
+  /// It answered us once, or acknowledged something: not only somebody's word.
+  var isProven = false
+  /// Its hardware address is known, and what waited has yet to be pulled.
+  var isReleased = false
+
+  /// RFC 4861 §7.3.2.
+  enum State: UInt8, BitwiseCopyable {
+    case incomplete
+    case reachable
+    case stale
+    case delay
+    case probe
+  }
+
+  init(_ address: IPAddress, on interface: InterfaceID, _ state: State, at now: Instant) {
+    self.address = address
+    self.interface = interface
+    self.state = state
+    used = now
+  }
+
+  /// A timer runs.
+  var isTimed: Bool { state == .incomplete || state == .delay || state == .probe }
+
+  /// We have asked, and an answer would be one.
+  var isAsked: Bool { state == .incomplete || state == .probe }
+}
+
+/// The constants of RFC 4861 §10.
+enum NeighbourTiming {
+  static var retransmission: TimeAmount { .seconds(1) }
+  static var firstProbeDelay: TimeAmount { .seconds(5) }
+  static var multicastSolicitations: UInt8 { 3 }
+  static var unicastSolicitations: UInt8 { 3 }
+  /// Milliseconds; half of it to one and a half times as much, drawn anew each time.
+  static var reachable: UInt64 { 30_000 }
+  /// An address that was confirmed so lately does not move on somebody's word alone.
+  static var steadfastness: TimeAmount { .seconds(1) }
+}
+
+/// Packets that wait for a neighbour's hardware address, back to back (robustness rule E13).
+struct WaitingPackets: BitwiseCopyable {
+  static var most: Int { 3 }
+
+  private(set) var octets = ByteQueue()
+  private(set) var count: UInt8 = 0
+  private var counts = InlineArray<3, UInt16>(repeating: 0)
+  /// Where a device completes a checksum: start and offset; 0: nowhere.
+  private var partials = InlineArray<3, UInt16>(repeating: 0)
+
+  var isEmpty: Bool { count == 0 }
+  var heldBytes: Int { octets.chunksHeld &* ChunkPool.chunkSize }
+
+  /// Octets of the first packet.
+  var firstCount: UInt16 { count == 0 ? 0 : counts[0] }
+
+  /// Puts a packet behind the others; the oldest goes when there are three (RFC 4861 §7.2.2). False: no memory.
+  mutating func append(
+    _ packet: RawSpan, _ metadata: PacketMetadata, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> Bool {
+    if Int(count) >= Self.most { removeFirst(&pool, &budget) }
+    guard octets.append(packet, &pool, &budget) else { return false }
+    counts[Int(count)] = UInt16(truncatingIfNeeded: packet.byteCount)
+    if case .partial(let start, let offset) = metadata.checksum {
+      partials[Int(count)] = start << 8 | offset & 0xff
+    } else {
+      partials[Int(count)] = 0
+    }
+    count &+= 1
+    return true
+  }
+
+  /// Copies the first packet, or as much of it as `n` says, to `out` at `place`.
+  func copyFirst(_ n: UInt16, into out: inout MutableRawSpan, at place: Int, _ pool: borrowing ChunkPool) {
+    octets.copy(at: 0, count: UInt32(min(n, firstCount)), into: &out, at: place, pool)
+  }
+
+  /// What is known of the first packet, where `link` octets stand before it.
+  func firstMetadata(link: UInt16) -> PacketMetadata {
+    var metadata = PacketMetadata()
+    if partials[0] > 0 {
+      metadata.checksum = .partial(start: partials[0] >> 8 &+ link, offset: partials[0] & 0xff)
+    }
+    return metadata
+  }
+
+  mutating func removeFirst(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    guard count > 0 else { return }
+    octets.consume(UInt32(counts[0]), anchored: false, &pool, &budget)
+    for i in 1..<Self.most {
+      counts[i &- 1] = counts[i]
+      partials[i &- 1] = partials[i]
+    }
+    count &-= 1
+  }
+
+  mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    octets.removeAll(&pool, &budget)
+    count = 0
+  }
+}

@@ -1,0 +1,210 @@
+import MartletTCP
+import MartletWire
+
+/// An address of ours on an Ethernet. While it is tentative it is no address yet: `Routing` does not have it, so
+/// nothing is sent from it and nothing received for it.
+struct OwnAddress: BitwiseCopyable {
+  var prefix: IPPrefix
+  var interface: InterfaceID
+  var state: State
+  /// Probes, or announcements, that were sent.
+  var tries: UInt8 = 0
+  /// Of the next; meaningless when settled.
+  var deadline: Instant
+  /// When it was last defended.
+  var defended: Instant?
+  /// Who said last to have it; zero: NDP did not tell.
+  var rival = MACAddress.zero
+  var news = News.none
+  /// Made of a prefix that a router told of, or link-local; with how long it may be used, and preferred.
+  var isMade = false
+  /// How many were made of the prefix before, and others had them.
+  var attempt: UInt8 = 0
+  var valid = Instant.distant
+  var preferred = Instant.distant
+
+  enum State: UInt8, BitwiseCopyable {
+    case tentative
+    case announcing
+    case settled
+    /// Another has it.
+    case duplicate
+    /// Its time is over; it goes when the application knows.
+    case expired
+  }
+
+  /// What the application has not been told.
+  enum News: UInt8, BitwiseCopyable {
+    case none
+    case ready
+    case conflict
+    case removed
+  }
+
+  /// It is ours, or may become so.
+  var isWanted: Bool { state != .duplicate && state != .expired }
+
+  var isTimed: Bool { state == .tentative || state == .announcing }
+}
+
+/// RFC 5227 §1.1; RFC 4862 §5.1.
+private enum AddressTiming {
+  static var probes: UInt8 { 3 }
+  static var solicitations: UInt8 { 1 }
+  static var announcements: UInt8 { 2 }
+  static var announceWait: TimeAmount { .seconds(2) }
+  static var announceInterval: TimeAmount { .seconds(2) }
+  static var defendInterval: TimeAmount { .seconds(10) }
+}
+
+extension NetworkStack {
+  /// Gives an interface an address, on an Ethernet after nobody was found to have it.
+  mutating func adopt(_ prefix: IPPrefix, on interface: InterfaceID) {
+    let link = interfaces[interface.index].link
+    guard link.isEthernet else { return use(prefix, on: interface) }
+    let deadline = link.checksAddresses ? clock.advanced(by: upToOneSecond()) : clock
+    ownAddresses.append(
+      OwnAddress(
+        prefix: prefix, interface: interface, state: link.checksAddresses ? .tentative : .announcing,
+        deadline: deadline))
+    if !link.checksAddresses { use(prefix, on: interface) }
+    wakeNeighbours(at: deadline)
+  }
+
+  private mutating func use(_ prefix: IPPrefix, on interface: InterfaceID) {
+    routing.addresses.append(InterfaceAddress(prefix: prefix, interface: interface))
+    forgetLastHops()
+  }
+
+  /// Whether an address is ours or may become so.
+  func isClaimed(_ address: IPAddress) -> Bool {
+    routing.isOurs(address)
+      || ownAddresses.contains { $0.prefix.address == address && $0.state == .tentative }
+  }
+
+  /// Whether some address is still being asked about: what needs one may have to wait for `.addressReady`.
+  public var hasTentativeAddresses: Bool { ownAddresses.contains { $0.state == .tentative } }
+
+  /// False: it was none of the interface's.
+  mutating func abandon(_ address: IPAddress, on interface: InterfaceID) -> Bool {
+    let count = routing.addresses.count &+ ownAddresses.count
+    routing.addresses.removeAll { $0.interface == interface && $0.prefix.address == address }
+    for own in ownAddresses where own.interface == interface && own.prefix.address == address {
+      if own.news != .none { addressNews &-= 1 }
+    }
+    ownAddresses.removeAll { $0.interface == interface && $0.prefix.address == address }
+    forgetLastHops()
+    return routing.addresses.count &+ ownAddresses.count < count
+  }
+
+  // MARK: Time
+
+  mutating func addressTimerFires(_ k: Int) {
+    let own = ownAddresses[k]
+    let isIPv4 = own.prefix.address.isIPv4
+    if own.state == .tentative {
+      let probes = isIPv4 ? AddressTiming.probes : AddressTiming.solicitations
+      guard own.tries >= probes else {
+        askForDuplicate(of: own.prefix.address, nonce: nonce(of: own), on: own.interface)
+        ownAddresses[k].tries &+= 1
+        let wait: TimeAmount
+        if own.tries &+ 1 < probes {
+          wait = .nanoseconds(1_000_000_000 &+ upToOneSecond().nanoseconds)
+        } else {
+          wait = isIPv4 ? AddressTiming.announceWait : NeighbourTiming.retransmission
+        }
+        return setAddressTimer(k, after: wait)
+      }
+      use(own.prefix, on: own.interface)
+      ownAddresses[k].state = .announcing
+      ownAddresses[k].tries = 0
+      if own.isMade { setDeprecated(k) }
+      addressIsReady(k)
+    }
+    // Of IPv6 no more than one is asked for, and none if its nodes have found out by themselves (RFC 4861 §7.2.6).
+    announce(own.prefix.address, on: own.interface)
+    ownAddresses[k].tries &+= 1
+    if isIPv4, ownAddresses[k].tries < AddressTiming.announcements {
+      setAddressTimer(k, after: AddressTiming.announceInterval)
+    } else {
+      ownAddresses[k].state = .settled
+    }
+  }
+
+  /// Nobody else has it. With a link-local one routers can be asked.
+  mutating func addressIsReady(_ k: Int) {
+    raise(.ready, ofAddress: k)
+    let own = ownAddresses[k]
+    guard own.isMade, own.prefix.address.isLinkLocal else { return }
+    // RFC 4861 §6.3.7.
+    let deadline = clock.advanced(by: upToOneSecond())
+    interfaces[own.interface.index].routerSearch = RouterSearch(deadline: deadline)
+    wakeNeighbours(at: deadline)
+  }
+
+  private mutating func setAddressTimer(_ k: Int, after amount: TimeAmount) {
+    let deadline = clock.advanced(by: amount)
+    ownAddresses[k].deadline = deadline
+    wakeNeighbours(at: deadline)
+  }
+
+  private mutating func upToOneSecond() -> TimeAmount {
+    .milliseconds(Int64(truncatingIfNeeded: ((secrets.drawNeighbour() >> 32) &* 1_000) >> 32))
+  }
+
+  /// What our own solicitation is told by, if the link sends it back (RFC 7527).
+  private func nonce(of own: OwnAddress) -> UInt64 {
+    secrets.nonce(own.prefix.address, UInt64(own.interface.rawValue))
+  }
+
+  // MARK: Others
+
+  /// Another asks, as we do, whether anybody has an address.
+  mutating func addressIsProbed(_ address: IPAddress, by hardware: MACAddress, on interface: InterfaceID) {
+    guard let k = tentative(address, on: interface) else { return counts.drop(.neighbourIgnored) }
+    giveUp(k, to: hardware)
+  }
+
+  mutating func addressIsProbed(_ address: IPAddress, nonce: UInt64?, on interface: InterfaceID) {
+    guard let k = tentative(address, on: interface) else { return counts.drop(.neighbourIgnored) }
+    if nonce == self.nonce(of: ownAddresses[k]) { return counts.drop(.neighbourIgnored) }
+    giveUp(k, to: .zero)
+  }
+
+  private func tentative(_ address: IPAddress, on interface: InterfaceID) -> Int? {
+    ownAddresses.firstIndex {
+      $0.interface == interface && $0.prefix.address == address && $0.state == .tentative
+    }
+  }
+
+  private mutating func giveUp(_ k: Int, to hardware: MACAddress) {
+    counts.addressConflicts &+= 1
+    if makeAnother(insteadOf: k) { return }
+    ownAddresses[k].state = .duplicate
+    ownAddresses[k].rival = hardware
+    raise(.conflict, ofAddress: k)
+  }
+
+  /// Whether another says to have an address of ours. One that we only wanted is his. One that we use is defended,
+  /// every ten seconds at most (RFC 5227 §2.4 (c)): whoever could take it away with two packets would.
+  mutating func addressIsClaimed(
+    _ address: IPAddress, by hardware: MACAddress, on interface: InterfaceID
+  ) -> Bool {
+    guard
+      let k = ownAddresses.firstIndex(where: {
+        $0.interface == interface && $0.prefix.address == address && $0.isWanted
+      })
+    else { return false }
+    if ownAddresses[k].state == .tentative {
+      giveUp(k, to: hardware)
+      return true
+    }
+    counts.addressConflicts &+= 1
+    if let last = ownAddresses[k].defended, clock.since(last) < AddressTiming.defendInterval { return true }
+    ownAddresses[k].defended = clock
+    ownAddresses[k].rival = hardware
+    raise(.conflict, ofAddress: k)
+    announce(address, on: interface)
+    return true
+  }
+}

@@ -1,0 +1,231 @@
+import MartletTCP
+import MartletWire
+
+// The life of an entry (RFC 4861 §7.3.2), for IPv4 as for IPv6:
+//
+//             looked for                     answer                    time passes
+//    (none) ─────────────▶ INCOMPLETE ─────────────────▶ REACHABLE ────────────────▶ STALE ◀── somebody's word
+//                              │ three requests             ▲   ▲                      │
+//                              ▼                            │   │ TCP moves            │ a packet for it
+//                      error to the caller                  │   └──────── DELAY ◀──────┘
+//                                                 answer    │               │ five seconds
+//                                                           └─── PROBE ◀────┘
+//                                                                  │ three requests
+//                                                                  ▼ (none)
+
+extension NetworkStack {
+  /// Begins to look for a neighbour. Nil: there are limits.
+  mutating func lookFor(_ address: IPAddress, on interface: InterfaceID) -> UInt32? {
+    guard address.isUnicastDestination, solicitations.take(at: clock) else { return nil }
+    guard makeRoom(for: .incomplete) else { return nil }
+    let neighbour = Neighbour(address, on: interface, .incomplete, at: clock)
+    guard let n = neighbours.insert(neighbour, &around.budget) else { return nil }
+    solicitNeighbour(n)
+    return n
+  }
+
+  /// What a host on the link said of itself, without being asked: good enough to answer it.
+  mutating func enter(_ address: IPAddress, _ hardware: MACAddress, on interface: InterfaceID) {
+    guard makeRoom(for: .stale) else { return counts.drop(.neighbourLimited) }
+    var neighbour = Neighbour(address, on: interface, .stale, at: clock)
+    neighbour.hardware = hardware
+    if neighbours.insert(neighbour, &around.budget) == nil { counts.drop(.neighbourLimited) }
+  }
+
+  /// Somebody said what hardware address a neighbour has (RFC 4861 §7.2.3, §7.2.5; RFC 826).
+  ///
+  /// - Parameters:
+  ///   - solicited: it says that it answers us; that counts only if we have asked.
+  ///   - override: what was known before is wrong, it says.
+  mutating func learn(_ n: UInt32, _ offered: MACAddress?, solicited: Bool, override: Bool) {
+    let known = neighbours[n]
+    let isAnswer = solicited && known.isAsked
+    if known.state == .incomplete {
+      guard let offered else { return }
+      neighbours.setHardware(offered, of: n)
+      if isAnswer { confirm(n) } else { neighbours.become(.stale, n, until: clock) }
+      neighbours.release(n)
+      return
+    }
+    let differs = offered != nil && offered != known.hardware
+    if let offered, differs {
+      if !override {
+        if known.state == .reachable { neighbours.become(.stale, n, until: clock) }
+        return
+      }
+      // Of two that answer at once the first is believed.
+      if known.state == .reachable, clock.since(known.confirmed) < NeighbourTiming.steadfastness {
+        return counts.drop(.neighbourSteadfast)
+      }
+      neighbours.setHardware(offered, of: n)
+      counts.neighbourMoves &+= 1
+    }
+    if isAnswer {
+      confirm(n)
+    } else if differs {
+      neighbours.become(.stale, n, until: clock)
+    }
+  }
+
+  /// Something showed that it hears us (RFC 4861 §7.3.1).
+  mutating func confirm(_ n: UInt32) {
+    let draw = secrets.drawNeighbour() >> 32
+    let milliseconds = NeighbourTiming.reachable / 2 &+ (draw &* NeighbourTiming.reachable) >> 32
+    let until = clock.advanced(by: .milliseconds(Int64(truncatingIfNeeded: milliseconds)))
+    neighbours.confirm(n, at: clock, until: until)
+  }
+
+  /// A connection has gone forward: the neighbour that it goes through hears us.
+  @inline(never)
+  mutating func confirmNeighbour(of i: UInt32) {
+    let interface = InterfaceID(rawValue: connections[i].interface)
+    let remote = connections.flow(of: i, keys6).remote
+    guard isPresent(interface), let hop = routing.nextHop(to: remote, on: interface),
+      let n = neighbours.find(hop, on: interface), neighbours[n].state != .incomplete
+    else { return }
+    confirm(n)
+  }
+
+  /// A packet goes to somebody of whom nothing was heard for a while.
+  mutating func doubt(_ n: UInt32) {
+    let deadline = clock.advanced(by: NeighbourTiming.firstProbeDelay)
+    neighbours.become(.delay, n, until: deadline)
+    wakeNeighbours(at: deadline)
+  }
+
+  // MARK: Timers
+
+  mutating func neighbourTimerFires(_ n: UInt32) {
+    switch neighbours[n].state {
+    case .delay:
+      neighbours.become(.probe, n, until: clock)
+      neighbours.restartTries(of: n)
+      solicitNeighbour(n)
+    case .probe where neighbours[n].tries >= NeighbourTiming.unicastSolicitations:
+      counts.neighbourLosses &+= 1
+      let lost = neighbours[n]
+      removeNeighbour(n)
+      routerIsSilent(lost.address, on: lost.interface)
+    case .incomplete where neighbours[n].tries >= NeighbourTiming.multicastSolicitations:
+      failNeighbour(n)
+    case .incomplete, .probe: solicitNeighbour(n)
+    case .reachable, .stale: break
+    }
+  }
+
+  private mutating func solicitNeighbour(_ n: UInt32) {
+    let deadline = clock.advanced(by: NeighbourTiming.retransmission)
+    neighbours.countTry(of: n, until: deadline)
+    wakeNeighbours(at: deadline)
+    let known = neighbours[n]
+    solicit(known.address, known.state == .probe ? known.hardware : nil, on: known.interface)
+  }
+
+  /// RFC 4861 §7.2.2: nobody answered. Whoever sent what waited is told as a router would tell it.
+  private mutating func failNeighbour(_ n: UInt32) {
+    counts.neighbourFailures &+= 1
+    let address = neighbours[n].address
+    let interface = neighbours[n].interface
+    let w = neighbours[n].waiting
+    if w != IndexList.none {
+      while !neighbours.waiting[w].isEmpty {
+        let count = min(neighbours.waiting[w].firstCount, 100)
+        var start = ScratchBytes<100>()
+        start.fill { neighbours.waiting[w].copyFirst(count, into: &$0, at: 0, around.pool) }
+        let isLast = neighbours.waiting[w].count == 1
+        neighbours.removeFirstWaiting(of: n, &around.pool, &around.budget)
+        neighbourUnreachable(start.bytes.extracting(0..<Int(count)), on: interface)
+        if isLast { break }
+      }
+    }
+    removeNeighbour(n)
+    routerIsSilent(address, on: interface)
+  }
+
+  mutating func removeNeighbour(_ n: UInt32) {
+    neighbours.remove(n, &around.pool, &around.budget)
+  }
+
+  mutating func removeNeighbours(on interface: InterfaceID) {
+    var next = neighbours.records.nextLive(from: 0)
+    while let n = next {
+      if neighbours[n].interface == interface { removeNeighbour(n) }
+      next = neighbours.records.nextLive(from: n &+ 1)
+    }
+  }
+
+  // MARK: Limits
+
+  /// Makes a place for an entry in `state`, at somebody's cost if need be. False: nobody is worth less.
+  ///
+  /// First go those that are only looked for, then those that were only heard of, then those that were not asked for
+  /// the longest. Who is heard of goes for others of its kind first, so that a flood of strangers who introduce
+  /// themselves ends nothing else.
+  private mutating func makeRoom(for state: Neighbour.State) -> Bool {
+    let isWanted = state == .incomplete
+    if isWanted, neighbours.incomplete >= Int(configuration.incompleteNeighbourLimit) {
+      guard let n = oldest(where: { $0.state == .incomplete }) else { return false }
+      counts.neighboursEvicted &+= 1
+      removeNeighbour(n)
+    }
+    guard neighbours.live >= Int(configuration.neighbourLimit) else { return true }
+    let victim: UInt32?
+    if isWanted {
+      victim =
+        oldest { $0.state == .incomplete } ?? oldest { !$0.isProven && !$0.isReleased }
+        ?? oldest { $0.state == .stale } ?? oldest { !$0.isReleased }
+    } else {
+      victim =
+        oldest { $0.state == .stale && !$0.isProven && !$0.isReleased } ?? oldest { $0.state == .incomplete }
+        ?? oldest { $0.state == .stale && !$0.isReleased }
+    }
+    guard let victim else { return false }
+    counts.neighboursEvicted &+= 1
+    removeNeighbour(victim)
+    return true
+  }
+
+  /// The one that was not asked for the longest.
+  private func oldest(where matches: (Neighbour) -> Bool) -> UInt32? {
+    var found: UInt32?
+    var next = neighbours.records.nextLive(from: 0)
+    while let n = next {
+      if matches(neighbours.records[n]) {
+        if let known = found {
+          if neighbours.records[n].used < neighbours.records[known].used { found = n }
+        } else {
+          found = n
+        }
+      }
+      next = neighbours.records.nextLive(from: n &+ 1)
+    }
+    return found
+  }
+}
+
+/// Requests for hosts that nobody may have: a limit on what strangers can make us ask a whole link.
+struct SolicitationLimit: BitwiseCopyable {
+  private let perSecond: UInt32
+  private var left: UInt32
+  private var filled = Instant.origin
+
+  init(perSecond: UInt32) {
+    self.perSecond = perSecond
+    left = perSecond
+  }
+
+  /// A second's worth at once.
+  mutating func take(at now: Instant) -> Bool {
+    let passed = now.since(filled).nanoseconds / 1_000_000
+    if passed > 0 {
+      let gained = UInt64(truncatingIfNeeded: min(passed, 1_000)) &* UInt64(perSecond) / 1_000
+      if gained > 0 {
+        left = UInt32(truncatingIfNeeded: min(UInt64(left) &+ gained, UInt64(perSecond)))
+        filled = now
+      }
+    }
+    guard left > 0 else { return false }
+    left &-= 1
+    return true
+  }
+}
