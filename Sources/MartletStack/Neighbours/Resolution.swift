@@ -53,8 +53,8 @@ extension NetworkStack {
         if known.state == .reachable { neighbours.become(.stale, n, until: clock) }
         return
       }
-      // Of two that answer at once the first is believed.
-      if known.state == .reachable, clock.since(known.confirmed) < NeighbourTiming.steadfastness {
+      if known.isProven, clock.since(known.confirmed) < NeighbourTiming.steadfastness {
+        if known.state == .reachable || known.state == .stale { doubtSoon(n) }
         return counts.drop(.neighbourSteadfast)
       }
       neighbours.setHardware(offered, of: n)
@@ -89,6 +89,14 @@ extension NetworkStack {
   /// A packet goes to somebody of whom nothing was heard for a while.
   mutating func doubt(_ n: UInt32) {
     let deadline = clock.advanced(by: NeighbourTiming.firstProbeDelay)
+    neighbours.become(.delay, n, until: deadline)
+    wakeNeighbours(at: deadline)
+  }
+
+  /// Of two that answer at once the first is believed; but it is asked again as soon as the second could have been:
+  /// what a host that has just moved says of itself it may never repeat.
+  private mutating func doubtSoon(_ n: UInt32) {
+    let deadline = neighbours[n].confirmed.advanced(by: NeighbourTiming.steadfastness)
     neighbours.become(.delay, n, until: deadline)
     wakeNeighbours(at: deadline)
   }

@@ -164,6 +164,34 @@ struct ARPTests {
     #expect(probe.first?.arp?.operation == .request)
   }
 
+  /// A host that takes over for another says so once, perhaps at the very moment at which the other was still there.
+  @Test("Who moves within a second of his last answer is asked at the end of it, and found again")
+  func moveAtOnce() throws {
+    let s = try Station()
+    let socket = try s.stack.openDatagram(connectedTo: Endpoint(address: peer, port: 53))
+    let text: Packet = [1]
+    try s.stack.send(socket, text.span.bytes, now: s.now)
+    _ = s.pull()
+    _ = s.answers(to: s.arp(.reply, from: mac(9), peer, for: s.address))
+    s.advance(by: .milliseconds(400))
+    #expect(s.answers(to: s.arp(.request, from: mac(8), peer, for: peer)).isEmpty)
+    _ = s.answers(to: s.arp(.request, from: mac(8), peer, for: s.address))
+    #expect(s.drops(.neighbourSteadfast) == 2)
+    s.advance(by: .milliseconds(599))
+    #expect(s.pull().isEmpty)
+    // Asked where it was, once for all that contradicted, three times; nobody answers.
+    for wait in [TimeAmount.milliseconds(1), .seconds(1), .seconds(1)] {
+      s.advance(by: wait)
+      #expect(s.pull().map(\.destination) == [mac(9)])
+    }
+    s.advance(by: .seconds(1))
+    try s.stack.send(socket, text.span.bytes, now: s.now)
+    #expect(s.pull().map(\.destination) == [.broadcast])
+    _ = s.answers(to: s.arp(.reply, from: mac(8), peer, for: s.address))
+    try s.stack.send(socket, text.span.bytes, now: s.now)
+    #expect(s.pull().map(\.destination) == [mac(8)])
+  }
+
   @Test("What goes to another network goes to the gateway, the longest prefix first")
   func gateway() throws {
     let s = try Station()
