@@ -55,15 +55,18 @@ import MartletWire
       var next: UInt32
       var ack: UInt32 = 0
       var isOpen = false
-      /// What it asks for has begun to come.
-      var isServed = false
+      var wasOpen = false
+      /// The server has shown that it holds something for it.
+      var wasBurden = false
     }
 
     init(_ link: consuming TUNLink, server: IPv4Address, count: Int) {
       self.link = link
       self.server = server
-      peers = (0..<count).map { Peer(next: UInt32(truncatingIfNeeded: $0 &* 7_919)) }
+      peers = (0..<count).map { Peer(next: Self.initialNumber($0)) }
     }
+
+    private static func initialNumber(_ n: Int) -> UInt32 { UInt32(truncatingIfNeeded: n &* 7_919) }
 
     /// Each kind by turns: unread, single octets, shuffled.
     private func port(_ n: Int) -> UInt16 { n % 3 == 0 ? 19 : 9 }
@@ -97,10 +100,23 @@ import MartletWire
     func report() {
       var line = ResultLine()
       line.add("connections", peers.count)
-      line.add("established", peers.count { $0.isOpen || $0.isServed })
+      line.add("established", peers.count { $0.wasOpen })
+      for (kind, name) in ["unread", "single", "shuffled"].enumerated() {
+        line.add(name, peers.indices.count { $0 % 3 == kind && peers[$0].wasBurden })
+      }
       line.add("open_at_the_end", peers.count { $0.isOpen })
       line.add("resets", refused)
       line.print()
+    }
+
+    /// Whether the server holds what this connection is for: text that is not acknowledged, octets that nobody
+    /// reads, or a range beyond a hole.
+    private static func tellsOfBurden(_ n: Int, _ header: TCPHeader, textCount: Int) -> Bool {
+      switch n % 3 {
+      case 0: textCount > 0
+      case 1: header.ack.rawValue != Self.initialNumber(n) &+ 1
+      default: header.options.present.contains(.sack)
+      }
     }
 
     // MARK: Packets
@@ -172,8 +188,10 @@ import MartletWire
             peers[n].ack = header.seq.rawValue &+ 1
             peers[n].next &+= 1
             peers[n].isOpen = true
-            peers[n].isServed = true
+            peers[n].wasOpen = true
             answers.append(n)
+          } else if peers[n].isOpen, Self.tellsOfBurden(n, header, textCount: tcp.textCount) {
+            peers[n].wasBurden = true
           }
         }
         swap(&peers, &self.peers)

@@ -6,9 +6,8 @@ import MartletWire
 /// to make room, or never had one. Others only guess.
 struct Flood: ~Copyable {
   private var server: NetworkStack
-  private let policy: SynCookiePolicy
-  /// Records have had the time of a round trip when the next SYNs come.
-  private let isSlow: Bool
+  private let scene: FloodScene
+  private let peers: FloodPeers
   private let interface: InterfaceID
   private let listener: ListenerID
   private var now = Instant(nanoseconds: 1_000_000_000)
@@ -18,31 +17,26 @@ struct Flood: ~Copyable {
   private static let backlog = 128
   /// Connections that stay, so that tables and pages do not come and go with those that are measured.
   private static let others = 4 * backlog
-  private static let address = IPv4Address(10, 0, 0, 2)
 
   struct NothingReturned: Error {}
 
   private init(
-    server: consuming NetworkStack, _ policy: SynCookiePolicy, isSlow: Bool, interface: InterfaceID,
-    listener: ListenerID
+    server: consuming NetworkStack, _ scene: FloodScene, interface: InterfaceID, listener: ListenerID
   ) {
     self.server = server
-    self.policy = policy
-    self.isSlow = isSlow
+    self.scene = scene
+    peers = FloodPeers(scene)
     self.interface = interface
     self.listener = listener
   }
 
-  /// With its queue full, where the policy has one, and no more resets to give.
-  static func begun(_ policy: SynCookiePolicy, isSlow: Bool = false) throws -> Flood {
-    var server = NetworkStack(seed: StackSeed(2))
-    let interface = try server.addInterface(
-      InterfaceConfiguration(addresses: [IPPrefix(.v4(address), length: 8)]))
-    var options = ListenerOptions()
-    options.halfOpenLimit = UInt32(backlog)
-    options.synCookies = policy
-    let listener = try server.listen(on: LocalEndpoint(port: 80), options)
-    var flood = Flood(server: server, policy, isSlow: isSlow, interface: interface, listener: listener)
+  /// With its queue full, where the scene has one, and no more resets to give.
+  static func begun(_ scene: FloodScene) throws -> Flood {
+    var server = NetworkStack(configuration: scene.configuration, seed: StackSeed(2))
+    let interface = try server.addInterface(InterfaceConfiguration(addresses: [scene.prefix]))
+    let listener = try server.listen(
+      on: LocalEndpoint(port: 80), scene.options(halfOpenLimit: UInt32(backlog)))
+    var flood = Flood(server: server, scene, interface: interface, listener: listener)
     for _ in 0..<2 * backlog { try flood.answer() }
     for _ in 0..<others / backlog {
       for third in try flood.thirds() {
@@ -77,7 +71,9 @@ struct Flood: ~Copyable {
     passTime()
     for _ in 0..<Self.backlog {
       peer += 1
-      guard let size = answered(segment(.syn, seq: peer, ack: 0)) else { throw NothingReturned() }
+      guard let size = answered(peers.segment(.syn, of: peer, seq: peer, ack: 0, .syn)) else {
+        throw NothingReturned()
+      }
       thirds.append(third(packet, size))
     }
     passTime()
@@ -86,24 +82,24 @@ struct Flood: ~Copyable {
   }
 
   private mutating func passTime() {
-    if isSlow { now = now.advanced(by: .milliseconds(300)) }
+    if scene == .slow { now = now.advanced(by: .milliseconds(300)) }
   }
 
   private mutating func answered(_ syn: [UInt8]) -> Int? {
-    if policy == .always { return synAnsweredWithoutRecord(syn, &packet, &server, on: interface, now) }
-    return isSlow
+    if scene == .withoutRecords { return synAnsweredWithoutRecord(syn, &packet, &server, on: interface, now) }
+    return scene == .slow
       ? synReplacesRecord(&server, now, interface, syn, &packet)
       : synAnsweredByCookie(&server, interface, syn, &packet, now)
   }
 
   private mutating func guess() {
     peer += 1
-    wrongCookieReturns(segment(.ack, seq: peer, ack: peer, TCPOptions()), &server, now, interface)
+    wrongCookieReturns(peers.segment(.ack, of: peer, seq: peer, ack: peer, .none), &server, now, interface)
   }
 
   private mutating func answer() throws {
     peer += 1
-    let syn = segment(.syn, seq: peer, ack: 0)
+    let syn = peers.segment(.syn, of: peer, seq: peer, ack: 0, .syn)
     server.receive(syn.span.bytes, on: interface, now: now)
     guard pull(&server, interface, &packet, now) else { throw NothingReturned() }
   }
@@ -116,48 +112,11 @@ struct Flood: ~Copyable {
 
   /// What the peer says to a SYN-ACK.
   private func third(_ synAck: [UInt8], _ count: Int) -> [UInt8] {
-    let bytes = synAck.span.bytes.extracting(20..<count)
+    let bytes = synAck.span.bytes.extracting(peers.ipCount..<count)
     guard let header = TCPHeaderView(validating: bytes)?.header() else { return [] }
-    var options = TCPOptions()
-    options.present = .timestamps
-    options.tsval = 2
-    options.tsecr = header.options.tsval
-    return segment(
-      .ack, seq: header.ack.rawValue, ack: header.seq.rawValue &+ 1, options, peer: header.ack.rawValue &- 1)
-  }
-
-  private func segment(
-    _ flags: TCPFlags, seq: UInt32, ack: UInt32, _ options: TCPOptions? = nil, peer: UInt32? = nil
-  ) -> [UInt8] {
-    var tcp = TCPHeader(
-      sourcePort: 4_000, destinationPort: 80, seq: SequenceNumber(seq), ack: SequenceNumber(ack),
-      flags: flags,
-      window: UnscaledWindow(64_240))
-    if let options {
-      tcp.options = options
-    } else {
-      tcp.options.present = [.maximumSegmentSize, .sackPermitted, .timestamps, .windowScale]
-      tcp.options.maximumSegmentSize = 1_460
-      tcp.options.windowScale = WindowScale(7)
-      tcp.options.tsval = 1
-    }
-    let source = IPv4Address(bits: 0x0a10_0000 &+ (peer ?? self.peer))
-    let count = 20 + tcp.encodedCount
-    var octets = [UInt8](repeating: 0, count: count)
-    do {
-      var elements = octets.mutableSpan
-      var out = elements.mutableBytes
-      IPv4Header(
-        totalCount: UInt16(count), timeToLive: 64, proto: .tcp, source: source, destination: Self.address
-      ).write(into: &out, at: 0)
-      tcp.write(into: &out, at: 20)
-    }
-    var sum = InternetChecksum.pseudoHeader(
-      source: .v4(source), destination: .v4(Self.address), proto: .tcp, length: count - 20)
-    sum.add(octets.span.bytes.extracting(20..<count))
-    octets[36] = UInt8(sum.field >> 8)
-    octets[37] = UInt8(truncatingIfNeeded: sum.field)
-    return octets
+    return peers.segment(
+      .ack, of: header.ack.rawValue &- 1, seq: header.ack.rawValue, ack: header.seq.rawValue &+ 1,
+      .timestamps(tsval: 2, tsecr: header.options.tsval))
   }
 }
 

@@ -23,11 +23,11 @@ import MartletWire
       guard count > 0, (1...500).contains(concurrency), patience > 0 else {
         throw ValidationError("COUNT must be positive, CONCURRENCY 1 to 500")
       }
-      guard case .v4? = IPAddress(address) else { throw ValidationError("ADDRESS must be an IPv4 address") }
+      guard IPAddress(address) != nil else { throw ValidationError("ADDRESS must be an IP address") }
     }
 
     func run() throws {
-      guard case .v4(let target)? = IPAddress(address) else { return }
+      guard let target = IPAddress(address) else { return }
       signal(SIGPIPE, SIG_IGN)
       var clients = Clients(target, port, limit: UInt64(patience) * 1_000_000_000)
       let watch = Stopwatch()
@@ -59,7 +59,7 @@ import MartletWire
     private(set) var timedOut = 0
     private(set) var refused = 0
 
-    private var target = sockaddr_in()
+    private let target: SocketAddress
     private let limit: UInt64
     private var slots: [Slot] = []
 
@@ -69,10 +69,8 @@ import MartletWire
       var isConnected = false
     }
 
-    init(_ address: IPv4Address, _ port: UInt16, limit: UInt64) {
-      target.sin_family = sa_family_t(AF_INET)
-      target.sin_addr.s_addr = address.bits.bigEndian
-      target.sin_port = port.bigEndian
+    init(_ address: IPAddress, _ port: UInt16, limit: UInt64) {
+      target = SocketAddress(address, port: port)
       self.limit = limit
     }
 
@@ -99,13 +97,9 @@ import MartletWire
     }
 
     private mutating func begin() {
-      let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+      let fd = socket(target.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
       let started = Clock.read(CLOCK_MONOTONIC)
-      let result = withUnsafePointer(to: &target) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-      }
+      let result = target.withUnsafe { connect(fd, $0, $1) }
       guard result == 0 || errno == EINPROGRESS else {
         refused += 1
         close(fd)

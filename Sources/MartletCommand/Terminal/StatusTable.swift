@@ -6,6 +6,8 @@ import MartletTrace
 struct StatusTable {
   private var listeners: [ListenerStatus] = []
   private var flows: [FlowReport] = []
+  /// By their flow's place: what is known of those that an application has.
+  private var connections: [Int: ConnectionStatus] = [:]
   private let held: StackUsage
   private let counters: StackCounters
   private let memory: MemoryBudget
@@ -19,6 +21,10 @@ struct StatusTable {
     stack.forEachFlow(now: now) { flows.append($0) }
     self.listeners = listeners
     self.flows = flows
+    for (i, flow) in flows.enumerated() {
+      guard let id = flow.connection else { continue }
+      connections[i] = try? stack.status(id, now: now).tcp
+    }
     held = stack.held
     counters = stack.counters
     memory = stack.memory
@@ -94,7 +100,7 @@ struct StatusTable {
       object.add("limit_overflows", listener.limitOverflows)
       lines.append(object.text)
     }
-    for flow in flows {
+    for (i, flow) in flows.enumerated() {
       var object = JSONObject()
       object.add("type", "connection")
       object.add("state", flow.state.text(.rfc))
@@ -106,6 +112,17 @@ struct StatusTable {
       object.add("timer_ms", UInt64(flow.timerIn))
       object.add("memory", UInt64(clamping: flow.memory))
       object.add("has_handle", flow.connection != nil)
+      if let connection = connections[i] {
+        object.add("out_of_order", UInt64(connection.outOfOrder))
+        object.add("snd_mss", UInt64(connection.sndMss))
+        object.add("timestamps", connection.timestamps)
+        object.add("sack", connection.sack)
+        object.add("ecn", connection.ecn)
+        if connection.windowScaling {
+          object.add("snd_wscale", UInt64(connection.sndWscale))
+          object.add("rcv_wscale", UInt64(connection.rcvWscale))
+        }
+      }
       lines.append(object.text)
     }
     return lines.map { $0 + "\n" }.joined()
