@@ -56,6 +56,8 @@ import MartletWire
       var ack: UInt32 = 0
       var isOpen = false
       var wasOpen = false
+      /// The server did not leave it without an answer.
+      var wasAnswered = false
       /// The server has shown that it holds something for it.
       var wasBurden = false
     }
@@ -82,9 +84,25 @@ import MartletWire
       }
     }
 
-    /// Everybody once more.
+    /// The third segment, and at once, before memory is short, the first of what this connection is for.
+    private mutating func begin(_ n: Int) throws {
+      try send(n, .ack)
+      switch n % 3 {
+      case 0: break
+      case 1:
+        try send(n, [.ack, .psh], count: 1)
+        peers[n].next &+= 1
+      default: try send(n, .ack, at: 1_400, count: 1_400)
+      }
+    }
+
+    /// Everybody once more; and of those who never had an answer, some ask again.
     mutating func annoy(_ round: UInt32) throws {
-      for n in peers.indices where peers[n].isOpen {
+      for n in peers.indices {
+        guard peers[n].isOpen else {
+          if peers[n].ack == 0, (n ^ Int(round)) & 15 == 0 { try send(n, .syn) }
+          continue
+        }
         switch n % 3 {
         case 0: try send(n, .ack, window: n % 2 == 0 ? 65_535 : 0)
         case 1:
@@ -100,6 +118,7 @@ import MartletWire
     func report() {
       var line = ResultLine()
       line.add("connections", peers.count)
+      line.add("answered", peers.count { $0.wasAnswered })
       line.add("established", peers.count { $0.wasOpen })
       for (kind, name) in ["unread", "single", "shuffled"].enumerated() {
         line.add(name, peers.indices.count { $0 % 3 == kind && peers[$0].wasBurden })
@@ -181,6 +200,7 @@ import MartletWire
           let n = Int(truncatingIfNeeded: ip.destination.bits &- 0x0a08_0001)
           guard peers.indices.contains(n) else { return }
           let header = tcp.header()
+          peers[n].wasAnswered = true
           if header.flags.contains(.rst) {
             resets += 1
             peers[n].isOpen = false
@@ -196,7 +216,7 @@ import MartletWire
         }
         swap(&peers, &self.peers)
         refused += resets
-        for n in answers { try send(n, .ack) }
+        for n in answers { try begin(n) }
         if taken == 0, milliseconds > 0 { usleep(500) }
       } while Clock.now < end
     }
