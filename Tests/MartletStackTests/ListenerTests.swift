@@ -258,6 +258,19 @@ struct AttemptTests {
     #expect(host.stack.held.isQuiet)
   }
 
+  @Test("S5.1 O8 resets that an application asks for have the limits of all resets")
+  func refuseMany() throws {
+    let (host, _) = try deferring()
+    var resets = 0
+    for port: UInt16 in 1...400 {
+      try host.stack.answer(try attempt(host, port: port), .reset, now: host.now)
+      resets += try host.pullSeen().count
+    }
+    #expect(resets > 0 && UInt64(400 - resets) == host.drops(.resetLimited))
+    #expect(resets < 100, "\(resets)")
+    #expect(host.stack.held.isQuiet)
+  }
+
   @Test("An attempt that nobody answers ends by itself")
   func expires() throws {
     let (host, listener) = try deferring()

@@ -14,7 +14,6 @@ struct Pairs {
   private let request: SwarmRequest
   private var played = 0
   private var differing = 0
-  private var reordered = 0
   private var seen = 0
   private var toVictim = 0
   private let start = clock()
@@ -51,7 +50,6 @@ struct Pairs {
     played += 1
     seen += verdict.seen
     toVictim += verdict.toVictim
-    if verdict.partsByOrder { reordered += 1 }
     guard let difference = verdict.difference else { return }
     differing += 1
     print("pair \(seed) differs, by \(pair.secret.text): \(difference.text)")
@@ -62,7 +60,7 @@ struct Pairs {
   private func text(_ wall: Duration) -> String {
     let processor = max(Int(clock() - start) * 1_000 / Int(CLOCKS_PER_SEC), 1)
     return """
-      \(played) pairs, \(differing) differ, \(reordered) part by order, \(seen) packets seen and \(toVictim) not; \
+      \(played) pairs, \(differing) differ, \(seen) packets seen and \(toVictim) not; \
       \(Int(wall / .seconds(1))) s, \(processor / 1_000) s of the processor: \(played * 1_000 / processor) pairs/s
       """
   }

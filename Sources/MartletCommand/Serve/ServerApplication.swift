@@ -35,7 +35,7 @@ struct ServerApplication: Application, ~Copyable {
   }
 
   /// How long the peer may leave its half open when ours is closed.
-  private static let lingerTime = TimeAmount.seconds(30)
+  private static let lingerTime = TimeAmount.seconds(5)
 
   init(journal: Journal) {
     self.journal = journal

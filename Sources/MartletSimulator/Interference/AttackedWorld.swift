@@ -69,9 +69,6 @@ struct AttackedWorld: ~Copyable {
       let octets = seen.packet.octets
       guard let (source, destination) = PacketLayout.addresses(of: octets) else { return }
       if attackers.contains(destination) {
-        if seen.packet.source == host {
-          log.departures.append(SeenPacket(sent: seen.packet.time, arrival: nil, octets: octets))
-        }
         guard last.map({ seen.packet.destination == $0 }) ?? true else { return }
         log.seen.append(SeenPacket(sent: seen.packet.time, arrival: seen.arrival, octets: octets))
       } else if seen.packet.source == host, victims.contains(destination), !victims.contains(source) {
@@ -162,8 +159,6 @@ struct AttackedWorld: ~Copyable {
 /// What the watcher of a run writes down.
 final class AttackLog {
   var seen: [SeenPacket] = []
-  /// As they left the host.
-  var departures: [SeenPacket] = []
   var toVictim = 0
   /// Of what the host sent to the victim last.
   var latest: TCPHeader?

@@ -132,28 +132,11 @@ public struct InterferenceVerdict: Sendable {
   public let toVictim: Int
   /// The first difference; nil: there is none.
   public let difference: InterferenceDifference?
-  /// The runs part where what leaves for the attacker in one instant leaves in another order. That is no difference,
-  /// and what follows from it is not compared.
-  public let partsByOrder: Bool
 
   init(_ first: borrowing AttackedWorld, _ second: borrowing AttackedWorld) {
     seen = first.log.seen.count
     toVictim = first.log.toVictim
-    partsByOrder = Self.partByOrder(first.log.departures, second.log.departures)
-    difference = partsByOrder ? nil : InterferenceDifference(first.log.seen, second.log.seen)
-  }
-
-  /// Whether the first difference lies in an instant in which the same packets leave.
-  private static func partByOrder(_ first: [SeenPacket], _ second: [SeenPacket]) -> Bool {
-    guard let difference = InterferenceDifference(first, second), let instant = difference.first?.sent,
-      instant == difference.second?.sent
-    else { return false }
-    var others = second.filter { $0.sent == instant }
-    for packet in first where packet.sent == instant {
-      guard let place = others.firstIndex(of: packet) else { return false }
-      others.remove(at: place)
-    }
-    return others.isEmpty
+    difference = InterferenceDifference(first.log.seen, second.log.seen)
   }
 }
 

@@ -35,7 +35,10 @@ extension NetworkStack {
       sendSynAck(reference)
     case .reset:
       discardEmbryo(reference)
-      // RFC 9293 §3.10.7.1, as for a SYN that nobody wants.
+      // RFC 9293 §3.10.7.1, as for a SYN that nobody wants, and limited like it.
+      guard mayAnswer(.reset, to: view.flow.remote, zone: view.flow.zone) else {
+        return counts.drop(.resetLimited)
+      }
       let reset = SegmentPlan(
         seq: SequenceNumber(0), ack: view.tcb.irs.advanced(by: 1), flags: [.rst, .ack],
         window: UnscaledWindow(0))

@@ -58,8 +58,9 @@ struct Listener: BitwiseCopyable {
   var halfOpenOverflows: UInt64 = 0
   var accepted: UInt64 = 0
   var fastOpenPending: UInt32 = 0
-  /// Reset before their third segment; they count until `fastOpenRests`.
+  /// Reset before their third segment: since the minute that ends at `fastOpenRests` began, and in the one before.
   var fastOpenResets: UInt32 = 0
+  var fastOpenResetsBefore: UInt32 = 0
   var fastOpenRests = Instant.origin
   /// On the wire, accepted or not.
   var connections: UInt32 = 0

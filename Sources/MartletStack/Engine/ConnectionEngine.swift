@@ -49,7 +49,7 @@ extension NetworkStack {
     announce(reaction, of: i)
     if !reaction.isDisjoint(with: [.established, .closed]) { leaveFastOpen(i) }
     if reaction.contains(.closed) {
-      endConnection(i)
+      if mayOpenAgain(i) { lingerConnection(i) } else { endConnection(i) }
       return
     }
     if reaction.contains(.enterTimeWait) {
@@ -59,6 +59,15 @@ extension NetworkStack {
     if reaction.contains(.pathMTUFell) { rememberPathMTU(of: i) }
     if reaction.contains(.output) { becomeSender(i) }
     if reaction.contains(.rearmTimer) { rearmTimer(of: i) }
+  }
+
+  /// While cookies are good, a late copy of the third segment would open a connection whose peer closed it first
+  /// once more, and deliver its text again: TIME-WAIT keeps it out here, too.
+  private mutating func mayOpenAgain(_ i: UInt32) -> Bool {
+    guard let l = connections[i].origin.listener, connections[i].marks.contains(.onWire),
+      connections[i].tcb.endReason == .closed
+    else { return false }
+    return listeners[l].believesCookies(at: clock)
   }
 
   /// What a router said is believed now: the destination's next connections begin with it.

@@ -35,13 +35,25 @@ extension NetworkStack {
     }
   }
 
-  /// PendingFastOpenRequests. Those that the peer reset count for a minute more: whoever holds a stranger's
-  /// cookie would otherwise have no limit, since the stranger resets what he never asked for (§5.1).
+  /// PendingFastOpenRequests. Those that the peer reset count for one to two minutes more: whoever holds a
+  /// stranger's cookie would otherwise have no limit, since the stranger resets what he never asked for (§5.1).
   private mutating func hasRoomForFastOpen(_ l: UInt32) -> Bool {
-    if listeners[l].fastOpenRests <= clock { listeners[l].fastOpenResets = 0 }
-    let used = UInt64(listeners[l].fastOpenPending) &+ UInt64(listeners[l].fastOpenResets)
+    ageFastOpenResets(of: l)
+    let used =
+      UInt64(listeners[l].fastOpenPending) &+ UInt64(listeners[l].fastOpenResets)
+      &+ UInt64(listeners[l].fastOpenResetsBefore)
     return used < UInt64(listeners[l].options.fastOpenLimit)
       && listeners[l].backlogCount < listeners[l].options.acceptLimit
+  }
+
+  /// Another minute begins.
+  private mutating func ageFastOpenResets(of l: UInt32) {
+    let over = listeners[l].fastOpenRests
+    guard over <= clock else { return }
+    let isRecent = clock.since(over) < .minutes(1)
+    listeners[l].fastOpenResetsBefore = isRecent ? listeners[l].fastOpenResets : 0
+    listeners[l].fastOpenResets = 0
+    listeners[l].fastOpenRests = clock.advanced(by: .minutes(1))
   }
 
   /// False: there is no memory, or no way back; the handshake of three segments may be luckier.
@@ -97,8 +109,8 @@ extension NetworkStack {
     cold[j].pendingOpen = 0
     listeners[l].fastOpenPending &-= 1
     if connections[i].tcb.endReason == .reset {
+      ageFastOpenResets(of: l)
       listeners[l].fastOpenResets &+= 1
-      listeners[l].fastOpenRests = clock.advanced(by: .minutes(1))
     }
     settleCold(i, j)
   }

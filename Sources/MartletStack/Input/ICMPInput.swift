@@ -143,10 +143,11 @@ extension NetworkStack {
     guard let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i
     let reaction = connections[i].tcb.pathMTUFell(toMSS: mss, cold: &cold[j], &around, now: clock)
-    // A claim that the connection does not believe yet is nothing that others should start from.
+    // A claim that the connection does not believe yet is nothing that others should start from; nor is one that
+    // is smaller than its own size only, since what another was told of the same path holds too.
     let isDoubted = cold[j].search.claimed != 0
     settleCold(i, j)
-    if !isDoubted {
+    if !isDoubted, lower < known.mtu {
       _ = destinations.lower(flow.remote, zone: flow.zone, to: lower, now: clock, &around.budget)
     }
     apply(reaction, to: i)

@@ -20,14 +20,14 @@ private struct Scales {
   var fair: UInt64
   /// Nil: of any.
   var listener: UInt32?
+  /// Whoever waits for a peer's FIN, and belongs to no application any more, goes before all others.
+  var countsAbandoned = false
 
   /// To keep others out while memory is short costs the whole budget each time.
   static var memory: Scales { Scales(watch: .brief, fair: 2_000) }
 
   /// Memory is not what is short.
-  static func places(of listener: UInt32) -> Scales {
-    Scales(watch: .long, fair: 30_000, listener: listener)
-  }
+  static var places: Scales { Scales(watch: .long, fair: 30_000, countsAbandoned: true) }
 }
 
 extension NetworkStack {
@@ -52,25 +52,54 @@ extension NetworkStack {
     _ = weighAll(by: .memory)
   }
 
-  /// A listener has nearly as many connections as it may, and somebody wants to be one more: who moves how much is
-  /// known from now on. Where there is no place, the heaviest of them go, until a sixteenth of the places is free.
+  /// A listener, or the stack, has nearly as many connections as it may, and somebody wants to be one more: who moves
+  /// how much is known from now on. Where there is no place, the heaviest of them go, until a sixteenth of the places
+  /// is free; before them those that only wait for a FIN, for nobody.
   mutating func makePlaces(of l: UInt32) {
-    let limit = listeners[l].options.connectionLimit
-    guard limit > 0, listeners[l].connections >= limit &- limit / 8, shortage.nextPlaces <= clock else {
-      return
-    }
+    let all = configuration.connectionLimit
+    let own = listeners[l].options.connectionLimit
+    let isStackShort = liveConnections >= all &- all / 8
+    guard isStackShort || own > 0 && listeners[l].connections >= own &- own / 8,
+      shortage.nextPlaces <= clock
+    else { return }
     shortage.nextPlaces = clock.advanced(by: pause(atLeast: 1_000))
     // Those that memory judges are watched more briefly already.
-    let isShort = around.budget.pressure.rawValue >= MemoryPressure.records.rawValue
-    var scales = isShort ? Scales.memory : .places(of: l)
-    scales.listener = l
+    let isMemoryShort = around.budget.pressure.rawValue >= MemoryPressure.records.rawValue
+    var scales = isMemoryShort ? Scales.memory : .places
+    scales.countsAbandoned = true
+    if !isStackShort { scales.listener = l }
     let heaviest = weighAll(by: scales)
-    guard listeners[l].connections >= limit else { return }
+    guard liveConnections >= all || own > 0 && listeners[l].connections >= own else { return }
     for place in 0..<heaviest.count {
-      guard listeners[l].connections > limit &- max(1, limit / 16), heaviest[place].weight > 0 else { return }
-      counts.slowConnectionsEnded &+= 1
-      endConnection(heaviest[place].index, because: .evicted)
+      let isEnough =
+        liveConnections <= all &- max(1, all / 16)
+        && (own == 0 || listeners[l].connections <= own &- max(1, own / 16))
+      guard !isEnough, heaviest[place].weight > 0 else { return }
+      let i = heaviest[place].index
+      if isAbandoned(i) {
+        abandonedGo(i)
+      } else {
+        counts.slowConnectionsEnded &+= 1
+        endConnection(i, because: .evicted)
+      }
     }
+  }
+
+  private var liveConnections: UInt32 { UInt32(truncatingIfNeeded: connections.live) }
+
+  /// Closed by its application, its FIN acknowledged, the peer's not there: FIN-WAIT-2 of an orphan.
+  private func isAbandoned(_ i: UInt32) -> Bool {
+    connections[i].tcb.state == .finWait2 && connections[i].tcb.mode.contains(.orphan)
+      && connections[i].marks.contains(.onWire)
+  }
+
+  /// As if its time in FIN-WAIT-2 were over: a reset could take from the peer what he has not read yet.
+  private mutating func abandonedGo(_ i: UInt32) {
+    guard let j = coldIndex(of: i, needed: false) else { return }
+    around.recorder.flow = i
+    let reaction = connections[i].tcb.endingIsOver(&cold[j], &around, clock)
+    settleCold(i, j)
+    apply(reaction, to: i)
   }
 
   /// Microseconds between two walks.
@@ -108,6 +137,9 @@ extension NetworkStack {
   /// 0: it holds nothing, or moves it.
   private mutating func weight(of i: UInt32, _ scales: Scales, _ now: Tick) -> UInt64 {
     if let listener = scales.listener, connections[i].origin.listener != listener { return 0 }
+    if scales.countsAbandoned, isAbandoned(i) {
+      return 3 << 62 | UInt64(max(0, now.milliseconds(since: connections[i].tcb.timers.lastArrival)))
+    }
     let j = connections[i].cold
     guard j != IndexList.none, connections[i].marks.contains(.onWire) else { return 0 }
     let record = Footprint.connection4 &+ Footprint.coldBlock

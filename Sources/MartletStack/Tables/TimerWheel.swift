@@ -9,13 +9,21 @@ import MartletTCP
 /// (4.7 hours) waits in `later`, and a deadline beyond 2^31 ticks is cut to that: such
 /// a timer is popped early, never late, and its owner arms it again.
 ///
+/// Timers of one tick have an order: a new one goes before or behind all of its slot, as its
+/// id and its tick say, and a slot keeps its order when it sinks. So the order depends on which
+/// timers were armed, and in which order, but not on when the wheel turned, which any timer
+/// decides: nobody learns from the order of his own that there are others. And nobody is always
+/// first, as he would be in a plain queue: connections that are paced at one rate would
+/// leave in the same order for ever, and the last of them would find the path's queue full.
+///
 /// The links live in pages of 64 nodes of 12 bytes. Invariants that make the unsafe lines
 /// safe: `pages` holds `capacity` entries, the first `pageCount` of them pages of 64
 /// initialised nodes; `node(_:)` checks the id before it makes a pointer.
 @safe
 public struct TimerWheel: ~Copyable {
   private struct Node {
-    /// The next node's id plus one; 0: the last.
+    /// The next node's id plus one, or `listMark` and the number of the list that this node is
+    /// last in.
     var next: UInt32
     /// The previous node's id plus one, or `listMark` and the number of the list that this
     /// node is first in; 0: not armed.
@@ -30,7 +38,9 @@ public struct TimerWheel: ~Copyable {
   private static var later: Int { 257 }
   private static var farthest: UInt64 { 0x7FFF_FFFF }
 
+  /// The first and the last node of each list: its id plus one, 0 where there is none.
   private var heads: InlineArray<258, UInt32> = InlineArray(repeating: 0)
+  private var tails: InlineArray<258, UInt32> = InlineArray(repeating: 0)
   private var occupied: InlineArray<4, UInt64> = InlineArray(repeating: 0)
   /// Every timer with a deadline at or before this tick is in the list `due`.
   private var present: UInt64
@@ -84,7 +94,13 @@ public struct TimerWheel: ~Copyable {
     if unsafe node(id).pointee.previous != 0 { unlink(id) } else { armed &+= 1 }
     let deadline = tick > present ? min(tick, present &+ Self.farthest) : present
     unsafe node(id).pointee.deadline = UInt32(truncatingIfNeeded: deadline)
-    link(id, at: deadline)
+    link(id, at: deadline, isFirst: Self.goesFirst(id, deadline))
+  }
+
+  /// A coin for each timer and tick: the top bit of a multiplicative hash.
+  private static func goesFirst(_ id: UInt32, _ deadline: UInt64) -> Bool {
+    let mixed = (UInt64(id) ^ deadline << 20) &* 0x9E37_79B9_7F4A_7C15
+    return ((mixed ^ mixed >> 29) &* 0xBF58_476D_1CE4_E5B9) >> 63 == 1
   }
 
   /// Disarms the timer, if it is armed.
@@ -127,6 +143,7 @@ public struct TimerWheel: ~Copyable {
   public borrowing func copy() -> TimerWheel {
     var copy = TimerWheel(now: present)
     copy.heads = heads
+    copy.tails = tails
     copy.occupied = occupied
     copy.armed = armed
     guard let pages = unsafe pages else { return copy }
@@ -164,52 +181,65 @@ public struct TimerWheel: ~Copyable {
     }
     var next = heads[list]
     heads[list] = 0
+    tails[list] = 0
     // The wheel proper is empty when the turn of `later` comes: the present may jump all the way.
     let from = present
     present = list == Self.later ? now : tick
-    while next != 0 {
+    while next & Self.listMark == 0 {
       let id = next &- 1
       let node = unsafe node(id).pointee
       next = node.next
       let ahead = node.deadline &- UInt32(truncatingIfNeeded: from)
-      link(id, at: from &+ UInt64(ahead))
+      link(id, at: from &+ UInt64(ahead), isFirst: false)
     }
   }
 
   // MARK: Lists
 
-  private mutating func link(_ id: UInt32, at deadline: UInt64) {
-    var list = Self.due
-    if deadline > present {
-      let level = (63 &- (deadline ^ present).leadingZeroBitCount) / 6
-      if level < 4 {
-        let slot = Int(truncatingIfNeeded: deadline >> UInt64(level &* 6) & 63)
-        occupied[level] |= 1 << UInt64(slot)
-        list = level &* 64 &+ slot
-      } else {
-        list = Self.later
-      }
-    }
-    let next = heads[list]
+  private mutating func link(_ id: UInt32, at deadline: UInt64, isFirst: Bool) {
+    let list = list(of: deadline)
+    let mark = Self.listMark | UInt32(truncatingIfNeeded: list)
+    let (first, last) = (heads[list], tails[list])
     let node = unsafe node(id)
-    unsafe node.pointee.next = next
-    unsafe node.pointee.previous = Self.listMark | UInt32(truncatingIfNeeded: list)
-    if next != 0 { unsafe self.node(next &- 1).pointee.previous = id &+ 1 }
-    heads[list] = id &+ 1
+    if first == 0 {
+      unsafe node.pointee.next = mark
+      unsafe node.pointee.previous = mark
+      heads[list] = id &+ 1
+      tails[list] = id &+ 1
+      if list < Self.due { occupied[list >> 6] |= 1 << UInt64(list & 63) }
+    } else if isFirst {
+      unsafe node.pointee.next = first
+      unsafe node.pointee.previous = mark
+      unsafe self.node(first &- 1).pointee.previous = id &+ 1
+      heads[list] = id &+ 1
+    } else {
+      unsafe node.pointee.next = mark
+      unsafe node.pointee.previous = last
+      unsafe self.node(last &- 1).pointee.next = id &+ 1
+      tails[list] = id &+ 1
+    }
+  }
+
+  private func list(of deadline: UInt64) -> Int {
+    guard deadline > present else { return Self.due }
+    let level = (63 &- (deadline ^ present).leadingZeroBitCount) / 6
+    guard level < 4 else { return Self.later }
+    return level &* 64 &+ Int(truncatingIfNeeded: deadline >> UInt64(level &* 6) & 63)
   }
 
   private mutating func unlink(_ id: UInt32) {
     let node = unsafe node(id)
     let (previous, next) = unsafe (node.pointee.previous, node.pointee.next)
     unsafe node.pointee.previous = 0
-    if next != 0 { unsafe self.node(next &- 1).pointee.previous = previous }
-    guard previous & Self.listMark != 0 else {
-      unsafe self.node(previous &- 1).pointee.next = next
-      return
-    }
-    let list = Int(truncatingIfNeeded: previous & ~Self.listMark)
-    heads[list] = next
-    if next == 0 && list < Self.due { occupied[list >> 6] &= ~(1 << UInt64(list & 63)) }
+    let isFirst = previous & Self.listMark != 0
+    let isLast = next & Self.listMark != 0
+    if !isFirst { unsafe self.node(previous &- 1).pointee.next = next }
+    if !isLast { unsafe self.node(next &- 1).pointee.previous = previous }
+    guard isFirst || isLast else { return }
+    let list = Int(truncatingIfNeeded: (isFirst ? previous : next) & ~Self.listMark)
+    if isFirst { heads[list] = isLast ? 0 : next }
+    if isLast { tails[list] = isFirst ? 0 : previous }
+    if isFirst && isLast && list < Self.due { occupied[list >> 6] &= ~(1 << UInt64(list & 63)) }
   }
 
   /// The one place where an id becomes a pointer.

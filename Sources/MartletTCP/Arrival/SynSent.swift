@@ -93,7 +93,7 @@ extension TCB {
   mutating func adoptPeerMSS(_ peer: UInt16, _ around: borrowing Surroundings) {
     // MUST-15: the default of the address family stands in for an absent option.
     let offered = peer == 0 ? rcv.segmentSize : peer
-    snd.mss = max(min(snd.mss, offered), around.configuration.minimumSendMSS)
+    snd.mss = max(min(snd.mss, offered), leastSendMSS(around.configuration.minimumSendMSS))
     rcv.segmentSize = fullSegment(of: offered)
     congestion = CongestionController(
       mss: effectiveSendMSS, segments: around.configuration.initialWindowSegments,

@@ -62,7 +62,8 @@ extension TCB {
     rtt = RoundTripTime()
     timers = ConnectionTimers(
       retransmission: never, life: never, lastArrival: never, progress: never, delayedAck: 0,
-      challengeSent: 0, pacing: 0, recentEpoch: 0, armed: [], backoff: 0, tries: 0)
+      challengeSent: 0, pacing: 0, recentEpoch: 0, armed: [], backoff: 0, tries: 0,
+      challengeSentHigh: 0)
     congestion = CongestionController(
       mss: 0, segments: 0, options.congestionControl ?? configuration.congestionControl)
     recovery = RecoveryState()
@@ -120,6 +121,7 @@ extension TCB {
       timestamps.recent = embryo.tsRecent
       timers.recentEpoch = now.epoch
     }
+    snd.mss = max(snd.mss, leastSendMSS(terms.minimumSendMSS))
     rcv.segmentSize = fullSegment(of: embryo.peerMSS)
     snd.wnd = third.wnd.scaled(by: snd.wndShift)
     snd.maxWnd = third.wnd

@@ -10,6 +10,12 @@ extension TCB {
     mode.contains(.timestamps) ? snd.mss &- 12 : snd.mss
   }
 
+  /// The floor is one for text (robustness rule E2): what timestamps take comes on top.
+  @inline(__always)
+  func leastSendMSS(_ leastText: UInt16) -> UInt16 {
+    mode.contains(.timestamps) ? leastText &+ 12 : leastText
+  }
+
   /// Text beyond SND.NXT waits, or a FIN.
   @inline(__always)
   func hasUnsent(_ cold: ColdBlock) -> Bool {

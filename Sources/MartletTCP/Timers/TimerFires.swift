@@ -163,6 +163,15 @@ extension TCB {
     armEnding(around.configuration.orphanPatience, now)
   }
 
+  /// FIN-WAIT-2 of an orphan ends now, whatever its time: its place is wanted.
+  package mutating func endingIsOver(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> Reaction {
+    var reaction: Reaction = []
+    endingTimerFires(&cold, &around, now, &reaction)
+    return reaction
+  }
+
   /// FIN-WAIT-2 of an orphan, the linger time, or the patience with a peer that takes its time, is over.
   private mutating func endingTimerFires(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction

@@ -82,6 +82,25 @@ struct ForgedPathMTUTests {
   }
 
   @Test(
+    "O6 what one connection was told is not taken back by what another is told",
+    arguments: ScenarioFamily.allCases)
+  func twoConnections(family: ScenarioFamily) throws {
+    let (s, first) = try sending(family)
+    s.connect(from: 50_000)
+    s.takeSegments()
+    s.inject(.synAck(options: [.mss(offered(family))]))
+    s.send(20_000)
+    let second = try #require(s.takeSegments().last)
+    let small: UInt32 = family == .ipv4 ? 600 : 1_290
+    s.inject(packet: tooBig(small, about: first, family))
+    s.inject(packet: tooBig(1_400, about: second, family))
+    #expect(s.status?.sndMss == offered(family) - 100)
+    s.abort()
+    s.takeSegments()
+    #expect(nextMSS(s, family, from: 50_001) == UInt16(small) - (family == .ipv4 ? 40 : 60))
+  }
+
+  @Test(
     "O6 O5 a quoted number that is not in flight teaches nothing", arguments: ScenarioFamily.allCases,
     [-1, 20_000, 70_000, 1 << 30, -(1 << 30)])
   func blind(family: ScenarioFamily, offset: Int) throws {

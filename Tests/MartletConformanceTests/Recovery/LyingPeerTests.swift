@@ -108,6 +108,14 @@ struct LyingPeerTests {
     #expect((r.s.status?.lost ?? 0) > 100_000, "\(r.s.status?.lost ?? 0)")
   }
 
+  @Test("E2 the least segment carries 88 octets, whatever options it has", arguments: [true, false])
+  func leastSegment(hasTimestamps: Bool) {
+    let s = Scenario(
+      .established(), offering: hasTimestamps ? [.mss(1), .timestamps(1_000, 0)] : [.mss(1)])
+    s.send(440)
+    #expect(s.takeSegments().map(\.text.count) == [88, 88, 88, 88, 88])
+  }
+
   @Test("E2 holes of an octet each do not make segments of an octet each, nor a burst")
   func tinyHoles() {
     let r = RecoveryScript().measured()

@@ -19,25 +19,22 @@ struct InterferenceTests {
   func slice(secret: VictimSecret) {
     var seen = 0
     var toVictim = 0
-    var reordered = 0
     for seed in 0..<Self.count {
       let verdict = InterferencePair(seed: seed, secret).played()
       seen += verdict.seen
       toVictim += verdict.toVictim
-      if verdict.partsByOrder { reordered += 1 }
       if let difference = verdict.difference {
         Issue.record("pair \(seed), \(secret.text): \(difference.text)")
       }
     }
-    // One in twenty thousand does.
-    #expect(reordered <= 1)
     // It is not by silence that they are the same.
     #expect(seen > 50 * Int(Self.count), "\(seen)")
     #expect(toVictim > 20 * Int(Self.count), "\(toVictim)")
   }
 
   @Test(
-    "S5.1 E11 SYNs older than the victim's timestamps", arguments: [13_040] as [UInt64])
+    "S5.1 E11 SYNs older than the victim's timestamps, and the order of timers that share a tick",
+    arguments: [13_040, 11_648] as [UInt64])
   func found(seed: UInt64) {
     if let difference = InterferencePair(seed: seed).played().difference {
       Issue.record("\(difference.text)")

@@ -27,6 +27,40 @@ struct LostThirdTests {
     return (pair, client, listener)
   }
 
+  @Test(
+    "S2.8 S3.6 a late copy of the third segment does not deliver its text again",
+    arguments: [true, false], [SynCookiePolicy.always, .off])
+  func late(isIPv4: Bool, policy: SynCookiePolicy) throws {
+    let host = try Host(2)
+    var options = ListenerOptions()
+    options.synCookies = policy
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    var peer = RawPeer(1, to: isIPv4 ? host.endpoint(80) : host.endpoint6(80))
+    #expect(try peer.connect(to: host))
+    let third = peer.segment(.ack, [1, 2, 3])
+    try peer.send([1, 2, 3], to: host)
+    let server = try host.stack.accept(listener)
+    #expect(try host.read(server) == [1, 2, 3])
+    // The peer closes first.
+    host.inject(peer.segment([.fin, .ack]))
+    peer.next &+= 1
+    try host.stack.close(server, now: host.now)
+    try peer.look(host)
+    host.inject(peer.segment(.ack))
+    try peer.look(host)
+    _ = host.drain()
+    #expect(host.stack.held.connections == 0)
+    host.inject(third)
+    try peer.look(host)
+    #expect(try host.stack.status(listener).acceptable == 0)
+    #expect(host.stack.counters.syncookiesRecv == (policy == .always ? 1 : 0))
+    // It costs a record for TIME-WAIT's time, and only where cookies are believed.
+    #expect(host.stack.held.isQuiet == (policy == .off))
+    host.advance(by: .seconds(61))
+    _ = host.pull()
+    #expect(host.stack.held.isQuiet)
+  }
+
   @Test("S3.6 without cookies the SYN-ACK comes again, and with it the third segment")
   func repeated() throws {
     let (pair, _, listener) = try halfDone(.off)

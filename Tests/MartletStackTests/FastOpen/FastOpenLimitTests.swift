@@ -61,6 +61,30 @@ struct FastOpenLimitTests {
     #expect(try open(3, cookie, at: host))
   }
 
+  @Test(
+    "RFC 7413 §5.1: one that was reset counts for one to two minutes, and not for ever if another follows")
+  func resets() throws {
+    var (host, _, cookie) = try listening { $0.fastOpenLimit = 4 }
+    func openAndReset(_ n: Int) throws -> UInt32 {
+      let answer = try #require(
+        try host.answers(to: rig.syn(host, cookie, from: peer(n), text: FastOpenServerTests.text)).first)
+      host.inject(tcp(from: peer(n), to: rig.local(host, peer(n)), seq: answer.ack, .rst))
+      return answer.ack
+    }
+    for n in 0..<8 {
+      #expect(try openAndReset(n) == 1_006, "\(n)")
+      host.advance(by: .seconds(50))
+    }
+    // Within a minute they are too many.
+    host.advance(by: .minutes(3))
+    cookie = try rig.ask(host)
+    for n in 10..<14 { #expect(try openAndReset(n) == 1_006, "\(n)") }
+    host.advance(by: .seconds(59))
+    #expect(try openAndReset(14) == 1_001)
+    host.advance(by: .seconds(62))
+    #expect(try openAndReset(15) == 1_006)
+  }
+
   @Test("S3.8 E7 for the idle limit of its listener")
   func idle() throws {
     let (host, listener, cookie) = try listening { $0.idleTimeout = .seconds(10) }

@@ -29,6 +29,49 @@ struct PlacesTests {
     #expect(crowd.host.drops(.listenerLimit) == limited)
   }
 
+  @Test(
+    "S5.4 E8 those that wait for a FIN for nobody go first, in silence",
+    arguments: [true, false], [true, false])
+  func abandoned(isIPv4: Bool, isStack: Bool) throws {
+    let host = try Host(2) { if isStack { $0.connectionLimit = 8 } }
+    var options = ListenerOptions()
+    options.connectionLimit = isStack ? 0 : 8
+    let listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
+    let server = isIPv4 ? host.endpoint(80) : host.endpoint6(80)
+    // Seven whom the application has closed, who never close; one whom it has not.
+    var peers = (0..<8).map { RawPeer($0, to: server) }
+    for n in 0..<8 {
+      #expect(try peers[n].connect(to: host))
+      let connection = try host.stack.accept(listener)
+      guard n > 0 else { continue }
+      try host.stack.close(connection, now: host.now)
+      try peers[n].look(host)
+      host.inject(peers[n].segment(.ack))
+      host.advance(by: .milliseconds(100))
+      _ = host.drain()
+    }
+    #expect(host.stack.held.connections == 8)
+    for n in 10..<16 {
+      var newcomer = RawPeer(n, to: server)
+      #expect(try newcomer.connect(to: host), "\(n)")
+      _ = try host.stack.accept(listener)
+      host.advance(by: .milliseconds(100))
+      _ = host.drain()
+    }
+    for n in 0..<8 {
+      try peers[n].look(host)
+      #expect(!peers[n].wasReset)
+    }
+    // The oldest went; nobody whom an application has does.
+    try peers[0].send([1], to: host)
+    #expect(!peers[0].wasReset)
+    #expect(host.stack.counters.tcp.finWait2Timeouts >= 6 && host.stack.counters.slowConnectionsEnded == 0)
+    var last = RawPeer(20, to: server)
+    _ = try last.connect(to: host)
+    var tooMany = RawPeer(21, to: server)
+    #expect(try tooMany.connect(to: host) == false)
+  }
+
   @Test("S5.4 E5 nobody goes who has nothing waiting, who reads, who fails for some seconds, or is elsewhere")
   func othersStay() throws {
     var crowd = try Crowd(60, kilobytes: 4_096, window: 0, places: 64)

@@ -74,6 +74,48 @@ import Testing
     #expect(wheel.popDue(now: century + 10) == 3)
   }
 
+  @Test(
+    "The order of a tick's timers does not tell that there are other timers",
+    arguments: 0..<40 as Range<UInt64>)
+  func orderKept(seed: UInt64) {
+    var random = StorageRandom(seed: seed)
+    let start = random.next() >> 24
+    var alone = wheel(20, now: start)
+    var beside = wheel(40, now: start)
+    var now = start
+    for _ in 0..<300 {
+      // Few ticks, far and near, so that many timers share one.
+      let tick = (now | 0x3F) &+ [1, 64, 4096, 300_000][Int(random.next() % 4)] & ~0x3F
+      let id = UInt32(random.next() % 20)
+      alone.arm(id, at: tick)
+      beside.arm(id, at: tick)
+      // What turns the wheel meanwhile is no business of theirs.
+      beside.arm(20 + UInt32(random.next() % 20), at: now &+ 1 &+ random.next() % 5000)
+      guard random.next() % 3 == 0 else { continue }
+      now &+= random.next() % 3 == 0 ? random.next() % 400_000 : random.next() % 50
+      let expected = popAll(&alone, now)
+      #expect(popAll(&beside, now).filter { $0 < 20 } == expected)
+    }
+  }
+
+  @Test("Of timers that share their ticks for long none is always the first")
+  func fairOrder() {
+    var wheel = wheel(8)
+    var first = [Int](repeating: 0, count: 8)
+    var last = first
+    for id: UInt32 in 0..<8 { wheel.arm(id, at: 1) }
+    for tick: UInt64 in 1...1600 {
+      let popped = popAll(&wheel, tick)
+      #expect(popped.count == 8)
+      first[Int(popped[0])] += 1
+      last[Int(popped[7])] += 1
+      // Armed in the order in which they fired, as what is paced is.
+      for id in popped { wheel.arm(id, at: tick + 1) }
+    }
+    #expect(first.allSatisfy { (130...270).contains($0) }, "\(first)")
+    #expect(last.allSatisfy { (130...270).contains($0) }, "\(last)")
+  }
+
   @Test func `a deadline beyond 2^31 ticks is popped early, never late`() {
     var wheel = wheel(1, now: 1000)
     wheel.arm(0, at: .max)
