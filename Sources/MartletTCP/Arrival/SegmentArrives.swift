@@ -103,18 +103,16 @@ extension TCB {
   /// The answer to a segment that carries nothing new: once per interval and connection, so that two
   /// ends that disagree cannot feed each other (RFC 5961 §7; robustness rules O4, E11).
   mutating func challenge(_ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction) {
-    let tick = Tick(now).rawValue
-    let last = UInt32(timers.challengeSentHigh) << 16 | UInt32(timers.challengeSent)
+    let tick = UInt16(truncatingIfNeeded: Tick(now).rawValue)
     if mode.contains(.challenged),
-      (tick &- last) & 0xFF_FFFF < around.configuration.challengeInterval.timerMilliseconds
+      UInt32(tick &- timers.challengeSent) < around.configuration.challengeInterval.timerMilliseconds
     {
       around.counters.ackSkipped &+= 1
       around.recorder.note(.challengeSuppressed, at: now)
       return
     }
     mode.insert(.challenged)
-    timers.challengeSent = UInt16(truncatingIfNeeded: tick)
-    timers.challengeSentHigh = UInt8(truncatingIfNeeded: tick >> 16)
+    timers.challengeSent = tick
     around.counters.challengeACK &+= 1
     acknowledgeAtOnce(&reaction)
   }

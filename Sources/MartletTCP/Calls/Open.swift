@@ -62,8 +62,7 @@ extension TCB {
     rtt = RoundTripTime()
     timers = ConnectionTimers(
       retransmission: never, life: never, lastArrival: never, progress: never, delayedAck: 0,
-      challengeSent: 0, pacing: 0, recentEpoch: 0, armed: [], backoff: 0, tries: 0,
-      challengeSentHigh: 0)
+      challengeSent: 0, pacing: 0, recentEpoch: 0, armed: [], backoff: 0, tries: 0)
     congestion = CongestionController(
       mss: 0, segments: 0, options.congestionControl ?? configuration.congestionControl)
     recovery = RecoveryState()

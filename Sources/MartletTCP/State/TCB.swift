@@ -161,7 +161,8 @@ package struct ConnectionTimers: BitwiseCopyable, Sendable {
   package var progress: Tick
   /// The low half of a tick: a delay below 500 ms needs no more.
   package var delayedAck: UInt16
-  /// The low 16 bits of the tick of the last challenge ACK; of no meaning without `Mode.challenged`.
+  /// The low half of the tick of the last challenge ACK; of no meaning without `Mode.challenged`. So one is withheld
+  /// 65.5 s after it, too, if nothing was challenged in between.
   package var challengeSent: UInt16
   /// The low half of the tick at which pacing lets go on.
   package var pacing: UInt16
@@ -172,8 +173,6 @@ package struct ConnectionTimers: BitwiseCopyable, Sendable {
   package var backoff: UInt8
   /// Retransmissions, probes or keep-alives since the peer last answered.
   package var tries: UInt8
-  /// The next eight bits of `challengeSent`: with 16 alone, who asks every 65.536 s is never answered.
-  package var challengeSentHigh: UInt8
 }
 
 extension Instant {

@@ -161,7 +161,7 @@ struct AnswerLimitTests {
   @Test("O8 where the budget has no room for shares, the whole is limited all the same")
   func noRoom() throws {
     let host = try Host(2) {
-      $0.memoryBudget = 12_000
+      $0.memoryBudget = Footprint.stack + 3_000
       $0.chunksPerArena = 1
       $0.replyLimit = 16
     }
