@@ -29,7 +29,8 @@ public struct NetworkStack: ~Copyable {
 
   // Neighbours/
   var neighbours: NeighbourTable
-  var solicitations: SolicitationLimit
+  /// Who sent the frame that is being taken in; zero: none is.
+  var caller = MACAddress.zero
   /// On Ethernets, whether they are used already or not.
   var ownAddresses: [OwnAddress] = []
   var autoconfiguration = Autoconfiguration()
@@ -59,7 +60,7 @@ public struct NetworkStack: ~Copyable {
   var socketPorts = BindingTable()
 
   // Output/
-  var replies = ReplyStore()
+  var replies: ReplyStore
   var answerLimits: AnswerLimits
 
   // FastOpen/
@@ -91,7 +92,7 @@ public struct NetworkStack: ~Copyable {
     handshake = HandshakeTerms(configuration.tcp)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
     neighbours = NeighbourTable(key: secrets.neighbours)
-    solicitations = SolicitationLimit(perSecond: configuration.neighbourSearchesPerSecond)
+    replies = ReplyStore(limit: configuration.replyLimit)
     answerLimits = AnswerLimits(configuration, secrets)
     fastOpens = FastOpenCache(limit: configuration.fastOpenCacheLimit, key: secrets.fastOpen)
     let base = Footprint.stack &+ around.recorder.heldBytes
@@ -106,7 +107,7 @@ public struct NetworkStack: ~Copyable {
       configuration: configuration, around: around.copy(), secrets: secrets, handshake: handshake,
       clock: clock,
       interfaces: interfaces, routing: routing, destinations: destinations,
-      neighbours: neighbours.copy(), solicitations: solicitations, ownAddresses: ownAddresses,
+      neighbours: neighbours.copy(), ownAddresses: ownAddresses,
       autoconfiguration: autoconfiguration, addressNews: addressNews, neighbourDeadline: neighbourDeadline,
       listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), sources: sources.copy(),
@@ -123,7 +124,7 @@ public struct NetworkStack: ~Copyable {
   private init(
     configuration: StackConfiguration, around: consuming Surroundings, secrets: Secrets,
     handshake: HandshakeTerms, clock: Instant, interfaces: [Interface], routing: Routing,
-    destinations: DestinationTable, neighbours: consuming NeighbourTable, solicitations: SolicitationLimit,
+    destinations: DestinationTable, neighbours: consuming NeighbourTable,
     ownAddresses: [OwnAddress], autoconfiguration: Autoconfiguration, addressNews: Int,
     neighbourDeadline: Instant?,
     listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
@@ -146,7 +147,6 @@ public struct NetworkStack: ~Copyable {
     self.routing = routing
     self.destinations = destinations
     self.neighbours = neighbours
-    self.solicitations = solicitations
     self.ownAddresses = ownAddresses
     self.autoconfiguration = autoconfiguration
     self.addressNews = addressNews

@@ -10,7 +10,8 @@ struct BudgetTests {
     arguments: 0..<110)
   func property(seed: Int) {
     var state = UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 | 1
-    var script = [UInt8(truncatingIfNeeded: seed % 11 + seed % 3 * 66)]
+    // A budget, what is limited beside it, and for every second whether there is an Ethernet.
+    var script = [UInt8(truncatingIfNeeded: seed % 11 + seed % 3 * 66 + seed % 2 * 33)]
     for _ in 0..<240 {
       state ^= state << 13
       state ^= state >> 7

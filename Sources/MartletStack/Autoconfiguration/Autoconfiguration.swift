@@ -12,20 +12,36 @@ struct Autoconfiguration {
   var routers: [DefaultRouter] = []
   var prefixes: [OnLinkPrefix] = []
 
-  /// Octets charged: all that the limits allow, from the first lesson on.
-  private(set) var heldBytes = 0
+  /// Interfaces that are charged: for all that the limits allow them, from the first lesson on.
+  private(set) var charged = 0
 
+  /// Octets charged.
+  var heldBytes: Int { charged == 0 ? 0 : Self.sharedBytes &+ charged &* Self.interfaceBytes }
+
+  /// Routers and networks on all links together. An array may have room for twice of what is in it.
+  private static var sharedBytes: Int {
+    let routers = routerLimit &* MemoryLayout<DefaultRouter>.stride
+    let prefixes = prefixLimit &* MemoryLayout<OnLinkPrefix>.stride
+    let routes = 2 &* (prefixLimit &+ 1) &* MemoryLayout<Route>.stride
+    return routers &+ prefixes &+ routes
+  }
+
+  /// The addresses of one interface; each is written down twice.
+  private static var interfaceBytes: Int {
+    2 &* addressLimit &* (MemoryLayout<OwnAddress>.stride &+ MemoryLayout<InterfaceAddress>.stride)
+  }
+
+  /// One more interface. False: there is no room.
   mutating func charge(_ budget: inout MemoryBudget) -> Bool {
-    guard heldBytes == 0 else { return true }
-    let routers = Self.routerLimit &* MemoryLayout<DefaultRouter>.stride
-    let prefixes = Self.prefixLimit &* MemoryLayout<OnLinkPrefix>.stride
-    let addresses =
-      Self.addressLimit &* (MemoryLayout<OwnAddress>.stride &+ MemoryLayout<InterfaceAddress>.stride)
-    let routes = (Self.prefixLimit &+ 1) &* MemoryLayout<Route>.stride
-    let bytes = routers &+ prefixes &+ addresses &+ routes
-    guard budget.take(bytes) else { return false }
-    heldBytes = bytes
+    guard budget.take(Self.interfaceBytes &+ (charged == 0 ? Self.sharedBytes : 0)) else { return false }
+    charged &+= 1
     return true
+  }
+
+  /// One less.
+  mutating func giveBack(_ budget: inout MemoryBudget) {
+    charged &-= 1
+    budget.give(Self.interfaceBytes &+ (charged == 0 ? Self.sharedBytes : 0))
   }
 }
 

@@ -13,7 +13,7 @@ extension NetworkStack {
     guard let options = NeighborOptions(parsing: list), options.sourceLinkAddress?.isUnicast ?? true,
       options.sourceLinkAddress != interfaces[interface.index].link.hardware
     else { return counts.drop(.badNeighbourMessage) }
-    guard autoconfiguration.charge(&around.budget) else { return counts.drop(.noMemory) }
+    guard chargeAutoconfiguration(of: interface) else { return counts.drop(.noMemory) }
     interfaces[interface.index].routerSearch.deadline = nil
     counts.routerAdvertisements &+= 1
     // One too many: nothing of what it says.
@@ -142,9 +142,11 @@ extension NetworkStack {
     var route = route
     route.isLearned = true
     if let k = routing.routes.firstIndex(where: { $0.prefix == route.prefix }) {
-      guard routing.routes[k].isLearned, routing.routes[k] != route else { return }
-      routing.routes[k] = route
-      return forgetLastHops()
+      let known = routing.routes[k]
+      guard known.isLearned, known.interface != route.interface || known.gateway != route.gateway else {
+        return
+      }
+      routing.routes.remove(at: k)
     }
     insert(route)
   }
@@ -192,8 +194,20 @@ extension NetworkStack {
     wakeNeighbours(at: deadline)
   }
 
-  /// An interface goes, and what was heard on it.
+  /// False: there is no room for what an interface may learn.
+  mutating func chargeAutoconfiguration(of interface: InterfaceID) -> Bool {
+    if interfaces[interface.index].isLearning { return true }
+    guard autoconfiguration.charge(&around.budget) else { return false }
+    interfaces[interface.index].isLearning = true
+    return true
+  }
+
+  /// An interface goes, and what was heard on it; its addresses have gone.
   mutating func forgetAutoconfiguration(of interface: InterfaceID) {
+    if interfaces[interface.index].isLearning {
+      autoconfiguration.giveBack(&around.budget)
+      interfaces[interface.index].isLearning = false
+    }
     autoconfiguration.routers.removeAll { $0.interface == interface }
     autoconfiguration.prefixes.removeAll { $0.interface == interface }
     routing.routes.removeAll { $0.isLearned && $0.interface == interface }

@@ -53,7 +53,7 @@ extension NetworkStack {
     guard case .v6(let network) = prefix.address else { return }
     let made = ownAddresses.reduce(0) { $1.interface == interface && $1.isMade ? $0 &+ 1 : $0 }
     guard made < Autoconfiguration.addressLimit else { return counts.drop(.routerLimited) }
-    guard autoconfiguration.charge(&around.budget) else { return counts.drop(.noMemory) }
+    guard chargeAutoconfiguration(of: interface) else { return counts.drop(.noMemory) }
     let identifier = stableIdentifier(network, on: interface, attempt: attempt)
     let address = IPAddress.v6(IPv6Address(high: network.high, low: identifier))
     guard !isClaimed(address) else { return }

@@ -29,7 +29,8 @@ public struct StackConfiguration: Sendable {
   /// How long a deferred SYN waits for its answer; a millisecond at least.
   public var attemptTimeout: TimeAmount = .seconds(20)
 
-  /// Segments without text that wait to be pulled: resets, SYN-ACKs, challenge and TIME-WAIT acknowledgments.
+  /// Segments without text that wait to be pulled: resets, SYN-ACKs, challenge and TIME-WAIT acknowledgments. No
+  /// interface of several has all: of what is free no more than it leaves.
   public var replyLimit: UInt32 = 1_024
   /// Octets of UDP and ICMP that wait to be pulled, for each interface.
   public var datagramQueueLimit: UInt32 = 256 << 10
@@ -55,7 +56,8 @@ public struct StackConfiguration: Sendable {
   public var incompleteNeighbourLimit: UInt16 = 128
   /// Octets that wait for neighbours that are looked for; of each one three packets at most.
   public var neighbourQueueLimit: UInt32 = 512 << 10
-  /// Neighbours that may begin to be looked for in a second: each is asked for before the whole link.
+  /// Neighbours that may begin to be looked for in a second, on each Ethernet: each is asked for before the whole link.
+  /// Answers to others have a half, datagrams three quarters of it.
   public var neighbourSearchesPerSecond: UInt32 = 256
 
   /// Resets a second in answer to segments that fit no connection (S5.1); 0: none are sent. Of this and the

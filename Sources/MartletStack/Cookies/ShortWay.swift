@@ -88,7 +88,7 @@ extension NetworkStack {
       timestampOffset: addresses.timestampOffset, now: clock)
     replies.records[reply].writeSynAck(
       tcb, key, WindowSize(configuration.receiveBuffer(own.receiveBuffer)).unscaled(by: WindowScale(0)),
-      answer, configuration.hopLimit(own.hopLimit), own.dscp, isPartial: way.isPartial)
+      answer, configuration.hopLimit(own.hopLimit), own.dscp, to: caller, isPartial: way.isPartial)
     return true
   }
 

@@ -97,10 +97,13 @@ extension NetworkStack {
         i = connections[i].nextSender
       }
       var r = interface.replies.first
+      var counted: UInt32 = 0
       while r != IndexList.none, queued <= replies.queued {
         queued &+= 1
+        if replies.isCounted(r) { counted &+= 1 }
         r = replies.records[r].next
       }
+      if counted != interface.heldReplies { return "every reply counts for its interface" }
     }
     var marked = 0
     connections.forEachLive { if connections[$0].marks.contains(.isSender) { marked &+= 1 } }

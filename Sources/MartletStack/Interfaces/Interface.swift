@@ -76,11 +76,17 @@ struct Interface {
   /// The MTU of IPv6: a router may have lowered it.
   var mtu6: UInt16
   var routerSearch = RouterSearch()
+  /// What it may learn of routers is charged.
+  var isLearning = false
   var lastHop: LastHop?
+  /// What may be looked for on its link.
+  var searches: SearchLimit
   /// False once removed; its number may be given out again.
   var isPresent = true
   /// Segments without text, in `NetworkStack.replies`.
   var replies = IndexList()
+  /// Of these, those whose place `ReplyStore` counts.
+  var heldReplies: UInt32 = 0
   /// Connections that may have something to send, linked through their slots.
   var senders = IndexList()
   /// UDP and ICMP.

@@ -11,7 +11,8 @@ extension NetworkStack {
     for prefix in configuration.addresses { try validate(prefix) }
     let interface = Interface(
       mtu: configuration.mtu, offload: configuration.offload, link: LinkLayer(configuration.medium),
-      mtu6: configuration.mtu)
+      mtu6: configuration.mtu,
+      searches: SearchLimit(perSecond: self.configuration.neighbourSearchesPerSecond))
     let id: InterfaceID
     if let free = interfaces.firstIndex(where: { !$0.isPresent }) {
       id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: free))
@@ -37,7 +38,7 @@ extension NetworkStack {
     removeNeighbours(on: id)
     forgetAutoconfiguration(of: id)
     forgetLastHops()
-    while let reply = popReply(on: id.index) { replies.giveBack(reply, &around.budget) }
+    while let reply = popReply(on: id.index) { giveBackReply(reply, on: id.index) }
     interfaces[id.index].datagrams.removeAll(&around.pool, &around.budget)
     interfaces[id.index].isPresent = false
     while let sender = interfaces[id.index].firstSender {

@@ -10,6 +10,9 @@ public struct Route: Equatable, BitwiseCopyable, Sendable {
   public var gateway: IPAddress?
   /// A router told of it, and it goes as it came.
   @usableFromInline var isLearned = false
+  /// Whom it leads to is on an Ethernet of ours. Of a route without a gateway through a tunnel nobody knows how far it
+  /// leads.
+  @usableFromInline var leadsToStations = false
 
   @inlinable
   public init(prefix: IPPrefix, interface: InterfaceID, gateway: IPAddress? = nil) {
@@ -44,6 +47,8 @@ extension NetworkStack {
 
   /// Behind those with a longer prefix, or one as long.
   mutating func insert(_ route: Route) {
+    var route = route
+    route.leadsToStations = route.gateway == nil && interfaces[route.interface.index].link.isEthernet
     let place =
       routing.routes.firstIndex { $0.prefix.length < route.prefix.length } ?? routing.routes.endIndex
     routing.routes.insert(route, at: place)

@@ -24,11 +24,13 @@ extension NetworkStack {
       type = tag.etherType
       payload = payload.extracting(VLANTag.encodedCount..<payload.byteCount)
     }
+    caller = view.source
     switch type {
     case .ipv4: ipv4Arrives(payload, metadata, on: interface)
     case .ipv6: ipv6Arrives(payload, metadata, on: interface)
     case .arp: arpArrives(payload, on: interface)
     default: counts.drop(.notIP)
     }
+    caller = .zero
   }
 }

@@ -16,6 +16,13 @@ private enum FrameTarget {
   case nowhere(DropReason)
 }
 
+/// What a frame is for.
+private struct FramePurpose: BitwiseCopyable {
+  var wish: SearchWish
+  /// The station whose SYN it answers; zero: it does not.
+  var caller: MACAddress
+}
+
 extension NetworkStack {
   /// `nextPacket` of an Ethernet: the packet that any interface would send, behind a header to the neighbour
   /// that it goes to. What goes to one that is still looked for waits, and the next packet is asked for.
@@ -25,8 +32,10 @@ extension NetworkStack {
     if neighbours.released > 0, let frame = nextReleased(on: interface, into: &buffer) { return frame }
     while true {
       let reply = interfaces[interface].replies.first
-      if reply != IndexList.none, replies.records[reply].isARP {
-        return nextARP(on: interface, into: &buffer)
+      var caller: MACAddress?
+      if reply != IndexList.none {
+        if replies.records[reply].kind == .arp { return nextARP(on: interface, into: &buffer) }
+        caller = replies.records[reply].station
       }
       var target = FrameTarget.nowhere(.noRoute)
       var isIPv4 = true
@@ -36,10 +45,14 @@ extension NetworkStack {
         guard let packet = nextIPPacket(on: interface, into: &room) else { return nil }
         next = packet
         isIPv4 = room.u8(0) >> 4 == 4
+        let proto = IPProtocol(room.u8(isIPv4 ? 9 : 6))
+        let wish: SearchWish =
+          caller != nil ? .answer : proto == .tcp ? .connection : proto == .udp ? .datagram : .answer
+        let purpose = FramePurpose(wish: wish, caller: caller ?? .zero)
         target =
           isIPv4
-          ? self.target(of: room.bytes.v4(at: 16), on: interface)
-          : self.target(of: room.bytes.v6(at: 24), on: interface)
+          ? self.target(of: room.bytes.v4(at: 16), purpose, on: interface)
+          : self.target(of: room.bytes.v6(at: 24), purpose, on: interface)
         switch target {
         case .station: break
         case .unresolved(let n): hold(room.bytes.extracting(0..<packet.count), packet.metadata, for: n)
@@ -77,7 +90,7 @@ extension NetworkStack {
     link.writeHeader(to: target, .arp, into: &buffer)
     replies.records[r].octets.copy(
       from: 6, count: ARPPacket.encodedCount, into: &buffer, at: Int(link.headerCount))
-    replies.giveBack(r, &around.budget)
+    giveBackReply(r, on: interface)
     return OutgoingPacket(count: count)
   }
 
@@ -104,34 +117,46 @@ extension NetworkStack {
   // MARK: Whom to
 
   @inline(__always)
-  private mutating func target(of destination: IPAddress, on interface: Int) -> FrameTarget {
+  private mutating func target(
+    of destination: IPAddress, _ purpose: FramePurpose, on interface: Int
+  ) -> FrameTarget {
     if let last = interfaces[interface].lastHop, last.destination == destination,
       neighbours.contains(last.neighbour)
     {
-      return target(at: last.neighbour.index)
+      return target(at: last.neighbour.index, purpose.wish)
     }
-    return findTarget(of: destination, on: InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface)))
+    return findTarget(
+      of: destination, purpose, on: InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface)))
   }
 
-  private mutating func findTarget(of destination: IPAddress, on interface: InterfaceID) -> FrameTarget {
+  /// Where there are too many to be looked for, whoever sent a SYN is answered at the station that it came from, and
+  /// nothing is learned of him: a flood then costs no searches, and keeps nobody out. Behind a router that let a
+  /// neighbour's address pass, the answer goes to that router.
+  private mutating func findTarget(
+    of destination: IPAddress, _ purpose: FramePurpose, on interface: InterfaceID
+  ) -> FrameTarget {
     if let group = routing.group(destination, on: interface) { return .station(group) }
     guard let hop = routing.nextHop(to: destination, on: interface) else { return .nowhere(.noRoute) }
-    guard let n = neighbours.find(hop, on: interface) ?? lookFor(hop, on: interface) else {
-      return .nowhere(.neighbourLimited)
+    let wish = hop == destination ? purpose.wish : .connection
+    guard let n = neighbours.find(hop, on: interface) ?? lookFor(hop, on: interface, for: wish) else {
+      let isKnown = purpose.caller != .zero && hop == destination
+      return isKnown ? .station(purpose.caller) : .nowhere(.neighbourLimited)
     }
     interfaces[interface.index].lastHop = neighbours.handle(at: n).map {
       LastHop(destination: destination, neighbour: $0)
     }
-    return target(at: n)
+    return target(at: n, wish)
   }
 
   /// RFC 4861 §7.3.3: a packet for it is what makes an old entry be asked about.
   @inline(__always)
-  private mutating func target(at n: UInt32) -> FrameTarget {
+  private mutating func target(at n: UInt32, _ wish: SearchWish) -> FrameTarget {
     let neighbour = neighbours[n]
     neighbours.use(n, at: clock)
     switch neighbour.state {
-    case .incomplete: return .unresolved(n)
+    case .incomplete:
+      neighbours.raise(n, to: wish)
+      return .unresolved(n)
     case .reachable where clock < neighbour.deadline: break
     case .reachable, .stale: doubt(n)
     case .delay, .probe: break

@@ -18,6 +18,8 @@ struct Neighbour: BitwiseCopyable {
   var state: State
   /// Solicitations without an answer.
   var tries: UInt8 = 0
+  /// The best reason for which it was looked for.
+  var wish = SearchWish.answer
   /// It answered us once, or acknowledged something: not only somebody's word.
   var isProven = false
   /// Its hardware address is known, and what waited has yet to be pulled.

@@ -16,17 +16,7 @@ extension NetworkStack {
         return "an address is used when nobody else has it"
       }
     }
-    for router in autoconfiguration.routers where router.expires < neighbourDeadline ?? .distant {
-      return "a router's word runs out"
-    }
-    for known in autoconfiguration.prefixes where known.expires < neighbourDeadline ?? .distant {
-      return "a network on the link runs out"
-    }
-    if autoconfiguration.routers.count > Autoconfiguration.routerLimit
-      || autoconfiguration.prefixes.count > Autoconfiguration.prefixLimit
-    {
-      return "what routers say has limits"
-    }
+    if let wrong = checkAutoconfiguration() { return wrong }
     if news != addressNews { return "what happened to addresses is counted" }
     var violated: StaticString?
     neighbours.records.forEachLive { n in
@@ -40,5 +30,42 @@ extension NetworkStack {
       ?? neighbours.check(
         limit: Int(configuration.neighbourLimit), incompleteLimit: Int(configuration.incompleteNeighbourLimit)
       )
+  }
+
+  /// What was learned is within the limits, and whoever learned it is charged.
+  private func checkAutoconfiguration() -> StaticString? {
+    for router in autoconfiguration.routers {
+      if router.expires < neighbourDeadline ?? .distant { return "a router's word runs out" }
+      if !isLearning(router.interface) { return "whoever learns of routers is charged" }
+    }
+    for known in autoconfiguration.prefixes {
+      if known.expires < neighbourDeadline ?? .distant { return "a network on the link runs out" }
+      if !isLearning(known.interface) { return "whoever learns of networks is charged" }
+    }
+    var made = 0
+    for own in ownAddresses where own.isMade {
+      made &+= 1
+      if !isLearning(own.interface) { return "whoever makes addresses is charged" }
+    }
+    let learning = interfaces.reduce(0) { $1.isPresent && $1.isLearning ? $0 &+ 1 : $0 }
+    if learning != autoconfiguration.charged { return "every interface that learns is charged once" }
+    let learned = routing.routes.reduce(0) { $1.isLearned ? $0 &+ 1 : $0 }
+    if autoconfiguration.routers.count > Autoconfiguration.routerLimit
+      || autoconfiguration.prefixes.count > Autoconfiguration.prefixLimit
+      || learned > Autoconfiguration.prefixLimit &+ 1 || made > learning &* Autoconfiguration.addressLimit
+    {
+      return "what routers say has limits"
+    }
+    // What is there, counted anew.
+    let octets =
+      autoconfiguration.routers.count &* MemoryLayout<DefaultRouter>.stride
+      &+ autoconfiguration.prefixes.count &* MemoryLayout<OnLinkPrefix>.stride
+      &+ learned &* MemoryLayout<Route>.stride
+      &+ made &* (MemoryLayout<OwnAddress>.stride &+ MemoryLayout<InterfaceAddress>.stride)
+    return octets <= autoconfiguration.heldBytes ? nil : "what was learned is charged"
+  }
+
+  private func isLearning(_ interface: InterfaceID) -> Bool {
+    isPresent(interface) && interfaces[interface.index].isLearning
   }
 }

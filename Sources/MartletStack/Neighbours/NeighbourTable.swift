@@ -131,6 +131,9 @@ struct NeighbourTable: ~Copyable {
 
   mutating func restartTries(of n: UInt32) { records[n].tries = 0 }
 
+  /// It is looked for, now for a better reason too.
+  mutating func raise(_ n: UInt32, to wish: SearchWish) { records[n].wish = max(records[n].wish, wish) }
+
   mutating func setHardware(_ address: MACAddress, of n: UInt32) { records[n].hardware = address }
 
   // MARK: Waiting

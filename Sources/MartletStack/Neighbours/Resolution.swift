@@ -15,10 +15,12 @@ import MartletWire
 
 extension NetworkStack {
   /// Begins to look for a neighbour. Nil: there are limits.
-  mutating func lookFor(_ address: IPAddress, on interface: InterfaceID) -> UInt32? {
-    guard address.isUnicastDestination, solicitations.take(at: clock) else { return nil }
-    guard makeRoom(for: .incomplete) else { return nil }
-    let neighbour = Neighbour(address, on: interface, .incomplete, at: clock)
+  mutating func lookFor(_ address: IPAddress, on interface: InterfaceID, for wish: SearchWish) -> UInt32? {
+    guard address.isUnicastDestination, interfaces[interface.index].searches.take(for: wish, at: clock),
+      makeRoomToSearch(for: wish)
+    else { return nil }
+    var neighbour = Neighbour(address, on: interface, .incomplete, at: clock)
+    neighbour.wish = wish
     guard let n = neighbours.insert(neighbour, &around.budget) else { return nil }
     solicitNeighbour(n)
     return n
@@ -26,7 +28,7 @@ extension NetworkStack {
 
   /// What a host on the link said of itself, without being asked: good enough to answer it.
   mutating func enter(_ address: IPAddress, _ hardware: MACAddress, on interface: InterfaceID) {
-    guard makeRoom(for: .stale) else { return counts.drop(.neighbourLimited) }
+    guard makeRoomToEnter() else { return counts.drop(.neighbourLimited) }
     var neighbour = Neighbour(address, on: interface, .stale, at: clock)
     neighbour.hardware = hardware
     if neighbours.insert(neighbour, &around.budget) == nil { counts.drop(.neighbourLimited) }
@@ -164,33 +166,42 @@ extension NetworkStack {
 
   // MARK: Limits
 
-  /// Makes a place for an entry in `state`, at somebody's cost if need be. False: nobody is worth less.
+  /// Makes a place for a neighbour that is to be looked for, at somebody's cost if need be. False: nobody is worth
+  /// less.
   ///
-  /// First go those that are only looked for, then those that were only heard of, then those that were not asked for
-  /// the longest. Who is heard of goes for others of its kind first, so that a flood of strangers who introduce
-  /// themselves ends nothing else.
-  private mutating func makeRoom(for state: Neighbour.State) -> Bool {
-    let isWanted = state == .incomplete
-    if isWanted, neighbours.incomplete >= Int(configuration.incompleteNeighbourLimit) {
-      guard let n = oldest(where: { $0.state == .incomplete }) else { return false }
-      counts.neighboursEvicted &+= 1
-      removeNeighbour(n)
+  /// First go those that are looked for on no better grounds, then those that were only heard of, then those that were
+  /// not asked for the longest.
+  private mutating func makeRoomToSearch(for wish: SearchWish) -> Bool {
+    if neighbours.incomplete >= Int(configuration.incompleteNeighbourLimit) {
+      guard let n = oldest(where: { $0.state == .incomplete && $0.wish <= wish }) else { return false }
+      evict(n)
     }
     guard neighbours.live >= Int(configuration.neighbourLimit) else { return true }
-    let victim: UInt32?
-    if isWanted {
-      victim =
-        oldest { $0.state == .incomplete } ?? oldest { !$0.isProven && !$0.isReleased }
-        ?? oldest { $0.state == .stale } ?? oldest { !$0.isReleased }
-    } else {
-      victim =
-        oldest { $0.state == .stale && !$0.isProven && !$0.isReleased } ?? oldest { $0.state == .incomplete }
-        ?? oldest { $0.state == .stale && !$0.isReleased }
-    }
+    let victim =
+      oldest { $0.state == .incomplete && $0.wish <= wish }
+      ?? oldest { $0.state != .incomplete && !$0.isProven && !$0.isReleased }
+      ?? oldest { $0.state == .stale } ?? oldest { $0.state != .incomplete && !$0.isReleased }
     guard let victim else { return false }
-    counts.neighboursEvicted &+= 1
-    removeNeighbour(victim)
+    evict(victim)
     return true
+  }
+
+  /// Likewise for one who introduces himself. He takes the place of others of his kind first, so that a flood of
+  /// them ends nothing else, and never that of one whom we want ourselves.
+  private mutating func makeRoomToEnter() -> Bool {
+    guard neighbours.live >= Int(configuration.neighbourLimit) else { return true }
+    let victim =
+      oldest { $0.state == .stale && !$0.isProven && !$0.isReleased }
+      ?? oldest { $0.state == .incomplete && $0.wish == .answer }
+      ?? oldest { $0.state == .stale && !$0.isReleased }
+    guard let victim else { return false }
+    evict(victim)
+    return true
+  }
+
+  private mutating func evict(_ n: UInt32) {
+    counts.neighboursEvicted &+= 1
+    removeNeighbour(n)
   }
 
   /// The one that was not asked for the longest.
@@ -208,32 +219,5 @@ extension NetworkStack {
       next = neighbours.records.nextLive(from: n &+ 1)
     }
     return found
-  }
-}
-
-/// Requests for hosts that nobody may have: a limit on what strangers can make us ask a whole link.
-struct SolicitationLimit: BitwiseCopyable {
-  private let perSecond: UInt32
-  private var left: UInt32
-  private var filled = Instant.origin
-
-  init(perSecond: UInt32) {
-    self.perSecond = perSecond
-    left = perSecond
-  }
-
-  /// A second's worth at once.
-  mutating func take(at now: Instant) -> Bool {
-    let passed = now.since(filled).nanoseconds / 1_000_000
-    if passed > 0 {
-      let gained = UInt64(truncatingIfNeeded: min(passed, 1_000)) &* UInt64(perSecond) / 1_000
-      if gained > 0 {
-        left = UInt32(truncatingIfNeeded: min(UInt64(left) &+ gained, UInt64(perSecond)))
-        filled = now
-      }
-    }
-    guard left > 0 else { return false }
-    left &-= 1
-    return true
   }
 }

@@ -63,7 +63,7 @@ extension NetworkStack {
       packet.write(into: &out, at: 6)
     }
     replies.records[r].count = UInt8(truncatingIfNeeded: 6 &+ ARPPacket.encodedCount)
-    replies.records[r].isARP = true
+    replies.records[r].kind = .arp
   }
 
   /// An IPv6 packet with a message that has a target and one option.

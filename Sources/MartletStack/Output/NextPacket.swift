@@ -45,7 +45,7 @@ extension NetworkStack {
     let r = interfaces[i].replies.first
     let (next, packet) = replies.records[r].leave(into: &buffer)
     interfaces[i].removeFirstReply(next: next)
-    replies.giveBack(r, &around.budget)
+    giveBackReply(r, on: i)
     return packet ?? nextAfterLoss(on: i, into: &buffer)
   }
 

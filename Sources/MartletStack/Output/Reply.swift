@@ -13,10 +13,20 @@ struct Reply: BitwiseCopyable {
   var count: UInt8 = 0
   /// Where the TCP header begins if a device completes the checksum; 0: it is complete.
   var partialStart: UInt8 = 0
-  /// No IP packet, but whom it goes to on the link, six octets, and an ARP packet.
-  var isARP = false
+  var kind = Kind.packet
   /// The next of its interface.
   var next = IndexList.none
+
+  enum Kind: UInt8, BitwiseCopyable {
+    case packet
+    /// No IP packet, but whom it goes to on the link, six octets, and an ARP packet.
+    case arp
+    /// A packet that answers a SYN, and in the last octets the station that the SYN came from.
+    case synAck
+  }
+
+  /// Where `octets` has room for a station, behind all that a SYN-ACK mostly is.
+  static var stationPlace: Int { 92 }
 }
 
 extension NetworkStack {
@@ -89,6 +99,7 @@ extension NetworkStack {
       flow: flow, plan: plan, hopLimit: configuration.hopLimit(hopLimit), dscp: dscp,
       offload: interfaces[interface].offload)
     replies.records[r].write(header)
+    if plan.flags.contains(.syn) { replies.records[r].answerTo(caller) }
     return true
   }
 
@@ -106,13 +117,39 @@ extension NetworkStack {
   /// Likewise where it is known that there is such an interface, and with whatever was there before.
   @inline(__always)
   mutating func appendReply(on interface: Int) -> UInt32? {
-    guard let r = replies.take(limit: configuration.replyLimit, &around.budget) else {
-      counts.drop(.outputQueueFull)
-      return nil
-    }
+    guard let r = replies.takeSpare() ?? takeReply(on: interface) else { return nil }
     let last = interfaces[interface].appendReply(r)
     if last != IndexList.none { replies.records[last].next = r }
     return r
+  }
+
+  /// A place that is none of the spare ones; nil: there is no room, and it is counted.
+  @inline(never)
+  private mutating func takeReply(on interface: Int) -> UInt32? {
+    let isWithinShare = Int(interfaces[interface].heldReplies) < replies.free
+    guard isWithinShare || (replies.free > 0 && !hasSeveralInterfaces),
+      let r = replies.takeFree(&around.budget)
+    else {
+      counts.drop(.outputQueueFull)
+      return nil
+    }
+    if replies.isCounted(r) { interfaces[interface].heldReplies &+= 1 }
+    return r
+  }
+
+  private var hasSeveralInterfaces: Bool {
+    var count = 0
+    for i in interfaces.indices where interfaces[i].isPresent {
+      count &+= 1
+      if count > 1 { return true }
+    }
+    return false
+  }
+
+  /// A reply that was taken off the list is no more.
+  @inline(__always)
+  mutating func giveBackReply(_ r: UInt32, on interface: Int) {
+    if replies.giveBack(r, &around.budget) { interfaces[interface].heldReplies &-= 1 }
   }
 
   /// Takes the first reply off the list; the caller gives it back.
@@ -129,7 +166,7 @@ extension Reply {
   @inline(__always)
   mutating func begin() {
     partialStart = 0
-    isARP = false
+    kind = .packet
     next = IndexList.none
   }
 
@@ -142,11 +179,23 @@ extension Reply {
     }
   }
 
+  /// It answers a SYN of a station.
+  mutating func answerTo(_ station: MACAddress) {
+    guard Int(count) <= Self.stationPlace else { return }
+    octets.fill { $0.store64be(station.bits, at: Self.stationPlace) }
+    kind = .synAck
+  }
+
+  /// The station whose SYN it answers; zero: it does not.
+  var station: MACAddress {
+    kind == .synAck ? MACAddress(bits: octets.bytes.be64(Self.stationPlace)) : .zero
+  }
+
   /// Writes a SYN-ACK over IPv4 straight from values: a flood of SYNs comes here.
   @inline(__always)
   mutating func writeSynAck(
     _ tcb: EmbryonicTCB, _ key: IPv4FlowKey, _ window: UnscaledWindow, _ options: HandshakeOptions,
-    _ hopLimit: UInt8, _ dscp: UInt8, isPartial: Bool
+    _ hopLimit: UInt8, _ dscp: UInt8, to station: MACAddress, isPartial: Bool
   ) {
     let (source, destination) = (IPv4Address(bits: key.local), IPv4Address(bits: key.remote))
     let length = TCPHeader.minimumCount &+ options.encodedCount
@@ -164,9 +213,12 @@ extension Reply {
         window, options, into: &out, at: IPv4Header.encodedCount, addingTo: &sum)
       out.store16be(
         isPartial ? pseudoHeader.folded : sum.field, at: IPv4Header.encodedCount &+ TCPHeader.checksumOffset)
+      // Forty octets of headers and forty of options are the most.
+      out.store64be(station.bits, at: Self.stationPlace)
     }
     count = UInt8(truncatingIfNeeded: total)
     begin()
+    kind = .synAck
     if isPartial { partialStart = UInt8(truncatingIfNeeded: IPv4Header.encodedCount) }
   }
 

@@ -45,9 +45,11 @@ extension Routing {
     return Source(networkOf: address)
   }
 
-  /// Whether the address lies in a network that we are on.
+  /// Whether the address lies in a network that we are on: one of an address of ours, or one that is said to be on
+  /// the link (RFC 5942 §4), by a router or by the application.
   private func isNeighbour(_ address: IPAddress) -> Bool {
     for i in addresses.indices where addresses[i].prefix.contains(address) { return true }
+    for i in routes.indices where routes[i].prefix.contains(address) { return routes[i].leadsToStations }
     return false
   }
 }

@@ -23,6 +23,8 @@ struct BudgetDriver: ~Copyable {
   var script: ByteScript
   var stack: NetworkStack
   var interface: InterfaceID
+  /// A second one, sometimes.
+  var ethernet: InterfaceID?
   var now = Instant(nanoseconds: 1_000_000_000)
   /// One of each kind, from `Adversary.ports` on.
   var listeners: [ListenerID] = []
@@ -61,6 +63,7 @@ struct BudgetDriver: ~Copyable {
     } catch {
       throw Finding("an interface can be made: \(error)")
     }
+    if size & 32 != 0 { ethernet = try? stack.addInterface(Self.ethernet) }
     self.script = script
   }
 
@@ -95,6 +98,7 @@ struct BudgetDriver: ~Copyable {
     case 10: for n in adversaries.indices where argument & 1 == 0 || n == argument { try read(from: n) }
     case 11: close(argument)
     case 12: try wait(argument)
+    case 13 where what & 64 != 0: try frames(argument)
     case 13: try datagrams(argument)
     case 14: try sendOut(argument)
     default: try serveHonestClient(of: service)
@@ -128,6 +132,7 @@ struct BudgetDriver: ~Copyable {
     var buffer = Octets()
     swap(&buffer, &self.buffer)
     defer { swap(&buffer, &self.buffer) }
+    try pullFrames(&buffer)
     while let out = nextPacket(&buffer) {
       count += 1
       try expect(count < 100_000, "pulling ends")
