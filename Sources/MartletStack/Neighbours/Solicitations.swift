@@ -118,7 +118,6 @@ extension NetworkStack {
 
 /// The first octets of a neighbour advertisement (RFC 4861 §4.4).
 enum NeighbourFlags {
-  static var router: UInt32 { 1 << 31 }
   static var solicited: UInt32 { 1 << 30 }
   static var override: UInt32 { 1 << 29 }
 }

@@ -87,6 +87,31 @@ struct CookieTests {
     #expect(flood.counters.syncookiesRecv == UInt64(Case.all.count))
   }
 
+  @Test("RFC 1191 §3: a connection that a cookie opens knows what was learned of its path")
+  func knownPath() throws {
+    let flood = try Flood(.always)
+    func open(_ n: Int) throws -> ConnectionID {
+      let synAck = try #require(try flood.syn(n))
+      flood.host.inject(flood.third(n, synAck))
+      return try flood.host.stack.accept(flood.listener)
+    }
+    func sendMSS(_ id: ConnectionID) throws -> UInt16 {
+      try flood.host.stack.status(id, now: flood.host.now).tcp.sndMss
+    }
+    let first = try open(0)
+    #expect(try sendMSS(first) == 1_460 - 12)
+    #expect(try flood.host.send(first, Packet(repeating: 7, count: 4_000)) == 4_000)
+    let text = try #require(flood.host.pull().first).packet
+    flood.host.inject(
+      icmp(
+        from: v4(10, 0, 0, 254), to: flood.host.address, type: 3, code: 4, rest: 1_000,
+        Packet(text.prefix(28))))
+    #expect(try sendMSS(first) == 1_000 - 40 - 12)
+    #expect(try sendMSS(try open(1)) == 1_000 - 40 - 12)
+    // Somebody else's path.
+    #expect(try sendMSS(try open(60_001)) == 1_460 - 12)
+  }
+
   @Test(
     "S3.6 a wrong initial number, port, address or acknowledgment is refused with a reset, and counted",
     arguments: [true, false])

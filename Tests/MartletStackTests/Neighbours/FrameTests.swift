@@ -130,4 +130,16 @@ struct FrameTests {
     }
     #expect(s.pull().count == 1)
   }
+
+  @Test("IEEE 802c §8.4: a hardware address from a seed is unicast, of local administration, and its own")
+  func addressFromSeed() {
+    var seen: Set<UInt64> = []
+    for n in 0..<100 {
+      let address = StackSeed(UInt64(n)).hardwareAddress
+      #expect(address == StackSeed(UInt64(n)).hardwareAddress)
+      #expect(address.isUnicast && address.bits >> 40 & 3 == 2)
+      seen.insert(address.bits)
+    }
+    #expect(seen.count == 100)
+  }
 }
