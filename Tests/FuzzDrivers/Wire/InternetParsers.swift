@@ -1,9 +1,9 @@
 import MartletWire
 
-func driveIPv4(_ bytes: RawSpan) throws(Finding) {
+func driveIPv4(_ bytes: RawSpan) throws(Finding) -> Bool {
   guard let view = IPv4HeaderView(validating: bytes) else {
     try expect(IPv4HeaderView.defect(in: bytes) != nil, "a refused IPv4 packet has a defect")
-    return
+    return false
   }
   try expect(view.totalCount <= bytes.byteCount, "the total length lies inside the input")
   try expect(
@@ -15,7 +15,9 @@ func driveIPv4(_ bytes: RawSpan) throws(Finding) {
   var header = view.header()
   header.totalCount = UInt16(truncatingIfNeeded: IPv4Header.encodedCount + view.payload.byteCount)
   let out =
-    try written(header.encodedCount, "IPv4Header") { header.write(into: &$0, at: $1) } + view.payload.octets
+    try written(header.encodedCount, "IPv4Header", followedBy: view.payload) {
+      header.write(into: &$0, at: $1)
+    }
   guard let again = IPv4HeaderView(validating: out.span.bytes) else {
     throw Finding("a written IPv4 header is read back: \(header)")
   }
@@ -23,22 +25,26 @@ func driveIPv4(_ bytes: RawSpan) throws(Finding) {
   try expect(again.isChecksumValid, "a written IPv4 header has a valid checksum: \(header)")
   try expect(again.isFragment == view.isFragment, "a fragment stays one")
   try expect(!again.hasOptions, "no options are written")
+  return true
 }
 
-func driveIPv6(_ bytes: RawSpan) throws(Finding) {
+func driveIPv6(_ bytes: RawSpan) throws(Finding) -> Bool {
   guard let view = IPv6HeaderView(validating: bytes) else {
     try expect(IPv6HeaderView.defect(in: bytes) != nil, "a refused IPv6 packet has a defect")
-    return
+    return false
   }
   let header = view.header()
   let out =
-    try written(header.encodedCount, "IPv6Header") { header.write(into: &$0, at: $1) } + view.payload.octets
-  try expect(out == view.bytes.octets, "an IPv6 packet is written as it was read")
+    try written(header.encodedCount, "IPv6Header", followedBy: view.payload) {
+      header.write(into: &$0, at: $1)
+    }
+  try expect(view.bytes.isEqual(to: out), "an IPv6 packet is written as it was read")
   guard let again = IPv6HeaderView(validating: out.span.bytes) else {
     throw Finding("a written IPv6 header is read back: \(header)")
   }
   try expect(again.header() == header, "an IPv6 header survives writing")
   try checkWalk(IPv6ExtensionHeaders.walk(view), view.bytes)
+  return true
 }
 
 /// Where a chain led must lie inside the packet; behind a fragment header it goes on.
@@ -72,10 +78,10 @@ private func checkWalk(_ outcome: IPv6ExtensionHeaders.Outcome, _ packet: RawSpa
   }
 }
 
-func driveICMPv4(_ bytes: RawSpan) throws(Finding) {
+func driveICMPv4(_ bytes: RawSpan) throws(Finding) -> Bool {
   guard let view = ICMPv4MessageView(validating: bytes) else {
     try expect(bytes.byteCount < ICMPv4Message.encodedCount, "only a truncated ICMP message is refused")
-    return
+    return false
   }
   let message = view.message
   let out = try written(message.encodedCount, "ICMPv4Message") { message.write(into: &$0, at: $1) }
@@ -83,12 +89,13 @@ func driveICMPv4(_ bytes: RawSpan) throws(Finding) {
     ICMPv4Message(parsing: out.span.bytes) == message, "an ICMP message survives writing: \(message)")
   _ = view.isChecksumValid
   if let quoted = view.quoted { try checkQuote(quoted, view.body) }
+  return true
 }
 
-func driveICMPv6(_ bytes: RawSpan) throws(Finding) {
+func driveICMPv6(_ bytes: RawSpan) throws(Finding) -> Bool {
   guard let view = ICMPv6MessageView(validating: bytes) else {
     try expect(bytes.byteCount < ICMPv6Message.encodedCount, "only a truncated ICMPv6 message is refused")
-    return
+    return false
   }
   let message = view.message
   let out = try written(message.encodedCount, "ICMPv6Message") { message.write(into: &$0, at: $1) }
@@ -96,6 +103,7 @@ func driveICMPv6(_ bytes: RawSpan) throws(Finding) {
     ICMPv6Message(parsing: out.span.bytes) == message, "an ICMPv6 message survives writing: \(message)")
   _ = view.isChecksumValid(source: .loopback, destination: .allNodes)
   if let quoted = view.quoted { try checkQuote(quoted, view.body) }
+  return true
 }
 
 private func checkQuote(_ quoted: QuotedPacket, _ body: RawSpan) throws(Finding) {
