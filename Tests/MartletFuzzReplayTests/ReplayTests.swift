@@ -15,6 +15,9 @@ struct ReplayTests {
   @Test("Every script that ever broke a stack is lived through without a finding")
   func stackCrashers() throws { try replayCrashers("FuzzStack", driveStack) }
 
+  @Test("Every script that ever broke a pair is lived through without a finding")
+  func pairCrashers() throws { try replayCrashers("FuzzPair", drivePair) }
+
   @Test("Every script that ever broke a memory budget is lived through without a finding")
   func budgetCrashers() throws { try replayCrashers("FuzzBudget", driveBudget) }
 
@@ -26,6 +29,9 @@ struct ReplayTests {
 
   @Test("The corpus of the stack is lived through without a finding")
   func stackCorpus() throws { try replayCorpus("FuzzStack", driveStack) }
+
+  @Test("The corpus of the pair is lived through without a finding")
+  func pairCorpus() throws { try replayCorpus("FuzzPair", drivePair) }
 
   @Test("The corpus of the memory budget is lived through without a finding")
   func budgetCorpus() throws { try replayCorpus("FuzzBudget", driveBudget) }

@@ -161,7 +161,9 @@ struct StackDriver: ~Copyable {
       count += 1
       try expect(count < 2_000, "pulling ends")
       lastSent = try completed(Octets(buffer[..<out.count]), out.metadata)
-      note(try SentPacket(lastSent))
+      let sent = try SentPacket(lastSent)
+      try sent.checkAddresses()
+      note(sent)
     }
     try check()
     return count

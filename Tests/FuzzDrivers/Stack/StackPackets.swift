@@ -160,6 +160,10 @@ struct SentPacket {
       throw Finding("what is sent is an IP packet: \(bytes.prefix(60))")
     }
     try checkTransport()
+  }
+
+  /// From the stack under test to somebody who can be meant.
+  func checkAddresses() throws(Finding) {
     try expect(source == Places.own4 || source == Places.own6, "we send from an address of ours: \(source)")
     // Where a datagram goes is the application's affair; everything else has one host to go to.
     try expect(
