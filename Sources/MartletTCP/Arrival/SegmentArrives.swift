@@ -147,6 +147,8 @@ extension TCB {
     if keepsText {
       dropOutOfOrder(&cold, &around)
     } else {
+      // A stream that has lost text must not end like one that is complete.
+      if !cold.receive.isEmpty, reason == .evicted || reason == .idle { mode.remove(.finReceived) }
       cold.outOfOrder.removeAll(&around.pool, &around.budget)
       cold.receive.removeAll(&around.pool, &around.budget)
       cold.urgent = false
