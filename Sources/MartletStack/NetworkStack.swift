@@ -59,6 +59,9 @@ public struct NetworkStack: ~Copyable {
   var sockets = Slab<DatagramSocket>()
   var socketPorts = BindingTable()
 
+  // Fragments/
+  var fragments: Reassembly
+
   // Output/
   var replies: ReplyStore
   var answerLimits: AnswerLimits
@@ -92,6 +95,7 @@ public struct NetworkStack: ~Copyable {
     handshake = HandshakeTerms(configuration.tcp)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
     neighbours = NeighbourTable(key: secrets.neighbours)
+    fragments = Reassembly(limit: configuration.reassemblyLimit, key: secrets.fragments)
     replies = ReplyStore(limit: configuration.replyLimit)
     answerLimits = AnswerLimits(configuration, secrets)
     fastOpens = FastOpenCache(limit: configuration.fastOpenCacheLimit, key: secrets.fastOpen)
@@ -113,7 +117,7 @@ public struct NetworkStack: ~Copyable {
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), sources: sources.copy(),
       cold: cold.copy(),
       scratch: scratch, pristine: pristine, wheel: wheel.copy(), sockets: sockets.copy(),
-      socketPorts: socketPorts,
+      socketPorts: socketPorts, fragments: fragments.copy(),
       replies: replies.copy(), answerLimits: answerLimits, fastOpens: fastOpens,
       connectionEvents: connectionEvents,
       listenerEvents: listenerEvents,
@@ -132,7 +136,8 @@ public struct NetworkStack: ~Copyable {
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
     sources: consuming SourceTable,
     cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
-    sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, replies: consuming ReplyStore,
+    sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, fragments: consuming Reassembly,
+    replies: consuming ReplyStore,
     answerLimits: AnswerLimits, fastOpens: FastOpenCache, connectionEvents: IndexList,
     listenerEvents: IndexList,
     socketEvents: IndexList,
@@ -164,6 +169,7 @@ public struct NetworkStack: ~Copyable {
     self.wheel = wheel
     self.sockets = sockets
     self.socketPorts = socketPorts
+    self.fragments = fragments
     self.replies = replies
     self.answerLimits = answerLimits
     self.fastOpens = fastOpens

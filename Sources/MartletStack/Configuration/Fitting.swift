@@ -25,6 +25,7 @@ extension StackConfiguration {
     fitted.replyLimit = fit(replyLimit, of: Footprint.reply)
     fitted.datagramQueueLimit = fit(datagramQueueLimit, of: 1)
     fitted.datagramReceiveBuffer = fit(datagramReceiveBuffer, of: 1)
+    fitted.reassemblyLimit = min(reassemblyLimit, UInt32(clamping: part))
     fitted.datagramSocketLimit = fit(datagramSocketLimit, of: Footprint.datagramSocket)
     fitted.listenerLimit = UInt16(clamping: fit(UInt32(listenerLimit), of: Footprint.listener))
     fitted.destinationLimit = min(

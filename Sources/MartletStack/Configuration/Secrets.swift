@@ -20,6 +20,8 @@ struct Secrets: BitwiseCopyable {
   private let neighbourDelay: SipKey
   /// RFC 7217.
   let stableAddresses: SipKey
+  /// Of the table of unfinished datagrams.
+  let fragments: SipKey
   /// Ports drawn so far; makes the draws for one remote end differ.
   private var portDraws: UInt64 = 0
   /// Likewise for `drawJitter`.
@@ -44,6 +46,7 @@ struct Secrets: BitwiseCopyable {
     neighbours = key(18)
     neighbourDelay = key(19)
     stableAddresses = key(21)
+    fragments = key(22)
   }
 
   /// RFC 9293 §3.4.1: a clock of 4 microseconds a tick, and a keyed hash of the four-tuple

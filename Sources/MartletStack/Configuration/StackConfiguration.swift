@@ -36,6 +36,9 @@ public struct StackConfiguration: Sendable {
   public var datagramQueueLimit: UInt32 = 256 << 10
   /// Octets that wait in a UDP socket to be received.
   public var datagramReceiveBuffer: UInt32 = 128 << 10
+  /// Octets that datagrams of which fragments are missing may hold, of which one source may have a sixteenth, or one
+  /// datagram; beyond it the oldest goes (robustness rule E4). 0: fragments are dropped.
+  public var reassemblyLimit: UInt32 = 4 << 20
   /// UDP sockets.
   public var datagramSocketLimit: UInt32 = 65_536
   /// Listeners.

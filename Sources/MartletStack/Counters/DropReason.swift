@@ -11,8 +11,14 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case badIPChecksum
   /// IPv4 source routes are refused (RFC 7126 §4.3, §4.4).
   case sourceRoute
-  /// A fragment: reassembly is not there yet.
-  case fragment
+  /// A fragment of impossible length or place, or a first one without all headers (RFC 8200 §4.5, RFC 1858).
+  case badFragment
+  /// A fragment that overlaps another or ends elsewhere, and whatever else belongs to its datagram (RFC 5722).
+  case fragmentOverlap
+  /// A fragment that has come before.
+  case fragmentDuplicate
+  /// A fragment for which there is no room, or one too many of its datagram (robustness rule E4).
+  case fragmentLimited
   /// IPv6 extension headers that are malformed, too many, or unknown (robustness rule P7).
   case badExtensionHeader
   /// Nobody can have sent from this address (RFC 9293 MUST-63; robustness rule O9).

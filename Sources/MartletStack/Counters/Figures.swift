@@ -20,6 +20,7 @@ extension NetworkStack {
     usage.datagramSockets = sockets.live
     usage.replies = replies.queued
     usage.neighbours = neighbours.live
+    usage.unfinishedDatagrams = fragments.live
     usage.chunks = around.pool.inUse
     usage.budget = around.budget.held
     return usage

@@ -5,7 +5,7 @@ extension NetworkStack {
   /// budget. Nil: all is well; else the first thing that is not. For tests and fuzzers; it costs what there is.
   public func checkInvariants() -> StaticString? {
     checkConnections() ?? checkTables() ?? checkListeners() ?? checkOutput() ?? checkNeighbours()
-      ?? checkBudget()
+      ?? fragments.check() ?? checkBudget()
   }
 
   private func checkConnections() -> StaticString? {

@@ -17,6 +17,18 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var icmpOutEchoReps: UInt64 = 0
   public var icmpInErrors: UInt64 = 0
   public var icmpOutDestUnreachs: UInt64 = 0
+  public var icmpOutTimeExcds: UInt64 = 0
+  public var icmpOutParmProbs: UInt64 = 0
+  /// Fragments that came.
+  public var ipReasmReqds: UInt64 = 0
+  /// Datagrams that were put together.
+  public var ipReasmOKs: UInt64 = 0
+  /// Fragments that were dropped, and datagrams that were given up.
+  public var ipReasmFails: UInt64 = 0
+  /// Of these, the ones whose time was over.
+  public var ipReasmTimeout: UInt64 = 0
+  /// Of these, the ones that made room for others.
+  public var fragmentsEvicted: UInt64 = 0
   public var udpInDatagrams: UInt64 = 0
   public var udpOutDatagrams: UInt64 = 0
   public var listenOverflows: UInt64 = 0
@@ -105,6 +117,8 @@ public struct StackUsage: Equatable, BitwiseCopyable, Sendable {
   public var replies = 0
   /// Neighbours that are known or looked for.
   public var neighbours = 0
+  /// Datagrams of which fragments are missing.
+  public var unfinishedDatagrams = 0
   /// Chunks of text.
   public var chunks = 0
   /// Octets charged to the budget, empty spare pages among them.

@@ -62,6 +62,10 @@ extension NetworkStack {
     }
     let (source, destination) = (packet.source, packet.destination)
     let isUnicast = routing.standing(of: source, destination).destinationIsOurs
+    if packet.isFragment {
+      ipv4FragmentArrives(packet, isUnicast: isUnicast, on: interface)
+      return false
+    }
     if packet.proto == .tcp {
       // RFC 9293 MUST-57: silently.
       if !isUnicast { counts.drop(.tcpNotUnicast) }
@@ -89,8 +93,7 @@ extension NetworkStack {
     if !isUnicast, let reason = refusal(of: destination, standing) { return reason }
     // RFC 1122 §3.3.6: whoever asks everybody on a link for something of one host wants many answers.
     if isUnicast, metadata.isGroupFrame { return .groupFrame }
-    if standing.sourceIsOurs { return .ownSource }
-    return packet.isFragment ? .fragment : nil
+    return standing.sourceIsOurs ? .ownSource : nil
   }
 
   /// Nil for the broadcasts that reach us (RFC 1122 §3.2.1.3).

@@ -20,20 +20,45 @@ extension NetworkStack {
     // RFC 1122 §3.3.6, as for IPv4.
     if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
     if routing.isOurs(.v6(source)) { return ownSourceArrives(packet, on: interface) }
-    switch IPv6ExtensionHeaders.walk(packet) {
+    let arrival = Arrival(
+      interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
+      isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
+      neighbourHops: packet.hopLimit)
+    chainArrives(packet, IPv6ExtensionHeaders.walk(packet), arrival)
+  }
+
+  /// What the extension headers of a packet for us have led to.
+  mutating func chainArrives(
+    _ packet: borrowing IPv6HeaderView, _ chain: IPv6ExtensionHeaders.Outcome, _ arrival: Arrival
+  ) {
+    switch chain {
     case .drop, .parameterProblem:
       counts.drop(.badExtensionHeader)
-    case .fragment:
-      counts.drop(.fragment)
+    case .fragment(let header):
+      // What is said to groups fits a packet.
+      guard arrival.isUnicast else { return counts.drop(.multicast) }
+      guard header.isAtomic else { return ipv6FragmentArrives(packet, header, arrival) }
+      atomicFragmentArrives(packet, header, arrival)
     case .upper(let proto, let offset, _):
       // The groups that every host is in are for ICMP.
-      guard isUnicast || proto == .icmpv6 else { return counts.drop(.multicast) }
-      let arrival = Arrival(
-        interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
-        isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
-        neighbourHops: packet.hopLimit)
+      guard arrival.isUnicast || proto == .icmpv6 else { return counts.drop(.multicast) }
       deliver(packet.payload(from: offset), proto, arrival, packet: packet.bytes)
     }
+  }
+
+  /// RFC 6946 §4: a "fragment" that is the whole packet has nothing to do with any other. Neighbor Discovery must not
+  /// believe it all the same (RFC 6980 §5).
+  private mutating func atomicFragmentArrives(
+    _ packet: borrowing IPv6HeaderView, _ header: IPv6Fragment, _ arrival: Arrival
+  ) {
+    let rest = IPv6ExtensionHeaders.walk(
+      packet.bytes, from: header.nextHeader, at: header.payloadAt, nextHeaderAt: header.headerAt)
+    if case .fragment = rest { return counts.drop(.badExtensionHeader) }
+    var arrival = arrival
+    arrival.neighbourHops = 0
+    arrival.isVerified = false
+    arrival.segmentSize = 0
+    chainArrives(packet, rest, arrival)
   }
 
   /// Whether this is what a host says before it has an address: whether anybody has the one it would like

@@ -36,6 +36,7 @@ extension NetworkStack {
     for own in ownAddresses where own.interface == id && own.news != .none { addressNews &-= 1 }
     ownAddresses.removeAll { $0.interface == id }
     removeNeighbours(on: id)
+    removeFragments(on: id)
     forgetAutoconfiguration(of: id)
     forgetLastHops()
     while let reply = popReply(on: id.index) { giveBackReply(reply, on: id.index) }

@@ -27,6 +27,8 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   /// Answers that wait to be pulled.
   public var replies = 0
   public var neighbours = 0
+  /// Records of datagrams of which fragments are missing, and the room that they are put together in.
+  public var reassembly = 0
 
   // In chunks.
   public var sendQueues = 0
@@ -40,6 +42,8 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var datagramsToSend = 0
   /// What waits for neighbours that are looked for.
   public var neighbourQueues = 0
+  /// Fragments.
+  public var fragments = 0
   /// Free chunks in arenas that are held, and the list of arenas.
   public var spareChunks = 0
   public var arenaList = 0
@@ -51,9 +55,9 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
     let records =
       stack &+ recorder &+ listeners &+ datagramSockets &+ ports &+ connections &+ coldBlocks &+ halfOpen
       &+ timeWait &+ flowTables &+ sources &+ timers &+ destinations &+ answerLimits
-      &+ fastOpens &+ replies &+ neighbours
+      &+ fastOpens &+ replies &+ neighbours &+ reassembly
     return records &+ sendQueues &+ receiveQueues &+ scoreboards &+ sendRecords &+ datagramsReceived
-      &+ datagramsToSend &+ neighbourQueues &+ spareChunks &+ arenaList
+      &+ datagramsToSend &+ neighbourQueues &+ fragments &+ spareChunks &+ arenaList
   }
 }
 
@@ -101,6 +105,8 @@ extension NetworkStack {
     use.replies = replies.heldBytes
     use.neighbours = neighbours.heldBytes &+ autoconfiguration.heldBytes
     use.neighbourQueues = neighbours.waitingBytes
+    use.reassembly = fragments.heldBytes
+    use.fragments = fragments.waitingBytes
     addQueues(to: &use)
     use.spareChunks = around.pool.freeChunks &* ChunkPool.chunkSize
     use.arenaList = around.pool.directoryBytes

@@ -5,10 +5,11 @@ import MartletTCP
 //   held        given up                                             by
 //   1/2         growth: buffers stay as they are, and a queue gets   `MemoryBudget.roomToGrow`, `lets(grow:)`
 //               no more than its share of what is left
-//   3/4         text behind a hole, before a SACK block names it     `MemoryBudget.takesOutOfOrder`
-//   7/8         spare pages; then the oldest TIME-WAIT, and half-    `relieve`, here
-//               open that have not answered for a second, or that
-//               a cookie stands for
+//   3/4         text behind a hole, before a SACK block names it,    `MemoryBudget.takesOutOfOrder`
+//               and datagrams of which a first fragment comes
+//   7/8         unfinished datagrams; spare pages; then the oldest   `relieve`, here
+//               TIME-WAIT, and half-open that have not answered
+//               for a second, or that a cookie stands for
 //   15/16       for a new connection, those that hold most for the   `makeRoomForNewcomer`
 //               least that they move; where there is none, the new
 //               one is dropped, as if it had been lost
@@ -45,6 +46,7 @@ extension NetworkStack {
   private mutating func relieve() {
     shareQueues()
     if around.budget.pressure.rawValue >= MemoryPressure.records.rawValue || wasRefused {
+      discardOldestFragments()
       giveBackSpares()
       discardOldestRecords()
       weighInAdvance()
@@ -73,6 +75,7 @@ extension NetworkStack {
     replies.trim(&around.budget)
     sources.trim(&around.budget)
     neighbours.trim(&around.budget)
+    fragments.trim(&around.budget)
     flows4.trim(&around.budget)
     flows6.trim(&around.budget)
   }

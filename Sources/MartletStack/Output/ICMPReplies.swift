@@ -19,17 +19,34 @@ extension NetworkStack {
       return counts.drop(.icmpLimited)
     }
     var header = ScratchBytes<8>()
-    // RFC 1812 §4.3.2.3: as much as fits 576 octets; RFC 4443 §2.4 (c): as much as fits 1,280.
-    let room = arrival.isIPv4 ? 576 &- 28 : 1_280 &- 48
     if arrival.isIPv4 {
       header.fill { ICMPv4Message.destinationUnreachable(.port, nextHopMTU: 0).write(into: &$0, at: 0) }
     } else {
       header.fill { ICMPv6Message.destinationUnreachable(.port).write(into: &$0, at: 0) }
     }
-    let quote = packet.extracting(0..<min(packet.byteCount, room))
-    if queueICMP(header, quote, arrival.isIPv4 ? .icmp : .icmpv6, arrival) {
-      counts.icmpOutDestUnreachs &+= 1
+    if queueICMPError(header, quoting: packet, arrival) { counts.icmpOutDestUnreachs &+= 1 }
+  }
+
+  /// RFC 4443 §3.4: tells a sender which octet of its packet, which was for us alone, cannot be.
+  mutating func queueParameterProblem(
+    _ code: UInt8, pointer: UInt32, _ packet: RawSpan, _ arrival: Arrival
+  ) {
+    guard mayAnswer(.icmpError, to: arrival.source, zone: arrival.zone) else {
+      return counts.drop(.icmpLimited)
     }
+    var header = ScratchBytes<8>()
+    header.fill { ICMPv6Message.parameterProblem(code: code, pointer: pointer).write(into: &$0, at: 0) }
+    if queueICMPError(header, quoting: packet, arrival) { counts.icmpOutParmProbs &+= 1 }
+  }
+
+  /// An error about a packet, within the limits. False: there was no room for it.
+  mutating func queueICMPError(
+    _ header: ScratchBytes<8>, quoting packet: RawSpan, _ arrival: Arrival
+  ) -> Bool {
+    // RFC 1812 §4.3.2.3: as much as fits 576 octets; RFC 4443 §2.4 (c): as much as fits 1,280.
+    let room = arrival.isIPv4 ? 576 &- 28 : 1_280 &- 48
+    let quote = packet.extracting(0..<min(packet.byteCount, room))
+    return queueICMP(header, quote, arrival.isIPv4 ? .icmp : .icmpv6, arrival)
   }
 
   /// RFC 4443 §3.1, RFC 1122 §3.2.2.1: what `answer(_:.unreachable)` sends; the SYN itself is gone, so its

@@ -24,6 +24,9 @@ extension NetworkStack {
     }
     if flows4.timeWait.first != Links.none { consider(flows4.lingering[flows4.timeWait.first].tcb.deadline) }
     if flows6.timeWait.first != Links.none { consider(flows6.lingering[flows6.timeWait.first].tcb.deadline) }
+    let (fragments4, fragments6) = fragments.deadlines
+    if let fragments4 { consider(fragments4) }
+    if let fragments6 { consider(fragments6) }
     if let due = neighbourDeadline {
       let milliseconds = (due.nanoseconds &+ 999_999) / 1_000_000
       earliest = min(earliest ?? .max, milliseconds)
@@ -53,6 +56,7 @@ extension NetworkStack {
       discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
     }
     if let due = neighbourDeadline, due <= clock { neighboursAreDue() }
+    if !fragments.isEmpty { fragmentsAreDue(at: tick) }
     relieveIfShort()
   }
 }
