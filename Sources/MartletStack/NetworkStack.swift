@@ -64,6 +64,7 @@ public struct NetworkStack: ~Copyable {
 
   // Output/
   var replies: ReplyStore
+  var sentDatagrams: SentDatagrams
   var answerLimits: AnswerLimits
 
   // FastOpen/
@@ -95,6 +96,7 @@ public struct NetworkStack: ~Copyable {
     handshake = HandshakeTerms(configuration.tcp)
     destinations = DestinationTable(limit: configuration.destinationLimit, key: secrets.flowTable)
     neighbours = NeighbourTable(key: secrets.neighbours)
+    sentDatagrams = SentDatagrams(key: secrets.sentDatagrams)
     fragments = Reassembly(limit: configuration.reassemblyLimit, key: secrets.fragments)
     replies = ReplyStore(limit: configuration.replyLimit)
     answerLimits = AnswerLimits(configuration, secrets)
@@ -118,7 +120,7 @@ public struct NetworkStack: ~Copyable {
       cold: cold.copy(),
       scratch: scratch, pristine: pristine, wheel: wheel.copy(), sockets: sockets.copy(),
       socketPorts: socketPorts, fragments: fragments.copy(),
-      replies: replies.copy(), answerLimits: answerLimits, fastOpens: fastOpens,
+      replies: replies.copy(), sentDatagrams: sentDatagrams, answerLimits: answerLimits, fastOpens: fastOpens,
       connectionEvents: connectionEvents,
       listenerEvents: listenerEvents,
       socketEvents: socketEvents, baseCharge: baseCharge, shortage: shortage, counts: counts)
@@ -137,7 +139,7 @@ public struct NetworkStack: ~Copyable {
     sources: consuming SourceTable,
     cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
     sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, fragments: consuming Reassembly,
-    replies: consuming ReplyStore,
+    replies: consuming ReplyStore, sentDatagrams: SentDatagrams,
     answerLimits: AnswerLimits, fastOpens: FastOpenCache, connectionEvents: IndexList,
     listenerEvents: IndexList,
     socketEvents: IndexList,
@@ -170,6 +172,7 @@ public struct NetworkStack: ~Copyable {
     self.sockets = sockets
     self.socketPorts = socketPorts
     self.fragments = fragments
+    self.sentDatagrams = sentDatagrams
     self.replies = replies
     self.answerLimits = answerLimits
     self.fastOpens = fastOpens

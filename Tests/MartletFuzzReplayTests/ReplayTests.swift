@@ -21,6 +21,9 @@ struct ReplayTests {
   @Test("Every script that ever broke a memory budget is lived through without a finding")
   func budgetCrashers() throws { try replayCrashers("FuzzBudget", driveBudget) }
 
+  @Test("Every script that ever broke reassembly is lived through without a finding")
+  func fragmentCrashers() throws { try replayCrashers("FuzzFragments", driveFragments) }
+
   @Test("The corpus of the parsers is read without a finding")
   func wireCorpus() throws { try replayCorpus("FuzzWire", driveWire) }
 
@@ -35,6 +38,9 @@ struct ReplayTests {
 
   @Test("The corpus of the memory budget is lived through without a finding")
   func budgetCorpus() throws { try replayCorpus("FuzzBudget", driveBudget) }
+
+  @Test("The corpus of reassembly is lived through without a finding")
+  func fragmentCorpus() throws { try replayCorpus("FuzzFragments", driveFragments) }
 }
 
 typealias Driver = ([UInt8]) throws(Finding) -> Void

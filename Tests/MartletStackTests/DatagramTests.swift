@@ -69,7 +69,7 @@ struct DatagramTests {
       let text = Packet(repeating: 1, count: count)
       try host.stack.send(socket, text.span.bytes, to: to, now: host.now)
     }
-    #expect(throws: DatagramError.tooLarge) { try send(1_473, to: peer) }
+    #expect(throws: DatagramError.tooLarge) { try send(1_951, to: peer) }
     #expect(throws: DatagramError.noDestination) { try send(1, to: nil) }
     #expect(throws: DatagramError.noRoute) { try send(1, to: Endpoint(address: v4(10, 9, 0, 1), port: 9)) }
     try send(1_472, to: peer)

@@ -9,8 +9,11 @@ struct DatagramSocket: BitwiseCopyable {
   var peer: Endpoint?
   var queue = DatagramQueue()
   var drops: UInt64 = 0
-  /// From ICMP; only a connected socket hears of it (RFC 1122 §4.1.3.3).
+  /// From ICMP (RFC 1122 §4.1.3.3), about a datagram to `errorRemote`.
   var error: SoftError = .none
+  var errorRemote: Endpoint?
+  /// One that is connected does so in any case.
+  var hearsErrors: Bool
   var nextEvent = IndexList.none
   var news: Readiness = []
   var hasEvent = false
@@ -24,7 +27,7 @@ public enum DatagramError: Error, Equatable, Sendable {
   case stale
   /// No destination was given, or one that differs from the connected one.
   case noDestination
-  /// Larger than the path's MTU less the headers: this stack does not fragment.
+  /// Larger than any datagram can be, or than the queue for those that leave.
   case tooLarge
   case noRoute
   /// An ICMP error about an earlier datagram.
@@ -34,8 +37,11 @@ public enum DatagramError: Error, Equatable, Sendable {
 extension NetworkStack {
   /// Binds a UDP socket to an address or any, and a port or an ephemeral one. A connected one talks to one
   /// peer only; a link-local peer is on the link of `local`, else on the first that a route tells.
+  ///
+  /// - Parameter hearsErrors: ICMP errors about what it sends come out of its calls though it is connected to nobody;
+  ///   `takeError` tells whom they are about.
   public mutating func openDatagram(
-    on local: LocalEndpoint = LocalEndpoint(), connectedTo peer: Endpoint? = nil
+    on local: LocalEndpoint = LocalEndpoint(), connectedTo peer: Endpoint? = nil, hearsErrors: Bool = false
   ) throws(ListenError) -> UDPSocketID {
     if let address = local.address, !routing.isOurs(address) { throw .addressNotOurs }
     guard sockets.live < Int(configuration.datagramSocketLimit) else { throw .tooMany }
@@ -64,7 +70,9 @@ extension NetworkStack {
       throw .portInUse
     }
     guard socketPorts.reserve(&around.budget),
-      let handle = sockets.allocate(DatagramSocket(local: local, zone: zone, peer: peer), &around.budget)
+      let handle = sockets.allocate(
+        DatagramSocket(local: local, zone: zone, peer: peer, hearsErrors: hearsErrors || peer != nil),
+        &around.budget)
     else { throw .budget }
     socketPorts.insert(local.port, handle.index)
     return UDPSocketID(handle: handle)
@@ -76,7 +84,7 @@ extension NetworkStack {
     return sockets[s].local
   }
 
-  /// Queues a datagram; it leaves when it is pulled.
+  /// Queues a datagram; it leaves when it is pulled, in fragments if it does not fit the path.
   ///
   /// - Parameters:
   ///   - destination: nil only for a connected socket.
@@ -104,7 +112,10 @@ extension NetworkStack {
       source.isFamily(of: remote.address)
     else { throw .noRoute }
     let size = UDPHeader.encodedCount &+ bytes.byteCount
-    guard size &+ (source.isIPv4 ? 20 : 40) <= Int(path.mtu) else { throw .tooLarge }
+    let most = Int(UInt16.max) &- (source.isIPv4 ? IPv4Header.encodedCount : 0)
+    guard size <= most, size &+ DatagramQueue.headerCount <= Int(configuration.datagramQueueLimit) else {
+      throw .tooLarge
+    }
     let header = UDPHeader(
       sourcePort: sockets[s].local.port, destinationPort: remote.port,
       totalCount: UInt16(truncatingIfNeeded: size))
@@ -139,6 +150,17 @@ extension NetworkStack {
     guard error != .none else { return }
     sockets[s].error = .none
     throw .network(error)
+  }
+
+  /// The latest ICMP error that no call has thrown, and where the datagram went that it is about; nil: there is none.
+  public mutating func takeError(
+    _ id: UDPSocketID
+  ) throws(HandleError) -> (error: SoftError, destination: Endpoint)? {
+    guard let s = sockets.index(of: id) else { throw .stale }
+    let error = sockets[s].error
+    guard error != .none, let destination = sockets[s].errorRemote else { return nil }
+    sockets[s].error = .none
+    return (error, destination)
   }
 
   /// Whether `receive` would give something.

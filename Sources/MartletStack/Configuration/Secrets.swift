@@ -22,11 +22,15 @@ struct Secrets: BitwiseCopyable {
   let stableAddresses: SipKey
   /// Of the table of unfinished datagrams.
   let fragments: SipKey
+  private let identifications: SipKey
+  let sentDatagrams: SipKey
   /// Ports drawn so far; makes the draws for one remote end differ.
   private var portDraws: UInt64 = 0
   /// Likewise for `drawJitter`.
   private var jitterDraws: UInt64 = 0
   private var neighbourDraws: UInt64 = 0
+  /// Datagrams cut so far, for groups of destinations.
+  private var cuts: InlineArray<32, UInt32> = InlineArray(repeating: 0)
 
   init(_ seed: StackSeed) {
     let root = SipKey(seed.words[0] ^ seed.words[2], seed.words[1] ^ seed.words[3])
@@ -47,6 +51,8 @@ struct Secrets: BitwiseCopyable {
     neighbourDelay = key(19)
     stableAddresses = key(21)
     fragments = key(22)
+    identifications = key(23)
+    sentDatagrams = key(24)
   }
 
   /// RFC 9293 §3.4.1: a clock of 4 microseconds a tick, and a keyed hash of the four-tuple
@@ -77,6 +83,16 @@ struct Secrets: BitwiseCopyable {
   mutating func drawNeighbour() -> UInt64 {
     neighbourDraws &+= 1
     return SipHash.hash13(neighbourDelay, neighbourDraws)
+  }
+
+  /// What names a datagram that is cut: a counter for a few destinations, from a place of its own for each pair of
+  /// addresses (RFC 7739 §5.3; robustness rule O7). So none comes again soon, and nobody can tell the next one, or from
+  /// his own how many others had.
+  mutating func drawIdentification(from local: IPAddress, to remote: IPAddress) -> UInt32 {
+    let hash = Flow(local: local, remote: remote, localPort: 0, remotePort: 0).hash24(identifications)
+    let group = Int(truncatingIfNeeded: hash >> 59)
+    cuts[group] &+= 1
+    return UInt32(truncatingIfNeeded: hash) &+ cuts[group]
   }
 
   /// 48 bits that nobody else sends (RFC 7527).

@@ -29,6 +29,9 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   public var ipReasmTimeout: UInt64 = 0
   /// Of these, the ones that made room for others.
   public var fragmentsEvicted: UInt64 = 0
+  /// Datagrams that left in fragments, and the fragments.
+  public var ipFragOKs: UInt64 = 0
+  public var ipFragCreates: UInt64 = 0
   public var udpInDatagrams: UInt64 = 0
   public var udpOutDatagrams: UInt64 = 0
   public var listenOverflows: UInt64 = 0

@@ -89,9 +89,10 @@ extension NetworkStack {
     guard let flow = flow(of: quoted, arrival) else { return counts.drop(.icmpUnmatched) }
     if quoted.proto == .udp {
       guard let s = socket(at: flow.localEndpoint, from: flow.remoteEndpoint, zone: flow.zone),
-        sockets[s].peer != nil
+        sockets[s].hearsErrors && sentDatagrams.contains(quoted)
       else { return counts.drop(.icmpUnmatched) }
       sockets[s].error = error
+      sockets[s].errorRemote = flow.remoteEndpoint
       raise([.error, .readable], ofSocket: s)
       return
     }
@@ -126,6 +127,7 @@ extension NetworkStack {
   /// (robustness rules O5, O6); then the destination is remembered with the smaller size.
   private mutating func packetTooBig(_ mtu: UInt32, _ quoted: QuotedPacket?, _ arrival: Arrival) {
     counts.icmpInErrors &+= 1
+    if let quoted, quoted.proto != .tcp { return datagramTooBig(mtu, quoted, arrival) }
     guard let quoted, quoted.proto == .tcp, let seq = quoted.seq, let flow = flow(of: quoted, arrival),
       let reference = find(flow), reference.entry.phase == .connection
     else { return counts.drop(.icmpUnmatched) }
@@ -134,9 +136,7 @@ extension NetworkStack {
     else {
       return counts.drop(.icmpUnmatched)
     }
-    // Floors: 552 octets (RFC 1191 §6.3 has no lower plateau worth keeping), 1,280 (RFC 8201 §4). Never up.
-    let floor: UInt32 = arrival.isIPv4 ? 552 : 1_280
-    let lower = UInt16(truncatingIfNeeded: min(max(mtu, floor), UInt32(UInt16.max)))
+    let lower = Self.believable(mtu, isIPv4: arrival.isIPv4)
     let mss = Path(interface: known.interface, mtu: lower).mss(isIPv4: arrival.isIPv4)
     // Another connection may have taught it before.
     guard lower < known.mtu || mss < connections[i].tcb.pathMSS else { return counts.drop(.icmpIgnored) }
@@ -151,6 +151,30 @@ extension NetworkStack {
       _ = destinations.lower(flow.remote, zone: flow.zone, to: lower, now: clock, &around.budget)
     }
     apply(reaction, to: i)
+  }
+
+  /// Floors: 552 octets (RFC 1191 §6.3 has no lower plateau worth keeping), 1,280 (RFC 8201 §4; RFC 8021 says why no
+  /// packet of IPv6 is cut for less).
+  private static func believable(_ mtu: UInt32, isIPv4: Bool) -> UInt16 {
+    let floor: UInt32 = isIPv4 ? 552 : 1_280
+    return UInt16(truncatingIfNeeded: min(max(mtu, floor), UInt32(UInt16.max)))
+  }
+
+  /// Likewise of UDP and echo replies: believed when it quotes what has left, and that was larger. What comes next is
+  /// cut; what was lost stays lost.
+  private mutating func datagramTooBig(_ mtu: UInt32, _ quoted: QuotedPacket, _ arrival: Arrival) {
+    let zone = quoted.destination.hasZone ? arrival.interface.zone : 0
+    guard routing.isOurs(quoted.source) && sentDatagrams.contains(quoted),
+      quoted.destination.isUnicastDestination, let known = path(to: quoted.destination, zone: zone)
+    else { return counts.drop(.icmpUnmatched) }
+    let lower = Self.believable(mtu, isIPv4: arrival.isIPv4)
+    guard lower < known.mtu else { return counts.drop(.icmpIgnored) }
+    // RFC 768: the length stands behind the ports.
+    let length = UInt32(truncatingIfNeeded: quoted.transport >> 16 & 0xffff)
+    guard quoted.proto != .udp || length &+ (arrival.isIPv4 ? 20 : 40) > UInt32(lower) else {
+      return counts.drop(.icmpUnmatched)
+    }
+    _ = destinations.lower(quoted.destination, zone: zone, to: lower, now: clock, &around.budget)
   }
 }
 

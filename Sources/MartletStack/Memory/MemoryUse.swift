@@ -29,6 +29,8 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var neighbours = 0
   /// Records of datagrams of which fragments are missing, and the room that they are put together in.
   public var reassembly = 0
+  /// Marks of datagrams that have left, for errors to be held against.
+  public var sentDatagrams = 0
 
   // In chunks.
   public var sendQueues = 0
@@ -55,7 +57,7 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
     let records =
       stack &+ recorder &+ listeners &+ datagramSockets &+ ports &+ connections &+ coldBlocks &+ halfOpen
       &+ timeWait &+ flowTables &+ sources &+ timers &+ destinations &+ answerLimits
-      &+ fastOpens &+ replies &+ neighbours &+ reassembly
+      &+ fastOpens &+ replies &+ neighbours &+ reassembly &+ sentDatagrams
     return records &+ sendQueues &+ receiveQueues &+ scoreboards &+ sendRecords &+ datagramsReceived
       &+ datagramsToSend &+ neighbourQueues &+ fragments &+ spareChunks &+ arenaList
   }
@@ -106,6 +108,7 @@ extension NetworkStack {
     use.neighbours = neighbours.heldBytes &+ autoconfiguration.heldBytes
     use.neighbourQueues = neighbours.waitingBytes
     use.reassembly = fragments.heldBytes
+    use.sentDatagrams = sentDatagrams.heldBytes
     use.fragments = fragments.waitingBytes
     addQueues(to: &use)
     use.spareChunks = around.pool.freeChunks &* ChunkPool.chunkSize

@@ -22,6 +22,11 @@ struct DatagramQueue: BitwiseCopyable {
   private var bytes = ByteQueue()
   private(set) var count: UInt32 = 0
 
+  // Of the first datagram, while it leaves in fragments.
+  private(set) var firstIsCut = false
+  private(set) var firstSent: UInt16 = 0
+  private(set) var identification: UInt32 = 0
+
   /// Octets of an encoded `DatagramHeader`.
   static var headerCount: Int { 42 }
 
@@ -70,6 +75,42 @@ struct DatagramQueue: BitwiseCopyable {
       at: UInt32(truncatingIfNeeded: Self.headerCount), count: UInt32(n), into: &out, at: place, pool)
   }
 
+  /// The first datagram leaves in fragments from now on.
+  mutating func beginCutting(_ identification: UInt32) {
+    firstIsCut = true
+    firstSent = 0
+    self.identification = identification
+  }
+
+  /// So many more octets of it have left.
+  mutating func advanceFirst(by n: UInt16) { firstSent &+= n }
+
+  /// Copies `n` octets of the first datagram from `start` on to `out` at `place`.
+  func copyFirst(
+    from start: UInt16, _ n: UInt16, into out: inout MutableRawSpan, at place: Int,
+    _ pool: borrowing ChunkPool
+  ) {
+    let offset = UInt32(truncatingIfNeeded: Self.headerCount) &+ UInt32(start)
+    bytes.copy(at: offset, count: UInt32(n), into: &out, at: place, pool)
+  }
+
+  /// The sum of all `n` octets of the first datagram.
+  func sumFirst(_ n: UInt16, _ pool: borrowing ChunkPool) -> InternetChecksum {
+    var sum = InternetChecksum()
+    var done = 0
+    while done < Int(n) {
+      let offset = UInt32(truncatingIfNeeded: Self.headerCount &+ done)
+      let count = bytes.withReadable(at: offset, pool) { piece in
+        let count = min(piece.byteCount, Int(n) &- done)
+        sum.add(piece.extracting(0..<count), oddOffset: done & 1 != 0)
+        return count
+      }
+      if count == 0 { break }
+      done &+= count
+    }
+    return sum
+  }
+
   /// Drops the first datagram.
   mutating func removeFirst(
     _ header: DatagramHeader, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
@@ -77,11 +118,13 @@ struct DatagramQueue: BitwiseCopyable {
     bytes.consume(
       UInt32(truncatingIfNeeded: Self.headerCount) &+ UInt32(header.count), anchored: false, &pool, &budget)
     count &-= 1
+    firstIsCut = false
   }
 
   mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
     bytes.removeAll(&pool, &budget)
     count = 0
+    firstIsCut = false
   }
 }
 

@@ -44,8 +44,12 @@ extension NetworkStack {
     _ header: ScratchBytes<8>, quoting packet: RawSpan, _ arrival: Arrival
   ) -> Bool {
     // RFC 1812 §4.3.2.3: as much as fits 576 octets; RFC 4443 §2.4 (c): as much as fits 1,280.
-    let room = arrival.isIPv4 ? 576 &- 28 : 1_280 &- 48
-    let quote = packet.extracting(0..<min(packet.byteCount, room))
+    let headers = arrival.isIPv4 ? 28 : 48
+    let room = (arrival.isIPv4 ? 576 : 1_280) &- headers
+    // An error is not worth being cut.
+    let most = min(
+      room, Int(path(to: arrival.source, zone: arrival.isIPv4 ? 0 : arrival.zone)?.mtu ?? 0) &- headers)
+    let quote = packet.extracting(0..<min(packet.byteCount, max(0, most)))
     return queueICMP(header, quote, arrival.isIPv4 ? .icmp : .icmpv6, arrival)
   }
 
@@ -89,8 +93,8 @@ extension NetworkStack {
     let record = DatagramHeader(
       count: UInt16(truncatingIfNeeded: 8 &+ body.byteCount), proto: proto, hopLimit: 0, dscp: 0,
       local: arrival.destination, remote: arrival.source)
-    let headers = arrival.isIPv4 ? 20 : 40
-    guard Int(record.count) &+ headers <= Int(path.mtu),
+    // What came in a packet, or was put together, fits one that may be cut again.
+    guard 8 &+ body.byteCount <= Int(UInt16.max) &- (arrival.isIPv4 ? IPv4Header.encodedCount : 0),
       interfaces[path.interface.index].datagrams.append(
         record, header.bytes, body, limit: configuration.datagramQueueLimit, &around.pool, &around.budget)
     else {

@@ -79,15 +79,4 @@ extension NetworkStack {
     }
     return nil
   }
-
-  private mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket?
-  {
-    guard let header = interfaces[interface].datagrams.first(around.pool) else { return nil }
-    let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.hopLimit))
-    let sum = interfaces[interface].datagrams.emitFirst(header.count, into: &buffer, at: place, around.pool)
-    interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
-    header.storeChecksum(sum, into: &buffer, at: place)
-    if header.proto == .udp { counts.udpOutDatagrams &+= 1 }
-    return OutgoingPacket(count: place &+ Int(header.count))
-  }
 }

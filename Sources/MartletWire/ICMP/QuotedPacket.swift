@@ -14,6 +14,8 @@ public struct QuotedPacket: Equatable, BitwiseCopyable, Sendable {
   public var destinationPort: UInt16 = 0
   /// The sequence number of a TCP segment; nil for others.
   public var seq: SequenceNumber?
+  /// The eight octets of transport as one number; zero where they were not there.
+  public var transport: UInt64 = 0
   /// Whether the eight octets of transport were there to be read.
   public var hasTransport: Bool = false
   /// Where the quoted transport begins in the quote.
@@ -64,6 +66,7 @@ public struct QuotedPacket: Equatable, BitwiseCopyable, Sendable {
   private mutating func readTransport(_ quote: RawSpan) {
     guard quote.byteCount >= 8, transportAt <= quote.byteCount &- 8 else { return }
     hasTransport = true
+    transport = quote.be64(transportAt)
     guard proto == .tcp || proto == .udp else { return }
     sourcePort = quote.be16(transportAt)
     destinationPort = quote.be16(transportAt &+ 2)

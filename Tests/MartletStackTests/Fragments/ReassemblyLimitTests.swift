@@ -39,7 +39,8 @@ struct ReassemblyLimitTests {
     #expect(r.host.stack.nextDeadline(now: r.host.now) == nil)
   }
 
-  @Test("Errors about datagrams that were never whole have the limit of all errors, and none goes to everybody")
+  @Test(
+    "Errors about datagrams that were never whole have the limit of all errors, and none goes to everybody")
   func errors() throws {
     let r = try Receiver(4) { $0.icmpErrorsPerSecond = 4 }
     for id in 0..<40 { r.inject([fragment(of: r.datagram(pattern(100)), 0, 56, id: UInt32(id))]) }
@@ -56,7 +57,8 @@ struct ReassemblyLimitTests {
     #expect(r.text() == pattern(100))
   }
 
-  @Test("A datagram of more than 64 fragments is refused, and what it held is free at once", arguments: [4, 6])
+  @Test(
+    "A datagram of more than 64 fragments is refused, and what it held is free at once", arguments: [4, 6])
   func fragments(version: Int) throws {
     let r = try Receiver(version)
     let datagram = r.datagram(pattern(64 * 8 - 8))
@@ -90,7 +92,8 @@ struct ReassemblyLimitTests {
   func pool(version: Int) throws {
     let r = try Receiver(version) { $0.reassemblyLimit = 1 << 20 }
     func source(_ n: Int) -> IPAddress {
-      version == 4 ? v4(10, 1, UInt8(n >> 8), UInt8(n & 255)) : .v6(IPv6Address(high: UInt64(0x2001_0000 + n), low: 1))
+      version == 4
+        ? v4(10, 1, UInt8(n >> 8), UInt8(n & 255)) : .v6(IPv6Address(high: UInt64(0x2001_0000 + n), low: 1))
     }
     try r.host.stack.addRoute(Route(prefix: IPPrefix("10.1.0.0/16")!, interface: r.host.interface))
     for n in 0..<2_000 { r.flood(fragment(of: r.datagram(pattern(100), from: source(n)), 0, 56)) }
@@ -104,11 +107,13 @@ struct ReassemblyLimitTests {
     #expect(r.text() == nil)
   }
 
-  @Test("While thousands of unfinished datagrams keep arriving, honest ones go on arriving", arguments: [4, 6])
+  @Test(
+    "While thousands of unfinished datagrams keep arriving, honest ones go on arriving", arguments: [4, 6])
   func flood(version: Int) throws {
     let r = try Receiver(version)
     func source(_ n: Int) -> IPAddress {
-      version == 4 ? v4(10, 0, 0, UInt8(10 + n % 200)) : .v6(IPv6Address(high: UInt64(0x2001_0000 + n), low: 1))
+      version == 4
+        ? v4(10, 0, 0, UInt8(10 + n % 200)) : .v6(IPv6Address(high: UInt64(0x2001_0000 + n), low: 1))
     }
     let text = pattern(20_000)
     let stranger = pattern(1_400)

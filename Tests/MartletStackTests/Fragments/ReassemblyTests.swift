@@ -5,7 +5,8 @@ import Testing
 
 @Suite("Reassembly")
 struct ReassemblyTests {
-  @Test("RFC 791, RFC 8200 §4.5: a datagram in fragments arrives whole, in whatever order", arguments: [4, 6])
+  @Test(
+    "RFC 791, RFC 8200 §4.5: a datagram in fragments arrives whole, in whatever order", arguments: [4, 6])
   func whole(version: Int) throws {
     let r = try Receiver(version)
     let text = pattern(20_000)

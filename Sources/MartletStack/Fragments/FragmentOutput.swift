@@ -1,0 +1,112 @@
+import MartletTCP
+import MartletWire
+
+// A datagram that does not fit the path is cut here, when it is pulled, and not before: one that waits takes no more
+// than its octets, and the path's MTU may have changed meanwhile. TCP is never cut; its segments fit.
+
+extension NetworkStack {
+  /// The next packet of UDP or ICMP: a datagram, or a fragment of the first that waits.
+  mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+    guard let header = interfaces[interface].datagrams.first(around.pool) else { return nil }
+    let mtu = Int(pathMTU(of: header.remote, on: interface))
+    let headers = header.local.isIPv4 ? IPv4Header.encodedCount : IPv6Header.encodedCount
+    if headers &+ Int(header.count) > mtu || interfaces[interface].datagrams.firstIsCut {
+      return nextFragment(of: header, mtu: mtu, on: interface, into: &buffer)
+    }
+    let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.hopLimit))
+    let sum = interfaces[interface].datagrams.emitFirst(header.count, into: &buffer, at: place, around.pool)
+    header.storeChecksum(sum, into: &buffer, at: place)
+    noteSent(header, buffer.be64(place))
+    finishFirst(header, on: interface)
+    return OutgoingPacket(count: place &+ Int(header.count))
+  }
+
+  /// The largest packet that gets to a destination through this interface.
+  private mutating func pathMTU(of remote: IPAddress, on interface: Int) -> UInt16 {
+    let mtu = remote.isIPv4 ? interfaces[interface].mtu : interfaces[interface].mtu6
+    if destinations.isEmpty { return mtu }
+    let zone = remote.hasZone ? InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface)).zone : 0
+    guard let known = destinations.find(remote, zone: zone, now: clock) else { return mtu }
+    return min(mtu, known.pathMTU)
+  }
+
+  /// RFC 791 §3.2, RFC 8200 §4.5. Each fragment but the last has a multiple of eight octets.
+  @inline(never)
+  private mutating func nextFragment(
+    of header: DatagramHeader, mtu: Int, on interface: Int, into buffer: inout MutableRawSpan
+  ) -> OutgoingPacket {
+    if !interfaces[interface].datagrams.firstIsCut {
+      let id = secrets.drawIdentification(from: header.local, to: header.remote)
+      interfaces[interface].datagrams.beginCutting(id)
+      counts.ipFragOKs &+= 1
+    }
+    let start = interfaces[interface].datagrams.firstSent
+    let id = interfaces[interface].datagrams.identification
+    let isIPv4 = header.local.isIPv4
+    let headers =
+      isIPv4 ? IPv4Header.encodedCount : IPv6Header.encodedCount &+ IPv6Fragment.encodedCount
+    let room = max(8, (mtu &- headers) & ~7)
+    let left = Int(header.count &- start)
+    let isLast = left <= mtu &- headers
+    let count = isLast ? left : room
+    let place = header.writeFragment(
+      start, UInt16(truncatingIfNeeded: count), isLast: isLast, identification: id,
+      hopLimit: configuration.hopLimit(header.hopLimit), into: &buffer)
+    interfaces[interface].datagrams.copyFirst(
+      from: start, UInt16(truncatingIfNeeded: count), into: &buffer, at: place, around.pool)
+    if start == 0 {
+      // The transport's sum is over what this fragment has, and all others will have.
+      let sum = interfaces[interface].datagrams.sumFirst(header.count, around.pool)
+      header.storeChecksum(sum, into: &buffer, at: place)
+      noteSent(header, buffer.be64(place))
+    }
+    counts.ipFragCreates &+= 1
+    if isLast {
+      finishFirst(header, on: interface)
+    } else {
+      interfaces[interface].datagrams.advanceFirst(by: UInt16(truncatingIfNeeded: count))
+    }
+    return OutgoingPacket(count: place &+ count)
+  }
+
+  private mutating func finishFirst(_ header: DatagramHeader, on interface: Int) {
+    interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
+    if header.proto == .udp { counts.udpOutDatagrams &+= 1 }
+  }
+
+  /// - Parameter transport: the first eight octets of the datagram.
+  private mutating func noteSent(_ header: DatagramHeader, _ transport: UInt64) {
+    sentDatagrams.note(transport, to: header.remote, &around.budget)
+  }
+}
+
+extension DatagramHeader {
+  /// Writes the headers of a fragment with `count` octets from `start` on; returns where these begin.
+  ///
+  /// Of IPv4 it may be cut again on its way: without DF, and so with an identification (RFC 6864 §4.1).
+  fileprivate func writeFragment(
+    _ start: UInt16, _ count: UInt16, isLast: Bool, identification: UInt32, hopLimit: UInt8,
+    into out: inout MutableRawSpan
+  ) -> Int {
+    switch (local, remote) {
+    case (.v4(let source), .v4(let destination)):
+      IPv4Header(
+        dscp: dscp & 0x3f, totalCount: count &+ UInt16(truncatingIfNeeded: IPv4Header.encodedCount),
+        identification: UInt16(truncatingIfNeeded: identification), dontFragment: false,
+        moreFragments: !isLast, fragmentOffset: start, timeToLive: hopLimit, proto: proto, source: source,
+        destination: destination
+      ).write(into: &out, at: 0)
+      return IPv4Header.encodedCount
+    case (.v6(let source), .v6(let destination)):
+      IPv6Header(
+        dscp: dscp & 0x3f, payloadCount: count &+ UInt16(truncatingIfNeeded: IPv6Fragment.encodedCount),
+        nextHeader: .fragment, hopLimit: hopLimit, source: source, destination: destination
+      ).write(into: &out, at: 0)
+      IPv6Fragment(
+        nextHeader: proto, fragmentOffset: start, moreFragments: !isLast, identification: identification
+      ).write(into: &out, at: IPv6Header.encodedCount)
+      return IPv6Header.encodedCount &+ IPv6Fragment.encodedCount
+    default: return 0
+    }
+  }
+}
