@@ -145,21 +145,35 @@ struct SentPacket {
   var payload: Octets
   var tcp: TCPHeader?
   var textCount = 0
+  var isFragment = false
 
   init(_ bytes: Octets) throws(Finding) {
     if let view = IPv4HeaderView(validating: bytes.span.bytes) {
       try expect(view.isChecksumValid && view.totalCount == bytes.count, "a sent IPv4 header is right")
-      try expect(!view.isFragment && !view.hasOptions, "whole packets without options are sent")
+      try expect(!view.hasOptions, "packets without options are sent")
+      isFragment = view.isFragment
+      try expect(
+        !isFragment || !view.dontFragment && (!view.moreFragments || view.payload.byteCount % 8 == 0),
+        "a sent fragment is right")
       (source, destination, proto) = (.v4(view.source), .v4(view.destination), view.proto)
       payload = view.payload.octets
     } else if let view = IPv6HeaderView(validating: bytes.span.bytes) {
       try expect(view.bytes.byteCount == bytes.count, "a sent IPv6 header is right")
       (source, destination, proto) = (.v6(view.source), .v6(view.destination), view.nextHeader)
       payload = view.payload.octets
+      if case .fragment(let header) = IPv6ExtensionHeaders.walk(view) {
+        isFragment = true
+        proto = header.nextHeader
+        payload = view.payload(from: header.payloadAt).octets
+        try expect(
+          !header.isAtomic && (!header.moreFragments || payload.count % 8 == 0), "a sent fragment is right")
+      }
     } else {
       throw Finding("what is sent is an IP packet: \(bytes.prefix(60))")
     }
-    try checkTransport()
+    try expect(!isFragment || proto != .tcp, "TCP is never cut")
+    // The checksum is over all of them.
+    if !isFragment { try checkTransport() }
   }
 
   /// From the stack under test to somebody who can be meant.
