@@ -16,7 +16,8 @@ let package = Package(
   name: "martlet-fuzz",
   platforms: [.macOS(.v26)],
   dependencies: [.package(name: "martlet", path: "..", traits: [])],
-  targets: ["FuzzWire", "FuzzConnection", "FuzzStack", "FuzzPair", "FuzzBudget", "FuzzFragments"].map { name in
+  targets: ["FuzzWire", "FuzzConnection", "FuzzStack", "FuzzPair", "FuzzBudget", "FuzzFragments"].map {
+    name in
     .executableTarget(
       name: name, dependencies: [.product(name: "_FuzzDrivers", package: "martlet")], swiftSettings: settings)
   }
