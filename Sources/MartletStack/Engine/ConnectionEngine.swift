@@ -85,7 +85,9 @@ extension NetworkStack {
       wheel.cancel(i)
       return
     }
-    wheel.arm(i, at: deadline.milliseconds(near: clock))
+    let key = connections[i].key
+    let lot = UInt32(key.localPort) << 16 | UInt32(key.remotePort)
+    wheel.arm(i, at: deadline.milliseconds(near: clock), lot: lot)
   }
 
   /// Its own next deadline, or the end of its listener's patience.

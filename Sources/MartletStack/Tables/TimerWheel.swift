@@ -10,7 +10,7 @@ import MartletTCP
 /// a timer is popped early, never late, and its owner arms it again.
 ///
 /// Timers of one tick have an order: a new one goes before or behind all of its slot, as its
-/// id and its tick say, and a slot keeps its order when it sinks. So the order depends on which
+/// lot and its tick say, and a slot keeps its order when it sinks. So the order depends on which
 /// timers were armed, and in which order, but not on when the wheel turned, which any timer
 /// decides: nobody learns from the order of his own that there are others. And nobody is always
 /// first, as he would be in a plain queue: connections that are paced at one rate would
@@ -90,16 +90,19 @@ public struct TimerWheel: ~Copyable {
 
   /// Arms the timer of a reserved id, or moves it. A tick in the past is due at once; past
   /// and far are counted from the latest tick that `popDue` was given.
-  public mutating func arm(_ id: UInt32, at tick: UInt64) {
+  ///
+  /// - Parameter lot: decides, with the tick, on which side of its slot it goes: something of the
+  ///   timer's own, which an id is not, since it depends on who else has one.
+  public mutating func arm(_ id: UInt32, at tick: UInt64, lot: UInt32) {
     if unsafe node(id).pointee.previous != 0 { unlink(id) } else { armed &+= 1 }
     let deadline = tick > present ? min(tick, present &+ Self.farthest) : present
     unsafe node(id).pointee.deadline = UInt32(truncatingIfNeeded: deadline)
-    link(id, at: deadline, isFirst: Self.goesFirst(id, deadline))
+    link(id, at: deadline, isFirst: Self.goesFirst(lot, deadline))
   }
 
-  /// A coin for each timer and tick: the top bit of a multiplicative hash.
-  private static func goesFirst(_ id: UInt32, _ deadline: UInt64) -> Bool {
-    let mixed = (UInt64(id) ^ deadline << 20) &* 0x9E37_79B9_7F4A_7C15
+  /// A coin for each lot and tick: the top bit of a multiplicative hash.
+  private static func goesFirst(_ lot: UInt32, _ deadline: UInt64) -> Bool {
+    let mixed = (UInt64(lot) ^ deadline << 20) &* 0x9E37_79B9_7F4A_7C15
     return ((mixed ^ mixed >> 29) &* 0xBF58_476D_1CE4_E5B9) >> 63 == 1
   }
 
