@@ -147,7 +147,7 @@ extension NetworkStack {
     // is smaller than its own size only, since what another was told of the same path holds too.
     let isDoubted = cold[j].search.claimed != 0
     settleCold(i, j)
-    if !isDoubted, lower < known.mtu {
+    if !isDoubted && lower < known.mtu {
       _ = destinations.lower(flow.remote, zone: flow.zone, to: lower, now: clock, &around.budget)
     }
     apply(reaction, to: i)
