@@ -36,13 +36,10 @@ extension NetworkStack {
     case .reset:
       discardEmbryo(reference)
       // RFC 9293 §3.10.7.1, as for a SYN that nobody wants, and limited like it.
-      guard mayAnswer(.reset, to: view.flow.remote, zone: view.flow.zone) else {
-        return counts.drop(.resetLimited)
-      }
       let reset = SegmentPlan(
         seq: SequenceNumber(0), ack: view.tcb.irs.advanced(by: 1), flags: [.rst, .ack],
         window: UnscaledWindow(0))
-      queueReply(reset, view.flow, hopLimit: 0, dscp: 0)
+      queueReset(reset, view.flow)
     case .unreachable:
       discardEmbryo(reference)
       queueHostUnreachable(view.flow, irs: view.tcb.irs)

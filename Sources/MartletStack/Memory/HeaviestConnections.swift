@@ -15,7 +15,8 @@ private typealias Heaviest = InlineArray<64, Heavy>
 
 /// Who is weighed, and from when on somebody is to go.
 private struct Scales {
-  var watch: Watch
+  /// Nil: nobody is weighed by what he holds.
+  var watch: Watch?
   /// Who would move as much as it holds in so many milliseconds stays.
   var fair: UInt64
   /// Nil: of any.
@@ -27,7 +28,13 @@ private struct Scales {
   static var memory: Scales { Scales(watch: .brief, fair: 2_000) }
 
   /// Memory is not what is short.
-  static var places: Scales { Scales(watch: .long, fair: 30_000, countsAbandoned: true) }
+  static var places: Scales { Scales(watch: .long, fair: 30_000) }
+
+  func forPlaces(of listener: UInt32) -> Scales {
+    Scales(watch: watch, fair: fair, listener: listener, countsAbandoned: true)
+  }
+
+  static var abandoned: Scales { Scales(watch: nil, fair: 0, countsAbandoned: true) }
 }
 
 extension NetworkStack {
@@ -52,36 +59,42 @@ extension NetworkStack {
     _ = weighAll(by: .memory)
   }
 
-  /// A listener, or the stack, has nearly as many connections as it may, and somebody wants to be one more: who moves
-  /// how much is known from now on. Where there is no place, the heaviest of them go, until a sixteenth of the places
-  /// is free; before them those that only wait for a FIN, for nobody.
+  /// Somebody wants to be one connection more, and there is no place for him, or hardly any, at his listener or in the
+  /// whole stack.
   mutating func makePlaces(of l: UInt32) {
-    let all = configuration.connectionLimit
-    let own = listeners[l].options.connectionLimit
-    let isStackShort = liveConnections >= all &- all / 8
-    guard isStackShort || own > 0 && listeners[l].connections >= own &- own / 8,
-      shortage.nextPlaces <= clock
-    else { return }
+    let limit = listeners[l].options.connectionLimit
+    let isNearlyFull = limit > 0 && listeners[l].connections >= limit &- limit / 8
+    let isStackFull = liveConnections >= configuration.connectionLimit
+    guard isNearlyFull || isStackFull, shortage.nextPlaces <= clock else { return }
     shortage.nextPlaces = clock.advanced(by: pause(atLeast: 1_000))
+    if isStackFull { endAbandoned(most: max(1, configuration.connectionLimit / 16)) }
+    if isNearlyFull { makeListenerPlaces(of: l, limit) }
+  }
+
+  /// The listener's connections are weighed, so that it is known who moves how much. When all its places are taken, the
+  /// heaviest of them go, until a sixteenth is free; before them those that only wait for a FIN, for nobody.
+  private mutating func makeListenerPlaces(of l: UInt32, _ limit: UInt32) {
     // Those that memory judges are watched more briefly already.
     let isMemoryShort = around.budget.pressure.rawValue >= MemoryPressure.records.rawValue
-    var scales = isMemoryShort ? Scales.memory : .places
-    scales.countsAbandoned = true
-    if !isStackShort { scales.listener = l }
-    let heaviest = weighAll(by: scales)
-    guard liveConnections >= all || own > 0 && listeners[l].connections >= own else { return }
+    let heaviest = weighAll(by: (isMemoryShort ? Scales.memory : .places).forPlaces(of: l))
+    guard listeners[l].connections >= limit else { return }
     for place in 0..<heaviest.count {
-      let isEnough =
-        liveConnections <= all &- max(1, all / 16)
-        && (own == 0 || listeners[l].connections <= own &- max(1, own / 16))
-      guard !isEnough, heaviest[place].weight > 0 else { return }
+      guard listeners[l].connections > limit &- max(1, limit / 16), heaviest[place].weight > 0 else { return }
       let i = heaviest[place].index
       if isAbandoned(i) {
-        abandonedGo(i)
+        endAbandoned(i)
       } else {
         counts.slowConnectionsEnded &+= 1
         endConnection(i, because: .evicted)
       }
+    }
+  }
+
+  /// Of the whole stack only these go: a place that an application has is free when it lets go of it, and no sooner.
+  private mutating func endAbandoned(most: UInt32) {
+    let heaviest = weighAll(by: .abandoned)
+    for place in 0..<min(heaviest.count, Int(most)) where heaviest[place].weight > 0 {
+      endAbandoned(heaviest[place].index)
     }
   }
 
@@ -94,7 +107,7 @@ extension NetworkStack {
   }
 
   /// As if its time in FIN-WAIT-2 were over: a reset could take from the peer what he has not read yet.
-  private mutating func abandonedGo(_ i: UInt32) {
+  private mutating func endAbandoned(_ i: UInt32) {
     guard let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i
     let reaction = connections[i].tcb.endingIsOver(&cold[j], &around, clock)
@@ -141,9 +154,11 @@ extension NetworkStack {
       return 3 << 62 | UInt64(max(0, now.milliseconds(since: connections[i].tcb.timers.lastArrival)))
     }
     let j = connections[i].cold
-    guard j != IndexList.none, connections[i].marks.contains(.onWire) else { return 0 }
+    guard let watch = scales.watch, j != IndexList.none, connections[i].marks.contains(.onWire) else {
+      return 0
+    }
     let record = Footprint.connection4 &+ Footprint.coldBlock
-    let burden = connections[i].tcb.burden(&cold[j], record: record, scales.watch, now)
+    let burden = connections[i].tcb.burden(&cold[j], record: record, watch, now)
     guard burden.time > scales.fair else { return 0 }
     return min(burden.time, 1 << 62) | (burden.isShut ? 1 << 63 : 0)
   }
