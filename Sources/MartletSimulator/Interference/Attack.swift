@@ -91,9 +91,8 @@ struct Attack {
 
   private mutating func forged(_ stage: AttackStage, _ latest: TCPHeader?) -> ForgedPacket {
     let target = Endpoint(address: stage.hostForVictim, port: AttackedWorld.port)
-    let flags: TCPFlags = random.pick([
-      .syn, [.syn, .ack], .ack, .rst, [.rst, .ack], [.psh, .ack], [.fin, .ack], [],
-    ])
+    let segments: [TCPFlags] = [[.syn, .ack], .ack, .rst, [.rst, .ack], [.psh, .ack], [.fin, .ack], []]
+    let flags = random.pick(pair.mayReopen ? segments + [.syn] : segments)
     let textCount = flags.contains(.psh) ? Int(random.within(1...1_000)) : 0
     guard let latest, pair.isLucky, random.oneIn(2) else {
       return blind.segment(flags, from: stage.victim, to: target, of: stage.host, textCount: textCount)

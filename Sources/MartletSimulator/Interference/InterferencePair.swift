@@ -85,6 +85,10 @@ public struct InterferencePair: Sendable {
   /// them, and a SYN for its port takes a place where it is at another.
   var sharesLimits: Bool { secret == .octets || secret == .numbers && !isLucky }
 
+  /// A SYN begins the victim's connection anew in TIME-WAIT if its numbers are beyond the last ones (RFC 6191): in one
+  /// of the runs it takes a place, by the numbers that differ.
+  var mayReopen: Bool { secret != .numbers || !sharesLimits }
+
   private mutating func drawLinks(_ random: inout SimulatorRandom) {
     victimLink.delay = .microseconds(random.pick([50, 1_000, 20_000, 80_000]))
     attackerLink.delay = .microseconds(random.pick([50, 1_000, 20_000, 80_000]))
