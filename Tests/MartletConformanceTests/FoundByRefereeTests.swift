@@ -38,6 +38,56 @@ struct FoundByRefereeTests {
     #expect(s.state == .synReceived)
   }
 
+  @Test("Table 6 a third segment may bring nothing but a FIN behind what is old", arguments: [1, 5, 100])
+  func partlyOldFinish(count: Int) {
+    let s = Scenario(.synReceived())
+    s.inject(.fin(seq: 1 - count, ack: 1, .octets([UInt8](repeating: 7, count: count))))
+    s.expect(.ack(seq: 1, ack: 2))
+    #expect(s.state == .closeWait)
+    #expect(s.receive().isEndOfStream)
+  }
+
+  @Test(
+    "R5 of two FINs that wait the earlier one counts, in whatever order they come", arguments: [true, false])
+  func twoFinishes(isFarFirst: Bool) {
+    let s = Scenario(.established())
+    let far = InjectedSegment.fin(seq: 5_000, ack: 1)
+    if isFarFirst { s.inject(far) }
+    s.inject(.fin(seq: 11, ack: 1, 10))
+    if !isFarFirst { s.inject(far) }
+    _ = s.takeSegments()
+    s.inject(.data(seq: 1, ack: 1, 10))
+    s.expect(.ack(seq: 1, ack: 22))
+    #expect(s.state == .closeWait)
+    #expect(s.receive().octets == scriptText(0..<20))
+    #expect(s.receive().isEndOfStream)
+  }
+
+  @Test("R5 a FIN within text that waits is not believed")
+  func finishWithinText() {
+    let s = Scenario(.established())
+    s.inject(.data(seq: 11, ack: 1, 20))
+    s.inject(.fin(seq: 21, ack: 1))
+    _ = s.takeSegments()
+    s.inject(.data(seq: 1, ack: 1, 10))
+    s.expect(.ack(seq: 1, ack: 31))
+    #expect(s.state == .established)
+    #expect(s.receive().octets == scriptText(0..<30))
+  }
+
+  @Test("R5 a FIN in its turn is the end, whatever waits behind it")
+  func finishBeforeText() {
+    let s = Scenario(.established())
+    s.inject(.data(seq: 11, ack: 1, 20))
+    s.inject(.fin(seq: 2_000, ack: 1))
+    _ = s.takeSegments()
+    s.inject(.fin(seq: 1, ack: 1, 15))
+    s.expect(.ack(seq: 1, ack: 17))
+    #expect(s.state == .closeWait)
+    #expect(s.receive().octets == scriptText(0..<15))
+    #expect(s.receive().isEndOfStream)
+  }
+
   @Test("RFC 7323 §5.3 R1: an old timestamp is acknowledged in SYN-RECEIVED too, once per interval")
   func oldTimestampHalfOpen() {
     let s = Scenario(.synReceived(), offering: ScriptOption.everything())

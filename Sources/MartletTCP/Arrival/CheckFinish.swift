@@ -11,7 +11,7 @@ extension TCB {
     if seg.flags.contains(.fin) {
       let fin = seg.seq.advanced(by: seg.textCount)
       if fin != rcv.nxt {
-        rememberFinish(fin, &cold, &reaction)
+        rememberFinish(fin, &cold, around)
         // RFC 5681 §4.2: "… an immediate duplicate ACK when an out-of-order segment arrives". Text has had its own.
         if seg.textCount == 0 { acknowledgeAtOnce(&reaction) }
       } else {
@@ -22,12 +22,23 @@ extension TCB {
     if cold.finWaits, cold.finSequence == rcv.nxt { finishArrives(&cold, &around, now, &reaction) }
   }
 
-  /// A FIN whose text in front is not all here yet: kept, so that it need not be sent again.
-  private func rememberFinish(_ fin: SequenceNumber, _ cold: inout ColdBlock, _ reaction: inout Reaction) {
-    // Text that was refused for want of memory leaves its FIN ahead of us too; text beyond a FIN is a lie.
-    guard fin.isWithin(from: rcv.nxt, length: rcv.wnd), !cold.finWaits else { return }
+  /// A FIN whose text in front is not all here yet: kept, so that it need not be sent again. Text that was refused for
+  /// want of memory leaves its FIN ahead of us too. Of two FINs the earlier one counts: a forged one far ahead must not
+  /// keep the true one out.
+  private func rememberFinish(
+    _ fin: SequenceNumber, _ cold: inout ColdBlock, _ around: borrowing Surroundings
+  ) {
+    guard fin.isWithin(from: rcv.nxt, length: rcv.wnd), !holdsText(beyond: fin, cold, around),
+      !cold.finWaits || fin.precedes(cold.finSequence)
+    else { return }
     cold.finWaits = true
     cold.finSequence = fin
+  }
+
+  /// Text waits behind a hole, and behind what would be the stream's end: one of the two is a lie.
+  func holdsText(beyond fin: SequenceNumber, _ cold: ColdBlock, _ around: borrowing Surroundings) -> Bool {
+    let last = cold.outOfOrder.count - 1
+    return last >= 0 && cold.outOfOrder.range(at: last, around.pool).end.follows(fin)
   }
 
   /// "… signal the user 'connection closing' and return any pending RECEIVEs with same message, advance

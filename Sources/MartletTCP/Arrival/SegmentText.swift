@@ -18,6 +18,12 @@ extension TCB {
     let room = edge.follows(start) ? edge.distance(from: start) : 0
     let count = min(seg.textCount &- skipped, room)
     if skipped > 0 { noteOldText(seg, &cold, &around, now) }
+    // A FIN that comes in its turn is the end, whatever was said to come behind it.
+    if seg.flags.contains(.fin), start == rcv.nxt,
+      holdsText(beyond: seg.seq.advanced(by: seg.textCount), cold, around)
+    {
+      dropOutOfOrder(&cold, &around)
+    }
     if skipped == seg.textCount {
       // All of it was here before.
       acknowledgeAtOnce(&reaction)

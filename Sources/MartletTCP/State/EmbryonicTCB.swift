@@ -278,11 +278,12 @@ extension EmbryonicTCB {
     return .establish
   }
 
-  /// Text that begins before RCV.NXT and ends behind it: acceptable by its last octet (RFC 9293 Table 6).
+  /// Text that begins before RCV.NXT and ends behind it: acceptable by its last octet, which may be its FIN (RFC 9293
+  /// Table 6).
   private func isPartlyOld(_ seg: Segment) -> Bool {
     let rcvNxt = irs.advanced(by: 1)
     return seg.textCount > 0 && seg.flags.isDisjoint(with: [.syn, .rst]) && seg.seq.precedes(rcvNxt)
-      && seg.seq.advanced(by: seg.textCount).follows(rcvNxt)
+      && seg.end.follows(rcvNxt)
   }
 
   /// RFC 7323 §5.3; §3.2 for a segment without the option.
