@@ -84,7 +84,8 @@ import MartletWire
         carry(id, &stack, now)
       case .connection(let id, _):
         carry(id, &stack, now)
-      case .attempt, .datagram, .memoryPressure, .synFlood, .addressReady, .addressConflict, .addressRemoved:
+      case .attempt, .datagram, .memoryPressure, .synFlood, .addressReady, .addressConflict, .addressRemoved,
+        .lease:
         return
       }
     }

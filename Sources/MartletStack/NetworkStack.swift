@@ -34,6 +34,8 @@ public struct NetworkStack: ~Copyable {
   /// On Ethernets, whether they are used already or not.
   var ownAddresses: [OwnAddress] = []
   var autoconfiguration = Autoconfiguration()
+  // DHCP/
+  var dhcp = DHCPClients()
   /// How many of them have something to tell.
   var addressNews = 0
   /// When something in the folder is due, at the latest; nil: never.
@@ -114,7 +116,8 @@ public struct NetworkStack: ~Copyable {
       clock: clock,
       interfaces: interfaces, routing: routing, destinations: destinations,
       neighbours: neighbours.copy(), ownAddresses: ownAddresses,
-      autoconfiguration: autoconfiguration, addressNews: addressNews, neighbourDeadline: neighbourDeadline,
+      autoconfiguration: autoconfiguration, dhcp: dhcp, addressNews: addressNews,
+      neighbourDeadline: neighbourDeadline,
       listeners: listeners.copy(), listenerPorts: listenerPorts, flows4: flows4.copy(),
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), sources: sources.copy(),
       cold: cold.copy(),
@@ -131,7 +134,8 @@ public struct NetworkStack: ~Copyable {
     configuration: StackConfiguration, around: consuming Surroundings, secrets: Secrets,
     handshake: HandshakeTerms, clock: Instant, interfaces: [Interface], routing: Routing,
     destinations: DestinationTable, neighbours: consuming NeighbourTable,
-    ownAddresses: [OwnAddress], autoconfiguration: Autoconfiguration, addressNews: Int,
+    ownAddresses: [OwnAddress], autoconfiguration: Autoconfiguration, dhcp: DHCPClients,
+    addressNews: Int,
     neighbourDeadline: Instant?,
     listeners: consuming Slab<Listener>, listenerPorts: BindingTable,
     flows4: consuming FlowSpace<IPv4FlowKey>, flows6: consuming FlowSpace<IPv6FlowKey>,
@@ -156,6 +160,7 @@ public struct NetworkStack: ~Copyable {
     self.neighbours = neighbours
     self.ownAddresses = ownAddresses
     self.autoconfiguration = autoconfiguration
+    self.dhcp = dhcp
     self.addressNews = addressNews
     self.neighbourDeadline = neighbourDeadline
     self.listeners = listeners

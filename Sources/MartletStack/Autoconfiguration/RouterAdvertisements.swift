@@ -99,6 +99,7 @@ extension NetworkStack {
 
   /// Nobody answers at an address: if it is a router's, another has its turn.
   mutating func routerIsSilent(_ address: IPAddress, on interface: InterfaceID) {
+    leaseRouterIsSilent(address, on: interface)
     guard
       let k = autoconfiguration.routers.firstIndex(where: {
         $0.address == address && $0.interface == interface
@@ -138,7 +139,7 @@ extension NetworkStack {
   // MARK: Routes
 
   /// What somebody configured stays.
-  private mutating func learnRoute(_ route: Route) {
+  mutating func learnRoute(_ route: Route) {
     var route = route
     route.isLearned = true
     if let k = routing.routes.firstIndex(where: { $0.prefix == route.prefix }) {

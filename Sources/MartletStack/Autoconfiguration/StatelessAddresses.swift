@@ -120,6 +120,7 @@ extension NetworkStack {
         ownAddresses[k].state = .expired
         forgetLastHops()
         raise(.removed, ofAddress: k)
+        endFlows(from: own.prefix.address, on: own.interface)
         continue
       }
       setDeprecated(k)

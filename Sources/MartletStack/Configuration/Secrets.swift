@@ -24,11 +24,13 @@ struct Secrets: BitwiseCopyable {
   let fragments: SipKey
   private let identifications: SipKey
   let sentDatagrams: SipKey
+  private let dhcp: SipKey
   /// Ports drawn so far; makes the draws for one remote end differ.
   private var portDraws: UInt64 = 0
   /// Likewise for `drawJitter`.
   private var jitterDraws: UInt64 = 0
   private var neighbourDraws: UInt64 = 0
+  private var dhcpDraws: UInt64 = 0
   /// Datagrams cut so far, for groups of destinations.
   private var cuts: InlineArray<32, UInt32> = InlineArray(repeating: 0)
 
@@ -53,6 +55,7 @@ struct Secrets: BitwiseCopyable {
     fragments = key(22)
     identifications = key(23)
     sentDatagrams = key(24)
+    dhcp = key(25)
   }
 
   /// RFC 9293 §3.4.1: a clock of 4 microseconds a tick, and a keyed hash of the four-tuple
@@ -83,6 +86,12 @@ struct Secrets: BitwiseCopyable {
   mutating func drawNeighbour() -> UInt64 {
     neighbourDraws &+= 1
     return SipHash.hash13(neighbourDelay, neighbourDraws)
+  }
+
+  /// A random number for a question to DHCP servers, and for when to ask.
+  mutating func drawDHCP() -> UInt64 {
+    dhcpDraws &+= 1
+    return SipHash.hash13(dhcp, dhcpDraws)
   }
 
   /// What names a datagram that is cut: a counter for a few destinations, from a place of its own for each pair of

@@ -110,4 +110,10 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case routerLimited
   /// There was no room to look for a neighbour, or to wait for one.
   case neighbourLimited
+
+  // DHCP.
+  /// Cut short, without its cookie, or with options that leave their field.
+  case badDHCP
+  /// No answer to a question that is open, or one that lends nothing of use.
+  case dhcpIgnored
 }

@@ -7,7 +7,7 @@ extension NetworkStack {
   public mutating func nextEvent() -> StackEvent? {
     if !shortage.waitingWriters.isEmpty { wakeWriter() }
     return nextConnectionEvent() ?? nextListenerEvent() ?? nextSocketEvent() ?? nextAttempt()
-      ?? nextAddressEvent() ?? pressure()
+      ?? nextAddressEvent() ?? nextLeaseEvent() ?? pressure()
   }
 
   // MARK: Raising
@@ -138,6 +138,10 @@ extension NetworkStack {
     let i = flows6.unreportedAttempt
     flows6.unreportedAttempt = flows6.embryos[i].links.next
     return flows6.embryos.handle(at: i).map { .attempt(AttemptID(handle: $0, isIPv4: false)) }
+  }
+
+  private mutating func nextLeaseEvent() -> StackEvent? {
+    dhcp.hasNews ? dhcp.nextNews() : nil
   }
 
   private mutating func pressure() -> StackEvent? {

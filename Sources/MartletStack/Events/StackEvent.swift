@@ -84,9 +84,11 @@ public enum StackEvent: Equatable, BitwiseCopyable, Sendable {
   case memoryPressure(MemoryPressure, held: Int, limit: Int)
   /// Nobody else has this address: it can be used from now on.
   case addressReady(IPAddress, InterfaceID)
-  /// The time for which a router lent an address is over. What has it can send no more.
+  /// The time for which a router or a DHCP server lent an address is over. Connections that had it have ended.
   case addressRemoved(IPAddress, InterfaceID)
   /// Another station says to have an address of ours, or one that we were about to use and now do not. Its hardware
   /// address; zero: it did not tell. One that is used is kept and defended; this comes every ten seconds at most.
   case addressConflict(IPAddress, InterfaceID, MACAddress)
+  /// What became of an address that a DHCP server lends; `lease(of:)` has the terms.
+  case lease(LeaseNews, IPAddress, InterfaceID)
 }

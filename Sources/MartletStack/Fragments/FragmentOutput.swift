@@ -23,7 +23,7 @@ extension NetworkStack {
 
   /// The largest packet that gets to a destination through this interface.
   private mutating func pathMTU(of remote: IPAddress, on interface: Int) -> UInt16 {
-    let mtu = remote.isIPv4 ? interfaces[interface].mtu : interfaces[interface].mtu6
+    let mtu = remote.isIPv4 ? interfaces[interface].mtu4 : interfaces[interface].mtu6
     if destinations.isEmpty { return mtu }
     let zone = remote.hasZone ? InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface)).zone : 0
     guard let known = destinations.find(remote, zone: zone, now: clock) else { return mtu }

@@ -52,7 +52,7 @@ public struct InterfaceConfiguration: Sendable {
 public enum InterfaceError: Error, Equatable, Sendable {
   /// There is no such interface, or none any more.
   case noSuchInterface
-  /// An MTU under 68 octets (RFC 791 §3.2).
+  /// An MTU under 68 octets (RFC 791 §3.2), or under 576 where a DHCP server is asked for an address.
   case mtuTooSmall
   /// Multicast, broadcast, unspecified: nobody can have this address.
   case invalidAddress
@@ -64,6 +64,8 @@ public enum InterfaceError: Error, Equatable, Sendable {
   case invalidHardwareAddress
   /// A virtual network of 0, or above 4,094.
   case invalidVLAN
+  /// The budget has no room for what the interface would keep.
+  case noMemory
   /// 65,535 interfaces.
   case tooMany
 }
@@ -73,6 +75,8 @@ struct Interface {
   var mtu: UInt16
   var offload: InterfaceConfiguration.Offload
   var link: LinkLayer
+  /// The MTU of IPv4: a DHCP server may have lowered it.
+  var mtu4: UInt16
   /// The MTU of IPv6: a router may have lowered it.
   var mtu6: UInt16
   var routerSearch = RouterSearch()
@@ -125,7 +129,7 @@ struct Interface {
   /// SHLD-6).
   func mss(isIPv4: Bool) -> UInt16 {
     let headers: UInt16 = isIPv4 ? 40 : 60
-    let mtu = isIPv4 ? mtu : mtu6
+    let mtu = isIPv4 ? mtu4 : mtu6
     return mtu > headers ? mtu &- headers : 1
   }
 }

@@ -9,21 +9,26 @@ extension NetworkStack {
     guard configuration.mtu >= 68 else { throw .mtuTooSmall }
     if let error = configuration.medium.error { throw error }
     for prefix in configuration.addresses { try validate(prefix) }
+    let client = configuration.medium.dhcp
+    guard client == nil || configuration.mtu >= 576 else { throw .mtuTooSmall }
     let interface = Interface(
       mtu: configuration.mtu, offload: configuration.offload, link: LinkLayer(configuration.medium),
-      mtu6: configuration.mtu,
+      mtu4: configuration.mtu, mtu6: configuration.mtu,
       searches: SearchLimit(perSecond: self.configuration.neighbourSearchesPerSecond))
+    let free = interfaces.firstIndex { !$0.isPresent }
+    guard free != nil || interfaces.count < Int(UInt16.max) else { throw .tooMany }
+    guard client == nil || DHCPClients.charge(&around.budget) else { throw .noMemory }
     let id: InterfaceID
-    if let free = interfaces.firstIndex(where: { !$0.isPresent }) {
+    if let free {
       id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: free))
       interfaces[free] = interface
     } else {
-      guard interfaces.count < Int(UInt16.max) else { throw .tooMany }
       id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: interfaces.count))
       interfaces.append(interface)
     }
     for prefix in configuration.addresses { adopt(prefix, on: id) }
     autoconfigure(id)
+    if let client { addClient(client, on: id) }
     return id
   }
 
@@ -38,6 +43,7 @@ extension NetworkStack {
     removeNeighbours(on: id)
     removeFragments(on: id)
     forgetAutoconfiguration(of: id)
+    removeClient(of: id)
     forgetLastHops()
     while let reply = popReply(on: id.index) { giveBackReply(reply, on: id.index) }
     interfaces[id.index].datagrams.removeAll(&around.pool, &around.budget)
@@ -55,9 +61,11 @@ extension NetworkStack {
     adopt(prefix, on: id)
   }
 
-  /// Takes an address away. Connections that have it keep it and receive nothing more.
+  /// Takes an address away. Connections that have it keep it and receive nothing more. One that a DHCP server lends is
+  /// given back, and they end.
   public mutating func removeAddress(_ address: IPAddress, from id: InterfaceID) throws(InterfaceError) {
     try require(id)
+    if releaseLease(ofAddress: address, on: id) { return }
     guard abandon(address, on: id) else { throw .noSuchAddress }
   }
 
@@ -67,6 +75,7 @@ extension NetworkStack {
     guard mtu >= 68 else { throw .mtuTooSmall }
     interfaces[id.index].mtu = mtu
     interfaces[id.index].mtu6 = mtu
+    useLeaseMTU(on: id)
   }
 
   /// Octets of the largest packet that leaves through the interface.

@@ -21,18 +21,21 @@ public struct EthernetMedium: Equatable, BitwiseCopyable, Sendable {
   /// Whether there is a link-local address of IPv6, and routers are asked and believed: addresses, networks on the
   /// link, default routers, the MTU (RFC 4861, RFC 4862).
   public var autoconfigures: Bool
+  /// Whether a DHCP server is asked for an IPv4 address, and how. An event tells what comes of it.
+  public var dhcp: DHCPConfiguration?
   /// What addresses are made with (RFC 7217): the same secret makes the same addresses on the same network. Nil: the
   /// seed's, which usually is another at each start.
   public var addressSecret: AddressSecret?
 
   public init(
     hardwareAddress: MACAddress, vlan: UInt16? = nil, checksAddresses: Bool = true,
-    autoconfigures: Bool = false, addressSecret: AddressSecret? = nil
+    autoconfigures: Bool = false, dhcp: DHCPConfiguration? = nil, addressSecret: AddressSecret? = nil
   ) {
     self.hardwareAddress = hardwareAddress
     self.vlan = vlan
     self.checksAddresses = checksAddresses
     self.autoconfigures = autoconfigures
+    self.dhcp = dhcp
     self.addressSecret = addressSecret
   }
 }
@@ -54,6 +57,7 @@ struct LinkLayer: BitwiseCopyable {
   var headerCount: UInt8 = 0
   var checksAddresses = false
   var autoconfigures = false
+  var hasClient = false
   /// 0: no tag.
   var vlan: UInt16 = 0
   var hardware = MACAddress.zero
@@ -65,6 +69,7 @@ struct LinkLayer: BitwiseCopyable {
     vlan = ethernet.vlan ?? 0
     checksAddresses = ethernet.checksAddresses
     autoconfigures = ethernet.autoconfigures
+    hasClient = ethernet.dhcp != nil
     addressSecret = ethernet.addressSecret
     headerCount = UInt8(truncatingIfNeeded: EthernetHeader.encodedCount)
     if vlan > 0 { headerCount &+= UInt8(truncatingIfNeeded: VLANTag.encodedCount) }
@@ -75,6 +80,12 @@ struct LinkLayer: BitwiseCopyable {
 }
 
 extension Medium {
+  /// Of an Ethernet where a DHCP server is asked for an address.
+  var dhcp: DHCPConfiguration? {
+    guard case .ethernet(let ethernet) = self else { return nil }
+    return ethernet.dhcp
+  }
+
   var error: InterfaceError? {
     guard case .ethernet(let ethernet) = self else { return nil }
     if !ethernet.hardwareAddress.isUnicast { return .invalidHardwareAddress }

@@ -19,7 +19,7 @@ extension NetworkStack {
     guard let interface = routing.interface(to: destination, zone: zone), isPresent(interface) else {
       return nil
     }
-    var mtu = destination.isIPv4 ? interfaces[interface.index].mtu : interfaces[interface.index].mtu6
+    var mtu = destination.isIPv4 ? interfaces[interface.index].mtu4 : interfaces[interface.index].mtu6
     if let known = destinations.find(destination, zone: zone, now: clock) { mtu = min(mtu, known.pathMTU) }
     return Path(interface: interface, mtu: mtu)
   }

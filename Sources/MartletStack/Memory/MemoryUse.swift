@@ -26,6 +26,7 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var fastOpens = 0
   /// Answers that wait to be pulled.
   public var replies = 0
+  /// With what routers and DHCP servers have said.
   public var neighbours = 0
   /// Records of datagrams of which fragments are missing, and the room that they are put together in.
   public var reassembly = 0
@@ -105,7 +106,7 @@ extension NetworkStack {
     use.answerLimits = answerLimits.heldBytes
     use.fastOpens = fastOpens.heldBytes
     use.replies = replies.heldBytes
-    use.neighbours = neighbours.heldBytes &+ autoconfiguration.heldBytes
+    use.neighbours = neighbours.heldBytes &+ autoconfiguration.heldBytes &+ dhcp.heldBytes
     use.neighbourQueues = neighbours.waitingBytes
     use.reassembly = fragments.heldBytes
     use.sentDatagrams = sentDatagrams.heldBytes

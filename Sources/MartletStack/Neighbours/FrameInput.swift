@@ -26,6 +26,7 @@ extension NetworkStack {
     }
     caller = view.source
     switch type {
+    case .ipv4 where link.hasClient && isTakenByClient(payload, metadata, on: interface): break
     case .ipv4: ipv4Arrives(payload, metadata, on: interface)
     case .ipv6: ipv6Arrives(payload, metadata, on: interface)
     case .arp: arpArrives(payload, on: interface)

@@ -30,6 +30,7 @@ extension NetworkStack {
     let headerCount = Int(interfaces[interface].link.headerCount)
     guard buffer.byteCount >= Int(interfaces[interface].mtu) &+ headerCount else { return nil }
     if neighbours.released > 0, let frame = nextReleased(on: interface, into: &buffer) { return frame }
+    if dhcp.isSending, let frame = nextDHCPFrame(on: interface, into: &buffer) { return frame }
     while true {
       let reply = interfaces[interface].replies.first
       var caller: MACAddress?

@@ -16,7 +16,7 @@ extension NetworkStack {
         return "an address is used when nobody else has it"
       }
     }
-    if let wrong = checkAutoconfiguration() { return wrong }
+    if let wrong = checkAutoconfiguration() ?? checkClients() { return wrong }
     if news != addressNews { return "what happened to addresses is counted" }
     var violated: StaticString?
     neighbours.records.forEachLive { n in
@@ -49,7 +49,7 @@ extension NetworkStack {
     }
     let learning = interfaces.reduce(0) { $1.isPresent && $1.isLearning ? $0 &+ 1 : $0 }
     if learning != autoconfiguration.charged { return "every interface that learns is charged once" }
-    let learned = routing.routes.reduce(0) { $1.isLearned ? $0 &+ 1 : $0 }
+    let learned = routing.routes.reduce(0) { $1.isLearned && !$1.prefix.address.isIPv4 ? $0 &+ 1 : $0 }
     if autoconfiguration.routers.count > Autoconfiguration.routerLimit
       || autoconfiguration.prefixes.count > Autoconfiguration.prefixLimit
       || learned > Autoconfiguration.prefixLimit &+ 1 || made > learning &* Autoconfiguration.addressLimit

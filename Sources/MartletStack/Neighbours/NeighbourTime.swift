@@ -31,6 +31,7 @@ extension NetworkStack {
     }
     madeAddressesAreDue()
     autoconfigurationIsDue()
+    leasesAreDue()
   }
 }
 
@@ -45,7 +46,9 @@ extension NetworkStack {
       switch own.news {
       case .none: continue
       case .ready: return .addressReady(own.prefix.address, own.interface)
-      case .conflict: return .addressConflict(own.prefix.address, own.interface, own.rival)
+      case .conflict:
+        if own.state == .expired { ownAddresses.remove(at: k) }
+        return .addressConflict(own.prefix.address, own.interface, own.rival)
       case .removed:
         ownAddresses.remove(at: k)
         return .addressRemoved(own.prefix.address, own.interface)

@@ -18,6 +18,8 @@ struct OwnAddress: BitwiseCopyable {
   var news = News.none
   /// Made of a prefix that a router told of, or link-local; with how long it may be used, and preferred.
   var isMade = false
+  /// A DHCP server lends it.
+  var isLent = false
   /// How many were made of the prefix before, and others had them.
   var attempt: UInt8 = 0
   var valid = Instant.distant
@@ -82,8 +84,10 @@ extension NetworkStack {
       || ownAddresses.contains { $0.prefix.address == address && $0.state == .tentative }
   }
 
-  /// Whether some address is still being asked about: what needs one may have to wait for `.addressReady`.
-  public var hasTentativeAddresses: Bool { ownAddresses.contains { $0.state == .tentative } }
+  /// Whether some address is still being asked about, or for: what needs one may have to wait for `.addressReady`.
+  public var hasTentativeAddresses: Bool {
+    ownAddresses.contains { $0.state == .tentative } || dhcp.isSearching
+  }
 
   /// False: it was none of the interface's.
   mutating func abandon(_ address: IPAddress, on interface: InterfaceID) -> Bool {
@@ -135,6 +139,7 @@ extension NetworkStack {
   mutating func addressIsReady(_ k: Int) {
     raise(.ready, ofAddress: k)
     let own = ownAddresses[k]
+    if own.isLent { return leaseIsReady(on: own.interface) }
     guard own.isMade, own.prefix.address.isLinkLocal else { return }
     // RFC 4861 §6.3.7.
     let deadline = clock.advanced(by: upToOneSecond())
@@ -180,9 +185,14 @@ extension NetworkStack {
   private mutating func giveUp(_ k: Int, to hardware: MACAddress) {
     counts.addressConflicts &+= 1
     if makeAnother(insteadOf: k) { return }
-    ownAddresses[k].state = .duplicate
     ownAddresses[k].rival = hardware
     raise(.conflict, ofAddress: k)
+    guard ownAddresses[k].isLent else {
+      ownAddresses[k].state = .duplicate
+      return
+    }
+    ownAddresses[k].state = .expired
+    leaseIsTaken(on: ownAddresses[k].interface)
   }
 
   /// Whether another says to have an address of ours. One that we only wanted is his. One that we use is defended,

@@ -7,7 +7,7 @@ extension NetworkStack {
     guard isPresent(interface) else { return false }
     let i = interface.index
     return !interfaces[i].replies.isEmpty || !interfaces[i].datagrams.isEmpty
-      || !interfaces[i].senders.isEmpty || neighbours.released > 0
+      || !interfaces[i].senders.isEmpty || neighbours.released > 0 || dhcp.isSending
   }
 
   /// Writes the next packet that leaves through an interface, from the IP header on, or on an Ethernet from the

@@ -13,7 +13,8 @@ public enum EndReason: UInt8, BitwiseCopyable, Sendable {
   case timedOut
   /// No answer to keep-alive probes.
   case keepAliveTimedOut
-  /// ICMP said that the destination cannot be reached, before the connection was established.
+  /// ICMP said that the destination cannot be reached, before the connection was established; or our own address was
+  /// only lent, and its time is over.
   case unreachable
   /// This side aborted it.
   case aborted

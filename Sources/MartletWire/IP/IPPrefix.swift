@@ -76,3 +76,13 @@ public struct IPPrefix: Equatable, Hashable, BitwiseCopyable, Sendable {
     ~(UInt64.max >> UInt64(length))
   }
 }
+
+extension IPv4Address {
+  /// How many bits of an address a mask of this value leaves to the network. Nil: it is no mask, as ones follow zeroes.
+  @inlinable
+  public var maskLength: UInt8? {
+    let length = (~bits).leadingZeroBitCount
+    return bits == IPPrefix.mask32(UInt8(truncatingIfNeeded: length))
+      ? UInt8(truncatingIfNeeded: length) : nil
+  }
+}

@@ -2,7 +2,8 @@ import MartletWire
 
 /// Gives octets to one of the parsers of `MartletWire`.
 ///
-/// The first octet picks the parser, the rest is its input. What must hold: no accessor traps once a
+/// The first octet picks the parser, the rest is its input: those from 252 on pick DHCP, which came last, so that inputs
+/// that were found before are still for whom they were found. What must hold: no accessor traps once a
 /// view exists; every length and offset that comes out lies inside the input; writing fills exactly
 /// `encodedCount` octets; and what was written is read back as the same value.
 public func driveWire(_ input: [UInt8]) throws(Finding) {
@@ -12,21 +13,20 @@ public func driveWire(_ input: [UInt8]) throws(Finding) {
 /// How much `driveWire` and the like have tried.
 public struct WireTally: Sendable {
   /// Octets that a parser of headers was given, by parser.
-  public private(set) var parses = [0, 0, 0, 0, 0, 0, 0, 0, 0]
+  public private(set) var parses = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
   /// Of these, the ones that were taken, so that what was read was also written, and read again.
-  public private(set) var taken = [0, 0, 0, 0, 0, 0, 0, 0, 0]
+  public private(set) var taken = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
   /// Inputs of texts of packets, texts of addresses, and checksums.
   public private(set) var others = 0
 
   public static let names = [
-    "Ethernet", "ARP", "IPv4", "IPv6", "ICMPv4", "ICMPv6", "UDP", "TCP", "TCP options",
+    "Ethernet", "ARP", "IPv4", "IPv6", "ICMPv4", "ICMPv6", "UDP", "TCP", "TCP options", "DHCP",
   ]
 
   public init() {}
 
   fileprivate mutating func count(_ first: UInt8, isTaken: Bool) {
-    let parser = Int(first % 12)
-    guard parser < parses.count else {
+    guard let parser = headerParser(first) else {
       others += 1
       return
     }
@@ -41,10 +41,10 @@ public struct WireTally: Sendable {
 public func driveWire(_ input: [UInt8], neighbours: Int, _ tally: inout WireTally) throws(Finding) {
   guard let first = input.first else { return }
   tally.count(first, isTaken: try parse(input))
-  guard first % 12 < tally.parses.count, input.count > 1 else { return }
+  guard let parser = headerParser(first), input.count > 1 else { return }
   var octets = input
   // Headers come first: of a long input only they are worth an octet.
-  let reach = min(input.count, 72) - 1
+  let reach = min(input.count, parser == dhcp ? 400 : 72) - 1
   var state = UInt32(truncatingIfNeeded: input.count) &* 0x9e37_79b9
   for octet in input.prefix(32) { state = (state ^ UInt32(octet)) &* 0x0100_0193 }
   for _ in 0..<neighbours {
@@ -55,6 +55,16 @@ public func driveWire(_ input: [UInt8], neighbours: Int, _ tally: inout WireTall
     tally.count(first, isTaken: try parse(octets))
     octets[place] = old
   }
+}
+
+/// Its place in `WireTally.names`.
+private let dhcp = 9
+
+/// The parser of headers that the first octet picks, by its place in `WireTally.names`; nil: it picks another kind.
+private func headerParser(_ first: UInt8) -> Int? {
+  if first >= 252 { return dhcp }
+  let parser = Int(first % 12)
+  return parser < dhcp ? parser : nil
 }
 
 /// Another octet: mostly one bit of it is, else the least, the greatest, the next, or any.
@@ -72,6 +82,7 @@ private func altered(_ octet: UInt8, _ any: UInt8, _ how: UInt32) -> UInt8 {
 private func parse(_ input: [UInt8]) throws(Finding) -> Bool {
   guard let first = input.first else { return false }
   let bytes = input.span.bytes.extracting(1..<input.count)
+  if first >= 252 { return try driveDHCP(bytes) }
   switch first % 12 {
   case 0: return try driveEthernet(bytes)
   case 1: return try driveARP(bytes)

@@ -19,7 +19,7 @@ final class Station {
   /// Has 10.0.0.1/24 and fd00:7::1/64.
   init(
     vlan: UInt16? = nil, checksAddresses: Bool = false, addresses: [IPPrefix]? = nil, seed: UInt64 = 7,
-    autoconfigures: Bool = false, secret: AddressSecret? = nil,
+    autoconfigures: Bool = false, dhcp: DHCPConfiguration? = nil, secret: AddressSecret? = nil,
     offload: InterfaceConfiguration.Offload = [], _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = StackConfiguration()
@@ -29,12 +29,12 @@ final class Station {
     stack.advance(to: now)
     let medium = EthernetMedium(
       hardwareAddress: hardware, vlan: vlan, checksAddresses: checksAddresses, autoconfigures: autoconfigures,
-      addressSecret: secret)
+      dhcp: dhcp, addressSecret: secret)
     interface = try stack.addInterface(
       InterfaceConfiguration(
         addresses: addresses ?? [IPPrefix(address, length: 24), IPPrefix(address6, length: 64)],
         offload: offload, medium: .ethernet(medium)))
-    if !checksAddresses, !autoconfigures {
+    if !checksAddresses, !autoconfigures, dhcp == nil {
       advance(by: .seconds(5))
       _ = pull()
     }
