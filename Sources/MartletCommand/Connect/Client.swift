@@ -46,6 +46,8 @@
       try turn(until: Self.farewell) { $0.held.connections > 0 }
       streams?.finish()
       if status != ExitStatus.interrupted && !isWithholding { try turn(until: stay) { _ in true } }
+      loop.application.releaseLease(&loop.stack, SystemClock.now)
+      try turn(atMost: .zero)
       try statusFile?.writeLast(loop.stack, SystemClock.now)
       return status
     }
@@ -170,7 +172,8 @@
         let time = TimeAmount.milliseconds(Int64(milliseconds)).secondsText
         return "\(remote.text) does not answer: \(tries) retransmissions in \(time) s."
       case .unreachable:
-        return "\(remote.text) cannot be reached; a router or the host itself said so (ICMP)."
+        return
+          "\(remote.text) cannot be reached; a router or the host itself said so (ICMP), or our own address was lost."
       default: return "The connection to \(remote.text) ended: \(reason.sentence)."
       }
     }

@@ -32,6 +32,7 @@
     private let manners: Manners
     /// Nil: nothing is carried.
     private let streams: StandardStreams?
+    private let journal: Journal
     /// With one, the SYN waits for the first of standard input and takes it along.
     private let ticket: FastOpenTicket?
 
@@ -41,19 +42,22 @@
     private(set) var received: UInt64 = 0
     private(set) var sent: UInt64 = 0
     private var waitsForAddress = false
+    /// Where a DHCP server lends an address.
+    private var leased: InterfaceID?
     private var peerIsFinished = false
     private var isFinished = false
     private var scratch = [UInt8](repeating: 0, count: 64 << 10)
 
     init(
       to remote: Endpoint, from local: LocalEndpoint, _ options: ConnectionOptions, _ manners: Manners,
-      _ streams: StandardStreams?, ticket: FastOpenTicket? = nil
+      _ streams: StandardStreams?, journal: Journal, ticket: FastOpenTicket? = nil
     ) {
       self.remote = remote
       self.local = local
       self.options = options
       self.manners = manners
       self.streams = streams
+      self.journal = journal
       self.ticket = ticket
     }
 
@@ -85,6 +89,9 @@
       switch event {
       case .addressReady, .addressConflict, .addressRemoved:
         if waitsForAddress { connect(&stack, now) }
+      case .lease(let news, let address, let interface):
+        leased = news == .obtained || news == .renewed ? interface : nil
+        journal.tell(news, of: address, try? stack.lease(of: interface), now)
       default: break
       }
       guard case .connection(let id, let readiness) = event, id == connection else { return }
@@ -107,6 +114,13 @@
     func report(_ stack: borrowing NetworkStack, _ now: Instant) -> ConnectionReport? {
       guard let connection else { return nil }
       return try? stack.status(connection, now: now)
+    }
+
+    /// Gives a lent address back. It leaves with the next turn.
+    mutating func releaseLease(_ stack: inout NetworkStack, _ now: Instant) {
+      guard let interface = leased else { return }
+      leased = nil
+      try? stack.releaseLease(of: interface, now: now)
     }
 
     /// Gives up.

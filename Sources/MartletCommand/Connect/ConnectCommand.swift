@@ -105,6 +105,7 @@ struct ConnectCommand: ParsableCommand {
     guard port != 0 else { throw ValidationError("Nobody can be reached at port 0.") }
     if iperf3 {
       guard !withholdAck else { throw ValidationError("--iperf3 and --withhold-ack contradict each other.") }
+      guard !device.dhcp else { throw ValidationError("--iperf3 does not wait for a DHCP server.") }
       if device.isEthernet, device.checkAddresses {
         throw ValidationError("--iperf3 does not wait for an address. Add --no-check-addresses.")
       }
@@ -138,20 +139,21 @@ struct ConnectCommand: ParsableCommand {
         let link = try device.open(plan, seed, capture: capture, withholding: withholdAck)
         let remote = Endpoint(address: host, port: port ?? 5201)
         if iperf3 { return try measure(remote, plan, link, capture) }
+        let journal = output.journal(json: .error)
         let control = try LoopControl()
         let streams = withholdAck ? nil : try StandardStreams(waking: control)
         let application = ClientApplication(
           to: remote, from: LocalEndpoint(port: sourcePort), options,
           ClientApplication.Manners(
             halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer),
-          streams, ticket: fastOpenCookie)
+          streams, journal: journal, ticket: fastOpenCookie)
         let stack = NetworkStack(configuration: transport.configuration, seed: seed)
         let loop = try StackLoop(
           stack: stack,
           links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
           application: application, control: control)
         var client = Client(
-          loop, journal: output.journal(json: .error), statusFile: statusFile, capture: capture)
+          loop, journal: journal, statusFile: statusFile, capture: capture)
         client.remote = remote
         client.connectTimeout = connectTimeout.map { .seconds(Int64($0)) }
         client.stay = stay.map { .seconds(Int64($0)) } ?? (withholdAck ? .hours(24) : .zero)

@@ -51,6 +51,16 @@ struct DeviceOptions: ParsableArguments {
     help: "With --tap or --packet: ask routers for IPv6 addresses and ways, and do as they say (SLAAC).")
   var autoconfigure = false
 
+  @Flag(
+    help:
+      "With --tap or --packet: ask a DHCP server for an IPv4 address and a way, and give it back at the end.")
+  var dhcp = false
+
+  @Option(
+    help: ArgumentHelp("With --dhcp: what the server is told that we are called.", valueName: "name"),
+    transform: { try DeviceOptions.hostName($0) })
+  var dhcpHostName: DHCPHostName?
+
   @Option(
     name: .customLong("address"),
     help: ArgumentHelp(
@@ -81,6 +91,10 @@ struct DeviceOptions: ParsableArguments {
   func validate() throws {
     let kinds = [dev, tap, packet].compactMap { $0 }.count
     guard kinds <= 1 else { throw ValidationError("--dev, --tap and --packet exclude each other. Give one.") }
+    guard dhcp || dhcpHostName == nil else { throw ValidationError("--dhcp-host-name goes with --dhcp.") }
+    if dhcp, let own = addresses.first(where: { $0.address.isIPv4 }) {
+      throw ValidationError("--dhcp asks a server for what --address \(own) gives. Leave one of them out.")
+    }
     guard !isEthernet else {
       if let vlan, !(1...4_094).contains(vlan) {
         throw ValidationError("There is no VLAN \(vlan). Choose a number from 1 to 4094.")
@@ -90,9 +104,9 @@ struct DeviceOptions: ParsableArguments {
       }
       return
     }
-    guard hardwareAddress == nil, vlan == nil, gateways.isEmpty, checkAddresses, !autoconfigure else {
+    guard hardwareAddress == nil, vlan == nil, gateways.isEmpty, checkAddresses, !autoconfigure, !dhcp else {
       throw ValidationError(
-        "--hardware-address, --vlan, --gateway, --autoconfigure and --no-check-addresses go with --tap or --packet."
+        "--hardware-address, --vlan, --gateway, --autoconfigure, --dhcp and --no-check-addresses go with --tap or --packet."
       )
     }
   }
@@ -105,7 +119,7 @@ struct DeviceOptions: ParsableArguments {
   func plan() throws -> DevicePlan {
     var plan = try DevicePlan(
       name: device, mtu: mtu, addresses: addresses, kernel: kernelAddresses, hasKernelSide: packet == nil,
-      needsAddress: !autoconfigure)
+      needsAddress: !autoconfigure && !dhcp)
     plan.isEthernet = isEthernet
     plan.gateways = gateways
     return plan
@@ -115,7 +129,20 @@ struct DeviceOptions: ParsableArguments {
   func ethernet(_ seed: StackSeed) -> EthernetMedium {
     EthernetMedium(
       hardwareAddress: hardwareAddress ?? seed.hardwareAddress, vlan: vlan, checksAddresses: checkAddresses,
-      autoconfigures: autoconfigure)
+      autoconfigures: autoconfigure, dhcp: dhcp ? DHCPConfiguration(hostName: dhcpHostName) : nil)
+  }
+
+  /// What stands where the addresses would, that others give.
+  var addressSource: String {
+    autoconfigure
+      ? dhcp ? "what routers and a DHCP server say" : "what routers say" : "what a DHCP server lends"
+  }
+
+  private static func hostName(_ text: String) throws -> DHCPHostName {
+    guard let name = DHCPHostName(text) else {
+      throw SpecificationError("no name of a host. Write up to 63 letters, digits, hyphens and dots.")
+    }
+    return name
   }
 
   private static func hardware(_ text: String) throws -> MACAddress {

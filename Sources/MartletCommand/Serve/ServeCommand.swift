@@ -36,6 +36,7 @@ struct ServeCommand: ParsableCommand {
         martlet serve --tap tap0 --address 10.7.0.1/24 --service 80=http:.
         martlet serve --packet eth0 --vlan 7 --address 10.7.0.1/24
           --gateway 10.7.0.254 --service 80=http:.
+        martlet serve --packet eth0 --dhcp --service 80=http:.
         kill -USR1 PID                  prints the table of connections
         martlet serve … --status-file F keeps it in a file, as JSON lines
         martlet serve … --backlog 128 --syn-cookies off    shows what a flood of SYNs does
@@ -118,7 +119,8 @@ struct ServeCommand: ParsableCommand {
   /// Tells where everything is, and how to get there from the kernel's side.
   private func announce(_ plan: DevicePlan, on name: String, _ journal: Journal) {
     let own =
-      plan.addresses.isEmpty ? "what routers say" : plan.addresses.map(\.description).joined(separator: ", ")
+      plan.addresses.isEmpty
+      ? device.addressSource : plan.addresses.map(\.description).joined(separator: ", ")
     var text = "Serving \(own) on \(name)"
     if plan.kernelAddresses.isEmpty {
       text += ".\n"
@@ -130,7 +132,7 @@ struct ServeCommand: ParsableCommand {
       text += "  " + line + String(repeating: " ", count: max(24 - line.count, 1))
       text +=
         device.kernelSidePrefix
-        + service.visit(plan.addresses.first?.address ?? .v6(.any)) + "\n"
+        + service.visit(plan.addresses.first?.address ?? (device.dhcp ? .v4(.any) : .v6(.any))) + "\n"
     }
     journal.tell(.normal, "ready", text + "Interrupt (Ctrl-C) to end.") {
       $0.add("device", name)

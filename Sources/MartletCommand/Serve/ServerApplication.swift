@@ -17,6 +17,8 @@ struct ServerApplication: Application, ~Copyable {
   private var scratch = [UInt8](repeating: 0, count: 64 << 10)
   private var isStopping = false
   private var floods: FloodWatch
+  /// Where a DHCP server lends an address.
+  private var leased: InterfaceID?
 
   /// How long after both halves are at their end a connection is closed. An application that
   /// takes its time leaves the peer's FIN with an acknowledgment of its own.
@@ -71,7 +73,7 @@ struct ServerApplication: Application, ~Copyable {
       }
     case .synFlood(let listener): floods.warn(listener, stack, now)
     case .addressRemoved(let address, _):
-      journal.tell(.normal, "address_removed", "\(address) is ours no longer: no router told of it again.") {
+      journal.tell(.normal, "address_removed", "\(address) is ours no longer: its time is over.") {
         $0.add("address", "\(address)")
       }
     case .addressReady(let address, _):
@@ -87,6 +89,9 @@ struct ServerApplication: Application, ~Copyable {
         $0.add("address", "\(address)")
         $0.add("hardware_address", "\(hardware)")
       }
+    case .lease(let news, let address, let interface):
+      leased = news == .obtained || news == .renewed ? interface : nil
+      journal.tell(news, of: address, try? stack.lease(of: interface), now)
     case .attempt: break
     }
     settle(&stack, now)
@@ -129,6 +134,13 @@ struct ServerApplication: Application, ~Copyable {
     for socket in sockets.keys { try? stack.close(socket) }
     (listeners, sockets) = ([:], [:])
     for (id, served) in connections { close(id, served, &stack, now) }
+  }
+
+  /// Gives a lent address back. It leaves with the next turn.
+  mutating func releaseLease(_ stack: inout NetworkStack, _ now: Instant) {
+    guard let interface = leased else { return }
+    leased = nil
+    try? stack.releaseLease(of: interface, now: now)
   }
 
   // MARK: Connections
