@@ -143,6 +143,21 @@ struct LimitTests {
     #expect(host.stack.counters.idleConnectionsEnded == 2)
   }
 
+  @Test("S5.4 E7 whoever has left text unread hears that his time was over, and not of the end of a stream")
+  func idleWithUnreadText() throws {
+    var options = ListenerOptions()
+    options.idleTimeout = .seconds(60)
+    let (host, listener) = try host(options)
+    var peer = RawPeer(0, to: host.endpoint(80))
+    #expect(try peer.connect(to: host))
+    let server = try host.stack.accept(listener)
+    try peer.send([1, 2, 3], to: host)
+    host.inject(peer.segment([.fin, .ack]))
+    #expect(try host.state(server) == .closeWait)
+    host.advance(by: .seconds(61))
+    #expect(throws: ReceiveError.ended(.idle)) { _ = try host.read(server) }
+  }
+
   @Test("S5.4 E5 a peer that keeps its window shut moves nothing, however well it answers probes")
   func shutWindow() throws {
     var options = ListenerOptions()
