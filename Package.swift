@@ -197,7 +197,8 @@ let package = Package(
     .testTarget(
       name: "MartletCommandTests",
       dependencies: [
-        "MartletCommand", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
+        "Martlet", "MartletCommand", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        "MartletTrace",
       ],
       swiftSettings: strict),
   ]

@@ -111,8 +111,8 @@ private struct ShortConnections: ~Copyable {
         while let id = try? wire.server.accept(listener) { try serve(id) }
       case .connection(let id, _):
         try serve(id)
-      case .attempt, .datagram, .memoryPressure, .synFlood, .addressReady, .addressConflict, .addressRemoved,
-        .lease:
+      case .attempt, .datagram, .echo, .memoryPressure, .synFlood, .addressReady, .addressConflict,
+        .addressRemoved, .lease:
         continue
       }
     }

@@ -84,8 +84,8 @@ import MartletWire
         carry(id, &stack, now)
       case .connection(let id, _):
         carry(id, &stack, now)
-      case .attempt, .datagram, .memoryPressure, .synFlood, .addressReady, .addressConflict, .addressRemoved,
-        .lease:
+      case .attempt, .datagram, .echo, .memoryPressure, .synFlood, .addressReady, .addressConflict,
+        .addressRemoved, .lease:
         return
       }
     }

@@ -6,6 +6,9 @@ struct RootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "martlet",
     abstract: "A TCP/IP stack in user space: serve, connect, and see how TCP does it.",
-    subcommands: [ServeCommand.self, ConnectCommand.self, LinkCommand.self, DemoCommand.self]
+    subcommands: [
+      ServeCommand.self, ConnectCommand.self, PingCommand.self, TracerouteCommand.self, LinkCommand.self,
+      DemoCommand.self,
+    ]
   )
 }

@@ -57,9 +57,13 @@ public struct NetworkStack: ~Copyable {
   /// One timer a connection.
   var wheel = TimerWheel()
 
-  // UDP.
+  // UDP, and echoes.
   var sockets = Slab<DatagramSocket>()
   var socketPorts = BindingTable()
+  var echoIdentifiers = BindingTable()
+
+  // Multicast/
+  var groups = GroupTable()
 
   // Fragments/
   var fragments: Reassembly
@@ -122,7 +126,8 @@ public struct NetworkStack: ~Copyable {
       flows6: flows6.copy(), connections: connections.copy(), keys6: keys6.copy(), sources: sources.copy(),
       cold: cold.copy(),
       scratch: scratch, pristine: pristine, wheel: wheel.copy(), sockets: sockets.copy(),
-      socketPorts: socketPorts, fragments: fragments.copy(),
+      socketPorts: socketPorts, echoIdentifiers: echoIdentifiers, groups: groups,
+      fragments: fragments.copy(),
       replies: replies.copy(), sentDatagrams: sentDatagrams, answerLimits: answerLimits, fastOpens: fastOpens,
       connectionEvents: connectionEvents,
       listenerEvents: listenerEvents,
@@ -142,7 +147,9 @@ public struct NetworkStack: ~Copyable {
     connections: consuming Slab<Connection>, keys6: consuming Slab<IPv6FlowKey>,
     sources: consuming SourceTable,
     cold: consuming Slab<ColdBlock>, scratch: UInt32, pristine: UInt32, wheel: consuming TimerWheel,
-    sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, fragments: consuming Reassembly,
+    sockets: consuming Slab<DatagramSocket>, socketPorts: BindingTable, echoIdentifiers: BindingTable,
+    groups: GroupTable,
+    fragments: consuming Reassembly,
     replies: consuming ReplyStore, sentDatagrams: SentDatagrams,
     answerLimits: AnswerLimits, fastOpens: FastOpenCache, connectionEvents: IndexList,
     listenerEvents: IndexList,
@@ -176,6 +183,8 @@ public struct NetworkStack: ~Copyable {
     self.wheel = wheel
     self.sockets = sockets
     self.socketPorts = socketPorts
+    self.echoIdentifiers = echoIdentifiers
+    self.groups = groups
     self.fragments = fragments
     self.sentDatagrams = sentDatagrams
     self.replies = replies

@@ -67,7 +67,7 @@ struct HostService: Application, ~Copyable {
       logger.warning(
         "Another station says to have one of our addresses.",
         metadata: ["address": "\(address)", "hardware_address": "\(hardware)"])
-    case .attempt, .datagram, .addressReady, .addressRemoved, .lease:
+    case .attempt, .datagram, .echo, .addressReady, .addressRemoved, .lease:
       break
     }
   }

@@ -33,6 +33,8 @@ struct ServeCommand: ParsableCommand {
         martlet serve --dev tun0 --address fd00:7::1/64 --service udp/7=echo
         martlet serve --netns lab --address 10.7.0.1/24 --service 13=bye
         martlet serve --address 10.7.0.1/24 --service 5201=iperf3
+        martlet serve --packet eth0 --address 10.7.0.1/24 --service udp/7=echo
+          --join 239.1.2.3
         martlet serve --tap tap0 --address 10.7.0.1/24 --service 80=http:.
         martlet serve --packet eth0 --vlan 7 --address 10.7.0.1/24
           --gateway 10.7.0.254 --service 80=http:.
@@ -52,6 +54,14 @@ struct ServeCommand: ParsableCommand {
     transform: { try ServiceSpecification(parsing: $0) })
   var services: [ServiceSpecification] = []
 
+  @Option(
+    name: .customLong("join"),
+    help: ArgumentHelp(
+      "Serve what is sent to this multicast group, too, on every port of UDP; may be repeated.",
+      valueName: "group"),
+    transform: ConnectCommand.address)
+  var groups: [IPAddress] = []
+
   @Flag(help: "Let clients of http:DIR write files with PUT.")
   var allowUpload = false
 
@@ -70,6 +80,12 @@ struct ServeCommand: ParsableCommand {
   func validate() throws {
     guard !services.isEmpty else {
       throw ValidationError("Nothing to serve. Give a --service, such as 80=http:. or 7=echo.")
+    }
+    if let group = groups.first(where: { !$0.isMulticast }) {
+      throw ValidationError("\(group) is no group. Join one such as 239.1.2.3 or ff05::7:1.")
+    }
+    if !groups.isEmpty, !services.contains(where: { $0.transport == .udp }) {
+      throw ValidationError("--join goes with a service of UDP, such as udp/7=echo.")
     }
     for (i, service) in services.enumerated() {
       if services[..<i].contains(where: { $0.port == service.port && $0.transport == service.transport }) {
@@ -102,6 +118,7 @@ struct ServeCommand: ParsableCommand {
             throw SpecificationError("Port \(specification.port) cannot be served: \(error). Choose another.")
           }
         }
+        application.groups = groups
         let capture = try device.capture()
         let link = try device.open(plan, seed, capture: capture)
         announce(plan, on: link.name, journal)

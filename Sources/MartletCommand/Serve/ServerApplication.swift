@@ -26,6 +26,9 @@ struct ServerApplication: Application, ~Copyable {
   /// Nothing is read from a connection before this is false.
   var isHeld = false
 
+  /// What all sockets of UDP join, on the one device there is.
+  var groups: [IPAddress] = []
+
   private(set) var totals = Totals()
 
   struct Totals: Equatable, Sendable {
@@ -58,6 +61,25 @@ struct ServerApplication: Application, ~Copyable {
   }
 
   // MARK: Told by the loop
+
+  mutating func start(stack: inout NetworkStack, now: Instant) {
+    for group in groups {
+      for socket in sockets.keys { join(group, socket, &stack, now) }
+    }
+  }
+
+  private func join(
+    _ group: IPAddress, _ socket: UDPSocketID, _ stack: inout NetworkStack, _ now: Instant
+  ) {
+    do throws(GroupError) {
+      try stack.joinGroup(socket, group, on: InterfaceID(rawValue: 0), now: now)
+    } catch {
+      journal.tell(.warning, "join_failed", "\(group) cannot be joined: \(error).") {
+        $0.add("group", "\(group)")
+        $0.add("reason", "\(error)")
+      }
+    }
+  }
 
   mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
     switch event {
@@ -92,7 +114,7 @@ struct ServerApplication: Application, ~Copyable {
     case .lease(let news, let address, let interface):
       leased = news == .obtained || news == .renewed ? interface : nil
       journal.tell(news, of: address, try? stack.lease(of: interface), now)
-    case .attempt: break
+    case .attempt, .echo: break
     }
     settle(&stack, now)
   }

@@ -159,8 +159,8 @@ public final class Host {
       switch event {
       case .connection(let id, let news): tell(id, news, now)
       case .listener(let listener): accept(listener, now, event)
-      case .attempt, .datagram, .memoryPressure, .synFlood, .addressReady, .addressConflict, .addressRemoved,
-        .lease:
+      case .attempt, .datagram, .echo, .memoryPressure, .synFlood, .addressReady, .addressConflict,
+        .addressRemoved, .lease:
         otherEvents.append(event)
       }
     }

@@ -119,6 +119,7 @@ extension NetworkStack {
         routing.addresses.removeAll { $0.prefix == own.prefix && $0.interface == own.interface }
         ownAddresses[k].state = .expired
         forgetLastHops()
+        followAddresses(on: own.interface)
         raise(.removed, ofAddress: k)
         endFlows(from: own.prefix.address, on: own.interface)
         continue

@@ -1,7 +1,7 @@
 public import MartletTCP
 import MartletWire
 
-/// A UDP socket.
+/// A UDP socket, or an echo socket.
 struct DatagramSocket: BitwiseCopyable {
   var local: LocalEndpoint
   /// Of a link-local peer or, where there is none, own address; 0: that of whoever sends (RFC 4007 §6).
@@ -12,12 +12,15 @@ struct DatagramSocket: BitwiseCopyable {
   /// From ICMP (RFC 1122 §4.1.3.3), about a datagram to `errorRemote`.
   var error: SoftError = .none
   var errorRemote: Endpoint?
+  var errorReporter: IPAddress?
   /// One that is connected does so in any case.
   var hearsErrors: Bool
   var nextEvent = IndexList.none
   var news: Readiness = []
   var hasEvent = false
   var isClosed = false
+  /// Of ICMP: the local port is its identifier, and the peer has none.
+  var isEcho = false
 }
 
 /// Why a datagram was not sent or received.
@@ -88,11 +91,12 @@ extension NetworkStack {
   ///
   /// - Parameters:
   ///   - destination: nil only for a connected socket.
-  ///   - interface: the link of a link-local destination, as `receive` gave it. Nil: that of the socket's own
-  ///     address, else the first that a route tells.
+  ///   - interface: the link of a link-local destination, as `receive` gave it, or of a group. Nil: that of the
+  ///     socket's own address, or on which it has joined the group, else the first that a route tells.
+  ///   - hopLimit: how many hosts may pass it on, and one; 0: the configuration's, of a group one.
   public mutating func send(
     _ id: UDPSocketID, _ bytes: RawSpan, to destination: Endpoint? = nil, on interface: InterfaceID? = nil,
-    now: Instant
+    hopLimit: UInt8 = 0, now: Instant
   ) throws(DatagramError) {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
@@ -100,11 +104,14 @@ extension NetworkStack {
     guard let remote = sockets[s].peer ?? destination, remote.port != 0, remote == destination ?? remote
     else { throw .noDestination }
     var zone: UInt16 = 0
-    if remote.address.hasZone {
-      zone = sockets[s].zone
+    let isGroup = remote.address.isMulticast
+    if remote.address.hasZone || isGroup {
+      zone = isGroup ? 0 : sockets[s].zone
       if let interface {
         guard zone == 0 || zone == interface.zone else { throw .noDestination }
         zone = interface.zone
+      } else if isGroup, let link = groups.interface(of: remote.address, joinedBy: s) {
+        zone = link.zone
       }
     }
     guard let path = path(to: remote.address, zone: zone),
@@ -122,7 +129,8 @@ extension NetworkStack {
     var front = ScratchBytes<8>()
     front.fill { header.write(into: &$0, at: 0) }
     let record = DatagramHeader(
-      count: UInt16(truncatingIfNeeded: size), proto: .udp, hopLimit: 0, dscp: 0, local: source,
+      count: UInt16(truncatingIfNeeded: size), proto: .udp, hopLimit: isGroup ? max(hopLimit, 1) : hopLimit,
+      dscp: 0, local: source,
       remote: remote.address)
     guard
       interfaces[path.interface.index].datagrams.append(
@@ -152,15 +160,17 @@ extension NetworkStack {
     throw .network(error)
   }
 
-  /// The latest ICMP error that no call has thrown, and where the datagram went that it is about; nil: there is none.
+  /// The latest ICMP error that no call has thrown, where the datagram went that it is about, and who says so; nil:
+  /// there is none.
   public mutating func takeError(
     _ id: UDPSocketID
-  ) throws(HandleError) -> (error: SoftError, destination: Endpoint)? {
+  ) throws(HandleError) -> (error: SoftError, destination: Endpoint, reporter: IPAddress)? {
     guard let s = sockets.index(of: id) else { throw .stale }
     let error = sockets[s].error
-    guard error != .none, let destination = sockets[s].errorRemote else { return nil }
+    guard error != .none, let destination = sockets[s].errorRemote, let reporter = sockets[s].errorReporter
+    else { return nil }
     sockets[s].error = .none
-    return (error, destination)
+    return (error, destination, reporter)
   }
 
   /// Whether `receive` would give something.
@@ -176,6 +186,12 @@ extension NetworkStack {
   public mutating func close(_ id: UDPSocketID) throws(HandleError) {
     guard let s = sockets.index(of: id) else { throw .stale }
     socketPorts.remove(sockets[s].local.port, s)
+    discard(socket: s)
+  }
+
+  /// The record of one that nobody can find any more.
+  mutating func discard(socket s: UInt32) {
+    leaveGroups(ofSocket: s)
     sockets[s].queue.removeAll(&around.pool, &around.budget)
     if sockets[s].hasEvent {
       sockets[s].isClosed = true
@@ -188,7 +204,16 @@ extension NetworkStack {
 extension Slab where Record == DatagramSocket {
   /// The record of a socket that is not closed.
   @inline(__always)
-  func index(of id: UDPSocketID) -> UInt32? {
-    contains(id.handle) && !self[id.handle.index].isClosed ? id.handle.index : nil
+  func index(of id: UDPSocketID) -> UInt32? { index(of: id.handle, isEcho: false) }
+
+  @inline(__always)
+  func index(of id: EchoSocketID) -> UInt32? { index(of: id.handle, isEcho: true) }
+
+  @inline(__always)
+  private func index(of handle: Handle, isEcho: Bool) -> UInt32? {
+    guard contains(handle), !self[handle.index].isClosed, self[handle.index].isEcho == isEcho else {
+      return nil
+    }
+    return handle.index
   }
 }

@@ -27,6 +27,10 @@ extension StackConfiguration {
     fitted.datagramReceiveBuffer = fit(datagramReceiveBuffer, of: 1)
     fitted.reassemblyLimit = min(reassemblyLimit, UInt32(clamping: part))
     fitted.datagramSocketLimit = fit(datagramSocketLimit, of: Footprint.datagramSocket)
+    fitted.groupLimit = UInt16(
+      clamping: fit(
+        UInt32(groupLimit),
+        of: 2 &* (MemoryLayout<GroupMembership>.stride &+ MemoryLayout<GroupJoin>.stride)))
     fitted.listenerLimit = UInt16(clamping: fit(UInt32(listenerLimit), of: Footprint.listener))
     fitted.destinationLimit = min(
       destinationLimit, UInt32(clamping: part / MemoryLayout<Destination?>.stride).powerOfTwoBelow)

@@ -39,8 +39,10 @@ public struct StackConfiguration: Sendable {
   /// Octets that datagrams of which fragments are missing may hold, of which one source may have a sixteenth, or one
   /// datagram; beyond it the oldest goes (robustness rule E4). 0: fragments are dropped.
   public var reassemblyLimit: UInt32 = 4 << 20
-  /// UDP sockets.
+  /// UDP and echo sockets.
   public var datagramSocketLimit: UInt32 = 65_536
+  /// Joins of groups, of all UDP sockets together.
+  public var groupLimit: UInt16 = 256
   /// Listeners.
   public var listenerLimit: UInt16 = 4_096
   /// Destinations of which something is remembered.

@@ -100,6 +100,9 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case badARP
   /// Neighbor Discovery that a router passed on, that came in parts, or whose options are wrong (RFC 4861 §7.1).
   case badNeighbourMessage
+  /// IGMP or MLD that cannot be, that a router may have passed on, or that bears no router alert (RFC 3376 §9.1,
+  /// RFC 3810 §6.2).
+  case badGroupMessage
   /// About a neighbour that nobody asked for, or who is not on the link.
   case neighbourIgnored
   /// Another hardware address for one that has just answered.

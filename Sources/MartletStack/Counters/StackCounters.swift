@@ -15,6 +15,9 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   // Names of Linux's `/proc/net/snmp` and `/proc/net/netstat` where it has them.
   public var icmpInEchos: UInt64 = 0
   public var icmpOutEchoReps: UInt64 = 0
+  /// Echo requests of ours, and replies to them.
+  public var icmpOutEchos: UInt64 = 0
+  public var icmpInEchoReps: UInt64 = 0
   public var icmpInErrors: UInt64 = 0
   public var icmpOutDestUnreachs: UInt64 = 0
   public var icmpOutTimeExcds: UInt64 = 0
@@ -86,6 +89,9 @@ public struct StackCounters: BitwiseCopyable, Sendable {
   /// Questions for routers, and routers' words that were taken in.
   public var routerSolicits: UInt64 = 0
   public var routerAdvertisements: UInt64 = 0
+  /// Questions for groups that were taken in, and reports that were sent.
+  public var groupQueries: UInt64 = 0
+  public var groupReports: UInt64 = 0
   /// How often another said to have an address of ours.
   public var addressConflicts: UInt64 = 0
   /// TCP's own.
@@ -115,6 +121,7 @@ public struct StackUsage: Equatable, BitwiseCopyable, Sendable {
   /// Of these, the ones that hold queues.
   public var coldBlocks = 0
   public var timeWait = 0
+  /// Echo sockets among them.
   public var datagramSockets = 0
   /// Answers that wait to be pulled.
   public var replies = 0

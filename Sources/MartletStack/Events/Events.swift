@@ -122,6 +122,7 @@ extension NetworkStack {
       if sockets[s].isClosed {
         sockets.free(s, &around.budget)
       } else if let handle = sockets.handle(at: s) {
+        if sockets[s].isEcho { return .echo(EchoSocketID(handle: handle), news) }
         return .datagram(UDPSocketID(handle: handle), news)
       }
     }

@@ -54,6 +54,15 @@ public struct UDPSocketID: Equatable, Hashable, BitwiseCopyable, Sendable {
   public init(handle: Handle) { self.handle = handle }
 }
 
+/// A socket of a stack that asks for echoes.
+@frozen
+public struct EchoSocketID: Equatable, Hashable, BitwiseCopyable, Sendable {
+  public let handle: Handle
+
+  @inlinable
+  public init(handle: Handle) { self.handle = handle }
+}
+
 /// A SYN that waits for the application's answer.
 @frozen
 public struct AttemptID: Equatable, Hashable, BitwiseCopyable, Sendable {
@@ -76,6 +85,8 @@ public enum StackEvent: Equatable, BitwiseCopyable, Sendable {
   /// Somebody wants to connect; `answer(_:_:now:)`.
   case attempt(AttemptID)
   case datagram(UDPSocketID, Readiness)
+  /// `receiveEcho` has something.
+  case echo(EchoSocketID, Readiness)
   /// More SYNs come than the half-open queue can hold, for a second now; `synFlood` tells more. Again every
   /// ten seconds as long as it lasts.
   case synFlood(ListenerID)

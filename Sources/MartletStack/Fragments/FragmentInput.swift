@@ -149,7 +149,7 @@ extension NetworkStack {
       let outcome = IPv6ExtensionHeaders.walk(view)
       let arrival = Arrival(
         interface: interface, source: .v6(view.source), destination: .v6(view.destination),
-        isUnicast: isUnicast, isVerified: false, segmentSize: 0, ecn: ecn)
+        isUnicast: isUnicast, isVerified: false, segmentSize: 0, ecn: ecn, hops: view.hopLimit)
       chainArrives(view, outcome, arrival)
     }
     fragments.giveBackRoom(room)

@@ -3,13 +3,15 @@ import MartletWire
 
 extension NetworkStack {
   /// An ICMP message for us, of the IP version that it came by.
-  mutating func icmpArrives(_ bytes: RawSpan, _ arrival: Arrival) {
+  mutating func icmpArrives(_ bytes: RawSpan, _ arrival: Arrival, packet: RawSpan) {
     switch (arrival.source, arrival.destination) {
     case (.v6(let source), .v6(let destination)):
       guard let view = ICMPv6MessageView(validating: bytes) else { return counts.drop(.badICMP) }
       guard view.isChecksumValid(source: source, destination: destination) else {
         return counts.drop(.badICMPChecksum)
       }
+      // RFC 2710 §3: a multicast listener query.
+      if bytes.u8(0) == 130 { return mldQueryArrives(bytes, arrival, packet: packet) }
       icmpv6Arrives(view.message, view.body, view.quoted, arrival)
     default:
       guard let view = ICMPv4MessageView(validating: bytes) else { return counts.drop(.badICMP) }
@@ -39,7 +41,9 @@ extension NetworkStack {
       icmpErrorArrives(.timeExceeded, isHard: false, quoted, arrival)
     case .parameterProblem:
       icmpErrorArrives(.parameterProblem, isHard: false, quoted, arrival)
-    case .echoReply, .redirect, .other:
+    case .echoReply(let identifier, let sequence):
+      echoReplyArrives(identifier, sequence, body, arrival)
+    case .redirect, .other:
       counts.drop(.icmpIgnored)
     }
   }
@@ -68,8 +72,8 @@ extension NetworkStack {
     case .other(let type, let code, let flags):
       guard let type = NeighborMessageType(rawValue: type) else { return counts.drop(.icmpIgnored) }
       neighbourMessageArrives(type, code: code, flags: flags, body, arrival)
-    case .echoReply:
-      counts.drop(.icmpIgnored)
+    case .echoReply(let identifier, let sequence):
+      echoReplyArrives(identifier, sequence, body, arrival)
     }
   }
 
@@ -86,6 +90,7 @@ extension NetworkStack {
   mutating func errorArrives(
     _ error: SoftError, isHard: Bool, _ quoted: QuotedPacket, _ arrival: Arrival
   ) {
+    if quoted.proto == .icmp || quoted.proto == .icmpv6 { return echoErrorArrives(error, quoted, arrival) }
     guard let flow = flow(of: quoted, arrival) else { return counts.drop(.icmpUnmatched) }
     if quoted.proto == .udp {
       guard let s = socket(at: flow.localEndpoint, from: flow.remoteEndpoint, zone: flow.zone),
@@ -93,6 +98,7 @@ extension NetworkStack {
       else { return counts.drop(.icmpUnmatched) }
       sockets[s].error = error
       sockets[s].errorRemote = flow.remoteEndpoint
+      sockets[s].errorReporter = arrival.source
       raise([.error, .readable], ofSocket: s)
       return
     }

@@ -56,13 +56,18 @@ extension NetworkStack {
   ) -> Bool {
     // Read again: a view that is handed on has to be kept in memory for each packet that comes.
     guard let packet = IPv4HeaderView(validating: bytes) else { return false }
-    if let reason = refusal(of: packet, metadata) {
+    if let reason = refusal(of: packet, metadata, on: interface) {
       counts.drop(reason)
       return false
     }
     let (source, destination) = (packet.source, packet.destination)
     let isUnicast = routing.standing(of: source, destination).destinationIsOurs
     if packet.isFragment {
+      // Queriers have no need of fragments.
+      guard !destination.isMulticast || groups.hasSocket(.v4(destination), on: interface) else {
+        counts.drop(.multicast)
+        return false
+      }
       ipv4FragmentArrives(packet, isUnicast: isUnicast, on: interface)
       return false
     }
@@ -73,24 +78,33 @@ extension NetworkStack {
     }
     let arrival = Arrival(
       interface: interface, source: .v4(source), destination: .v4(destination), isUnicast: isUnicast,
-      isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn)
+      isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
+      hops: packet.timeToLive)
     deliver(packet.payload, packet.proto, arrival, packet: packet.bytes)
     return false
   }
 
   /// Why a packet goes no further; nil: it is for us.
   private mutating func refusal(
-    of packet: borrowing IPv4HeaderView, _ metadata: PacketMetadata
+    of packet: borrowing IPv4HeaderView, _ metadata: PacketMetadata, on interface: InterfaceID
   ) -> DropReason? {
     // All other options are passed over (RFC 9293 MUST-50).
     if packet.hasOptions, packet.hasSourceRoute { return .sourceRoute }
     let (source, destination) = (packet.source, packet.destination)
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
     let standing = routing.standing(of: source, destination)
-    guard source.isValidSource, !standing.sourceIsBroadcast else { return .martianSource }
+    // RFC 4541 §2.1.1: a switch that asks for groups may have no address.
+    if !source.isUnspecified || packet.proto != .igmp {
+      guard source.isValidSource, !standing.sourceIsBroadcast else { return .martianSource }
+    }
     guard !destination.isThisNetwork, !destination.isLoopback else { return .martianDestination }
     let isUnicast = standing.destinationIsOurs
-    if !isUnicast, let reason = refusal(of: destination, standing) { return reason }
+    if !isUnicast {
+      let reason =
+        destination.isMulticast
+        ? refusal(ofGroup: destination, packet.proto, on: interface) : refusal(of: destination, standing)
+      if let reason { return reason }
+    }
     // RFC 1122 §3.3.6: whoever asks everybody on a link for something of one host wants many answers.
     if isUnicast, metadata.isGroupFrame { return .groupFrame }
     return standing.sourceIsOurs ? .ownSource : nil
@@ -98,8 +112,19 @@ extension NetworkStack {
 
   /// Nil for the broadcasts that reach us (RFC 1122 §3.2.1.3).
   private mutating func refusal(of destination: IPv4Address, _ standing: PacketStanding) -> DropReason? {
-    if destination.isMulticast { return .multicast }
     if destination.isBroadcast { return nil }
     return standing.destinationIsBroadcast ? nil : .notOurs
+  }
+
+  /// Nil for groups that sockets have joined, and for what a querier asks all hosts, or those of a group.
+  private mutating func refusal(
+    ofGroup group: IPv4Address, _ proto: IPProtocol, on interface: InterfaceID
+  ) -> DropReason? {
+    if proto == .igmp, group == .allHosts {
+      let isHeard =
+        interfaces[interface.index].link.isEthernet || groups.isListening(on: interface, isIPv4: true)
+      return isHeard ? nil : .multicast
+    }
+    return groups.hasSocket(.v4(group), on: interface) ? nil : .multicast
   }
 }

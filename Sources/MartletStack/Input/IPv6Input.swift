@@ -23,7 +23,7 @@ extension NetworkStack {
     let arrival = Arrival(
       interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
       isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
-      neighbourHops: packet.hopLimit)
+      neighbourHops: packet.hopLimit, hops: packet.hopLimit)
     chainArrives(packet, IPv6ExtensionHeaders.walk(packet), arrival)
   }
 
@@ -35,13 +35,18 @@ extension NetworkStack {
     case .drop, .parameterProblem:
       counts.drop(.badExtensionHeader)
     case .fragment(let header):
-      // What is said to groups fits a packet.
-      guard arrival.isUnicast else { return counts.drop(.multicast) }
+      // What neighbours and routers say to groups fits a packet.
+      guard arrival.isUnicast || groups.hasSocket(arrival.destination, on: arrival.interface) else {
+        return counts.drop(.multicast)
+      }
       guard header.isAtomic else { return ipv6FragmentArrives(packet, header, arrival) }
       atomicFragmentArrives(packet, header, arrival)
     case .upper(let proto, let offset, _):
-      // The groups that every host is in are for ICMP.
-      guard arrival.isUnicast || proto == .icmpv6 else { return counts.drop(.multicast) }
+      // The groups that every host is in are for ICMP, those of applications for UDP.
+      guard
+        arrival.isUnicast || proto == .icmpv6
+          || proto == .udp && groups.hasSocket(arrival.destination, on: arrival.interface)
+      else { return counts.drop(.multicast) }
       deliver(packet.payload(from: offset), proto, arrival, packet: packet.bytes)
     }
   }

@@ -16,6 +16,8 @@ struct Arrival: BitwiseCopyable {
   /// The hop limit of a packet of IPv6 that came whole; 0: it did not, and Neighbor Discovery must not believe it
   /// (RFC 6980).
   var neighbourHops: UInt8 = 0
+  /// The hop limit or time to live that it came with; of what came in fragments, the first one's. 0: it did not come.
+  var hops: UInt8 = 0
   var isIPv4: Bool { source.isIPv4 }
   /// Of a link-local flow: its interface and one; 0 otherwise.
   var zone: UInt16 { source.isLinkLocal ? interface.zone : 0 }
@@ -58,8 +60,9 @@ extension NetworkStack {
     switch proto {
     case .tcp: tcpArrives(payload, arrival)
     case .udp: udpArrives(payload, arrival, packet: packet)
-    case .icmp where arrival.isIPv4: icmpArrives(payload, arrival)
-    case .icmpv6 where !arrival.isIPv4: icmpArrives(payload, arrival)
+    case .icmp where arrival.isIPv4: icmpArrives(payload, arrival, packet: packet)
+    case .icmpv6 where !arrival.isIPv4: icmpArrives(payload, arrival, packet: packet)
+    case .igmp where arrival.isIPv4: igmpArrives(payload, arrival, packet: packet)
     default: counts.drop(.unknownProtocol)
     }
   }

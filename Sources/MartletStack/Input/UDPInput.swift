@@ -2,11 +2,12 @@ import MartletTCP
 import MartletWire
 
 extension NetworkStack {
-  /// A UDP datagram for one of our addresses, or a broadcast.
+  /// A UDP datagram for one of our addresses, a broadcast, or a group.
   mutating func udpArrives(_ bytes: RawSpan, _ arrival: Arrival, packet: RawSpan) {
     guard let view = UDPHeaderView(validating: bytes) else { return counts.drop(.badUDPHeader) }
     guard arrival.isVerified || isIntact(view, arrival) else { return counts.drop(.badUDPChecksum) }
     let remote = Endpoint(address: arrival.source, port: view.sourcePort)
+    if arrival.destination.isMulticast { return groupDatagramArrives(view, from: remote, arrival) }
     let local = Endpoint(address: arrival.destination, port: view.destinationPort)
     guard let s = socket(at: local, from: remote, zone: arrival.zone) else {
       counts.drop(.noSocket)

@@ -80,6 +80,9 @@ struct Interface {
   /// The MTU of IPv6: a router may have lowered it.
   var mtu6: UInt16
   var routerSearch = RouterSearch()
+  /// Who asks for groups on the link.
+  var querier4 = GroupQuerier()
+  var querier6 = GroupQuerier()
   /// What it may learn of routers is charged.
   var isLearning = false
   var lastHop: LastHop?

@@ -42,6 +42,7 @@ extension NetworkStack {
     ownAddresses.removeAll { $0.interface == id }
     removeNeighbours(on: id)
     removeFragments(on: id)
+    forgetGroups(of: id)
     forgetAutoconfiguration(of: id)
     removeClient(of: id)
     forgetLastHops()

@@ -6,7 +6,7 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   /// The stack itself, before it has anything.
   public var stack = 0
   public var recorder = 0
-  /// Records of listeners and UDP sockets, and the tables of ports.
+  /// Records of listeners and UDP sockets, echo sockets among these, and the tables of ports.
   public var listeners = 0
   public var datagramSockets = 0
   public var ports = 0
@@ -28,6 +28,8 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
   public var replies = 0
   /// With what routers and DHCP servers have said.
   public var neighbours = 0
+  /// What is known of groups, and who has joined them.
+  public var groups = 0
   /// Records of datagrams of which fragments are missing, and the room that they are put together in.
   public var reassembly = 0
   /// Marks of datagrams that have left, for errors to be held against.
@@ -58,7 +60,7 @@ public struct MemoryUse: Equatable, BitwiseCopyable, Sendable {
     let records =
       stack &+ recorder &+ listeners &+ datagramSockets &+ ports &+ connections &+ coldBlocks &+ halfOpen
       &+ timeWait &+ flowTables &+ sources &+ timers &+ destinations &+ answerLimits
-      &+ fastOpens &+ replies &+ neighbours &+ reassembly &+ sentDatagrams
+      &+ fastOpens &+ replies &+ neighbours &+ groups &+ reassembly &+ sentDatagrams
     return records &+ sendQueues &+ receiveQueues &+ scoreboards &+ sendRecords &+ datagramsReceived
       &+ datagramsToSend &+ neighbourQueues &+ fragments &+ spareChunks &+ arenaList
   }
@@ -94,7 +96,7 @@ extension NetworkStack {
     use.stack = baseCharge &- use.recorder
     use.listeners = listeners.heldBytes
     use.datagramSockets = sockets.heldBytes
-    use.ports = listenerPorts.heldBytes &+ socketPorts.heldBytes
+    use.ports = listenerPorts.heldBytes &+ socketPorts.heldBytes &+ echoIdentifiers.heldBytes
     use.connections = connections.heldBytes &+ keys6.heldBytes
     use.coldBlocks = cold.heldBytes
     use.halfOpen = flows4.embryos.heldBytes &+ flows6.embryos.heldBytes
@@ -107,6 +109,7 @@ extension NetworkStack {
     use.fastOpens = fastOpens.heldBytes
     use.replies = replies.heldBytes
     use.neighbours = neighbours.heldBytes &+ autoconfiguration.heldBytes &+ dhcp.heldBytes
+    use.groups = groups.heldBytes
     use.neighbourQueues = neighbours.waitingBytes
     use.reassembly = fragments.heldBytes
     use.sentDatagrams = sentDatagrams.heldBytes

@@ -16,7 +16,7 @@ extension NetworkStack {
         return "an address is used when nobody else has it"
       }
     }
-    if let wrong = checkAutoconfiguration() ?? checkClients() { return wrong }
+    if let wrong = checkAutoconfiguration() ?? checkClients() ?? checkGroups() { return wrong }
     if news != addressNews { return "what happened to addresses is counted" }
     var violated: StaticString?
     neighbours.records.forEachLive { n in

@@ -87,10 +87,13 @@ extension NetworkStack {
     advertisementArrives(flags, view.body, arrival)
   }
 
-  /// Whether we listen to a group on an interface: all nodes, and the solicited-node groups of our addresses and of
-  /// those that we would like to have (RFC 4861 §7.2.1, RFC 4862 §5.4.2).
+  /// Whether we listen to a group on an interface: all nodes, the solicited-node groups of our addresses and of those
+  /// that we would like to have (RFC 4861 §7.2.1, RFC 4862 §5.4.2), and what sockets have joined.
   func hasJoined(_ group: IPv6Address, on interface: InterfaceID) -> Bool {
-    guard interfaces[interface.index].link.isEthernet else { return false }
+    if groups.hasSocket(.v6(group), on: interface) { return true }
+    guard interfaces[interface.index].link.isEthernet else {
+      return group == .allNodes && groups.isListening(on: interface, isIPv4: false)
+    }
     if group == .allNodes { return true }
     for own in ownAddresses where own.interface == interface && own.isWanted {
       if case .v6(let address) = own.prefix.address, address.solicitedNode == group { return true }

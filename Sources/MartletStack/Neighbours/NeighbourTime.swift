@@ -22,6 +22,8 @@ extension NetworkStack {
       }
       next = neighbours.records.nextLive(from: n &+ 1)
     }
+    // Before an address is asked for: a switch has to know the group that the answer comes by.
+    groupsAreDue()
     for k in ownAddresses.indices where ownAddresses[k].isTimed {
       if ownAddresses[k].deadline <= clock {
         addressTimerFires(k)

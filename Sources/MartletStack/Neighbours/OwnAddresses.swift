@@ -71,6 +71,7 @@ extension NetworkStack {
         deadline: deadline))
     if !link.checksAddresses { use(prefix, on: interface) }
     wakeNeighbours(at: deadline)
+    if !prefix.address.isIPv4 { followAddresses(on: interface) }
   }
 
   private mutating func use(_ prefix: IPPrefix, on interface: InterfaceID) {
@@ -98,6 +99,7 @@ extension NetworkStack {
     }
     ownAddresses.removeAll { $0.interface == interface && $0.prefix.address == address }
     forgetLastHops()
+    if !address.isIPv4 { followAddresses(on: interface) }
     return routing.addresses.count &+ ownAddresses.count < count
   }
 
@@ -189,7 +191,7 @@ extension NetworkStack {
     raise(.conflict, ofAddress: k)
     guard ownAddresses[k].isLent else {
       ownAddresses[k].state = .duplicate
-      return
+      return followAddresses(on: ownAddresses[k].interface)
     }
     ownAddresses[k].state = .expired
     leaseIsTaken(on: ownAddresses[k].interface)

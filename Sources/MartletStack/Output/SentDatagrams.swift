@@ -5,9 +5,11 @@ import MartletWire
 /// ports, length and checksum of something that has left. It is for datagrams what the sequence number is for TCP
 /// (RFC 5927 §4): who sees none of our packets has to guess the checksum too.
 ///
-/// A table of 256 by keyed hash, in which the younger overwrites the older. It takes no memory before the first.
+/// A table of 64 sets of four by keyed hash, in which the youngest takes the place of the oldest of its set: of a few
+/// that leave together none is forgotten. It takes no memory before the first.
 struct SentDatagrams {
   private static var places: Int { 256 }
+  private static var ways: Int { 4 }
   private var marks: [UInt32] = []
   private let key: SipKey
   private(set) var heldBytes = 0
@@ -18,13 +20,23 @@ struct SentDatagrams {
   mutating func note(_ transport: UInt64, to remote: IPAddress, _ budget: inout MemoryBudget) {
     if marks.isEmpty, !makePlaces(&budget) { return }
     let hash = hash(transport, remote)
-    marks[Self.place(hash)] = Self.mark(hash)
+    let (first, mark) = (Self.place(hash), Self.mark(hash))
+    // The youngest stands first, and once.
+    var way = 0
+    var moving = mark
+    while way < Self.ways {
+      swap(&marks[first &+ way], &moving)
+      if moving == mark { return }
+      way &+= 1
+    }
   }
 
   func contains(_ quoted: QuotedPacket) -> Bool {
     guard !marks.isEmpty, quoted.hasTransport else { return false }
     let hash = hash(quoted.transport, quoted.destination)
-    return marks[Self.place(hash)] == Self.mark(hash)
+    let (first, mark) = (Self.place(hash), Self.mark(hash))
+    for way in 0..<Self.ways where marks[first &+ way] == mark { return true }
+    return false
   }
 
   private mutating func makePlaces(_ budget: inout MemoryBudget) -> Bool {
@@ -42,7 +54,8 @@ struct SentDatagrams {
     }
   }
 
-  private static func place(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash & 0xff) }
+  /// Where the set begins.
+  private static func place(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash & 0x3f) &* ways }
 
   /// Odd: 0 is nothing.
   private static func mark(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 32) | 1 }

@@ -58,6 +58,14 @@ struct BindingTable {
     return best
   }
 
+  /// One after the other of those at `port`; `place` begins with 0. Nil: there are no more.
+  func next(_ port: UInt16, from place: inout Int) -> UInt32? {
+    let i = lowerBound(port) &+ place
+    guard i < entries.count, entries[i].port == port else { return nil }
+    place &+= 1
+    return entries[i].index
+  }
+
   /// The only one at `port`; nil: there is none, or there are several.
   @inline(__always)
   func sole(_ port: UInt16) -> UInt32? {

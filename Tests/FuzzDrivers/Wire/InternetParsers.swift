@@ -11,6 +11,7 @@ func driveIPv4(_ bytes: RawSpan) throws(Finding) -> Bool {
   try expect(
     view.options.byteCount == view.headerCount - IPv4Header.encodedCount, "the options are inside the header")
   _ = (view.isChecksumValid, view.checksum, view.hasSourceRoute, view.isFragment)
+  try expect(!RouterAlert.isIn(view) || view.hasOptions, "router alert is an option")
 
   var header = view.header()
   header.totalCount = UInt16(truncatingIfNeeded: IPv4Header.encodedCount + view.payload.byteCount)
@@ -44,6 +45,8 @@ func driveIPv6(_ bytes: RawSpan) throws(Finding) -> Bool {
   }
   try expect(again.header() == header, "an IPv6 header survives writing")
   try checkWalk(IPv6ExtensionHeaders.walk(view), view.bytes)
+  try expect(
+    !RouterAlert.isIn(view) || view.nextHeader == .hopByHop, "router alert stands in the first header")
   return true
 }
 
@@ -88,6 +91,7 @@ func driveICMPv4(_ bytes: RawSpan) throws(Finding) -> Bool {
   try expect(
     ICMPv4Message(parsing: out.span.bytes) == message, "an ICMP message survives writing: \(message)")
   _ = view.isChecksumValid
+  try checkGroupQuery(GroupQuery(parsingIGMP: bytes), isIPv4: true, of: bytes.byteCount)
   if let quoted = view.quoted { try checkQuote(quoted, view.body) }
   return true
 }
@@ -102,6 +106,7 @@ func driveICMPv6(_ bytes: RawSpan) throws(Finding) -> Bool {
   try expect(
     ICMPv6Message(parsing: out.span.bytes) == message, "an ICMPv6 message survives writing: \(message)")
   _ = view.isChecksumValid(source: .loopback, destination: .allNodes)
+  try checkGroupQuery(GroupQuery(parsingMLD: bytes), isIPv4: false, of: bytes.byteCount)
   if let quoted = view.quoted { try checkQuote(quoted, view.body) }
   return true
 }

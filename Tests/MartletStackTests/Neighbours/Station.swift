@@ -13,6 +13,8 @@ final class Station {
   let address6 = v6(1)
   var now = Instant(nanoseconds: 1_000_000_000)
   let vlan: UInt16?
+  /// Reports of IGMP and MLD that left.
+  private(set) var reports: [SeenReport] = []
   /// A flood looks at its invariants once in a while.
   var checksEachStep = true
 
@@ -58,10 +60,18 @@ final class Station {
         continue
       }
       if seen.source != hardware { Issue.record("a frame with another's address left") }
-      all.append(seen)
+      // What is said of groups is between us and switches.
+      if let report = SeenReport(seen) { reports.append(report) } else { all.append(seen) }
     }
     if checksEachStep { check() }
     return all
+  }
+
+  /// The reports that have left since the last call.
+  func takeReports() -> [SeenReport] {
+    _ = pull()
+    defer { reports = [] }
+    return reports
   }
 
   func answers(to frame: Packet) -> [SeenFrame] {
