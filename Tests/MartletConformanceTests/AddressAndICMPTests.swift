@@ -169,16 +169,22 @@ struct AddressAndICMPTests {
     "MAY-12 RFC5961-5.2-a/b RFC9293-3.10.7.4-f/g text whose acknowledgment is far too old is challenged"
   )
   func distantAcknowledgment() {
-    for (ack, isTaken) in [(1, true), (1 - 2_000, true), (1 - 2_001, false), (1 << 30, false), (2, false)] {
-      let s = Scenario(.established(), window: 2_000)
-      s.inject(.data(seq: 1, ack: ack, "text"))
-      if isTaken {
-        #expect(s.receive().text == "text")
-      } else {
-        s.expect(.ack(seq: 1, ack: 1))
-        #expect(s.receive().error == .wouldBlock)
+    // What a field can say, or the largest window where that was scaled.
+    let windows: [(UInt16, [ScriptOption], Int)] = [
+      (2_000, [.mss(1_460)], 65_535), (60_000, [.mss(1_460), .windowScale(2)], 240_000),
+    ]
+    for (window, offer, widest) in windows {
+      for (ack, isTaken) in [(1, true), (1 - widest, true), (-widest, false), (1 << 30, false), (2, false)] {
+        let s = Scenario(.established(), offering: offer, window: window)
+        s.inject(.data(seq: 1, ack: ack, "text"))
+        if isTaken {
+          #expect(s.receive().text == "text")
+        } else {
+          s.expect(.ack(seq: 1, ack: 1))
+          #expect(s.receive().error == .wouldBlock)
+        }
+        #expect(s.state == .established)
       }
-      #expect(s.state == .established)
     }
   }
 }

@@ -20,8 +20,9 @@ extension TCB {
       return .done
     }
     if seg.ack.precedes(snd.una) {
-      // RFC 5961 §5.2 (MAY-12): older than any window ever offered, so not from the peer.
-      if snd.una.distance(from: seg.ack) > snd.maxWnd.scaled(by: snd.wndShift).octets {
+      // RFC 5961 §5.2 (MAY-12): older than any window ever offered, so not from the peer. Max(SND.WND) is kept as a
+      // field, without the SYN's window: the RFC lets MAX.SND.WND be what a field can say.
+      if snd.una.distance(from: seg.ack) > max(snd.maxWnd.scaled(by: snd.wndShift).octets, 65_535) {
         challenge(&around, now, &reaction)
         return .done
       }

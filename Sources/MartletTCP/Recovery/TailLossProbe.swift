@@ -93,7 +93,8 @@ extension TCB {
   }
 
   private func isOfOriginal(_ seg: Segment, _ cold: ColdBlock) -> Bool {
-    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps) else { return false }
+    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps), seg.options.tsecr != 0
+    else { return false }
     return Int32(bitPattern: seg.options.tsecr &- cold.probe.stamp) < 0
   }
 

@@ -80,9 +80,10 @@ extension TCB {
     if recovery.phase == .timeout { checkForwardRTO(delivery, &cold, &around, now) }
   }
 
-  /// RFC 3522 §3.2 (4): the echo is older than the first retransmission.
+  /// RFC 3522 §3.2 (4): the echo is older than the first retransmission. Zero echoes nothing (RFC 7323 §3.2).
   private func answersOriginal(_ seg: Segment, _ cold: ColdBlock) -> Bool {
-    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps) else { return false }
+    guard mode.contains(.timestamps), seg.options.present.contains(.timestamps), seg.options.tsecr != 0
+    else { return false }
     return Int32(bitPattern: seg.options.tsecr &- cold.undo.stamp) < 0
   }
 

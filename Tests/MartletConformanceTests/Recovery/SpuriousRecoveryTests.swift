@@ -141,6 +141,20 @@ struct SpuriousRecoveryTests {
     #expect(r.s.status?.reordering == false)
   }
 
+  @Test("RFC 3522 §3.2, RFC 7323 §3.2: an acknowledgment that echoes nothing takes nothing back")
+  func echoOfNothing() {
+    let r = RecoveryScript(timestamps: true).measured()
+    r.send(20)
+    #expect(r.s.takeSegments().count == 20)
+    r.advance(202)
+    r.s.takeSegments()
+    r.advance(100)
+    #expect(r.s.takeSegments().map(\.seq) == [1_001])
+    r.s.inject(.ack(seq: 1, ack: 2_001, options: [.timestamps(2_000, 0)]))
+    #expect(r.s.status?.recovery == .timeout)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+  }
+
   @Test("RFC 3522 §3.2: the echo of an earlier recovery's retransmission takes nothing back")
   func echoOfEarlierRecovery() {
     let r = RecoveryScript(timestamps: true).measured()

@@ -62,7 +62,16 @@ extension Difference {
     guard occupies else { return martletIsSilent }
     if isAfterFinish { return martletIsSilent }
     return martletAcknowledges(seq > view.rcvNxt ? view.rcvNxt : min(end, view.rcvEdge))
-      || martletAcknowledges(takenEnd)
+      || martletAcknowledges(takenEnd) || reachesEarlierFinish && martletAcknowledges(earlierFinish?.end ?? 0)
+  }
+  /// A FIN that waits for what is before it, the lowest one.
+  var earlierFinish: Arrival? {
+    arrivals.filter { $0.hasFinish && $0.end > view.rcvNxt && $0.isAccepted }.min { $0.end < $1.end }
+  }
+  /// Its text is next, and goes on where that FIN says that there is none.
+  private var reachesEarlierFinish: Bool {
+    guard let fin = earlierFinish else { return false }
+    return hasText && seq <= view.rcvNxt && seq + (segment?.length ?? 0) >= fin.end
   }
   /// The end of what is in order with this segment and all that came before.
   var takenEnd: Int {
@@ -186,7 +195,7 @@ extension Difference {
   }
   /// RFC 5961 §5.2: not even within the largest window that was offered.
   var acknowledgesTooOld: Bool {
-    injects(.ack) && ack < acknowledged - ((largestWindow >> peerScale) << peerScale)
+    injects(.ack) && ack < acknowledged - max((largestWindow >> peerScale) << peerScale, 65_535)
   }
   /// What the script has acknowledged, as far as Martlet has taken it.
   var acknowledged: Int {

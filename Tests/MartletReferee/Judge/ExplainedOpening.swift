@@ -44,10 +44,17 @@ extension Explanation {
         make us send a SYN each time.
         """
     ) { difference in
-      difference.at("SYN-SENT") && difference.injects(.ack) && difference.ack != 1
-        && difference.kernel.answers.last?.flags == .syn && difference.martletSaysTheFirst
+      let acknowledgesNothing = difference.injects(.ack) && difference.ack != 1
+      return difference.at("SYN-SENT") && difference.kernel.answers.last?.flags == .syn
+        && difference.martletSaysTheFirst
         && difference.kernel.answers.count == difference.martlet.answers.count + 1
-        && difference.martlet.kinds == (difference.flags.contains(.rst) ? "" : "RST")
+        && (acknowledgesNothing
+          ? difference.martlet.kinds == (difference.flags.contains(.rst) ? "" : "RST")
+          // Or in the step after, which came sooner.
+          : difference.martletIsSilent && difference.kernel.answers[0].time < 40
+            && difference.arrivals.contains {
+              $0.index == difference.index - 1 && $0.segment.flags.contains(.ack) && $0.ack != 1
+            })
     },
     Explanation(
       "SYN again in SYN-RECEIVED of a simultaneous open", "RFC 9293 §3.10.7.4 first",
@@ -58,6 +65,16 @@ extension Explanation {
     ) {
       $0.at("SYN-RECEIVED") && $0.isActive && $0.injects(.syn) && $0.seq == $0.view.rcvNxt - 1
         && $0.answers("ACK", "SYN+ACK")
+    },
+    Explanation(
+      "the SYN again with an older timestamp", "RFC 7323 §5.3 R1; RFC 9293 §3.10.7.4 first",
+      why: """
+        The same in every half-open connection: a SYN of the same number is the one that we have answered, whatever its
+        clock says, and our SYN-ACK tells all that an acknowledgment would. The kernel acknowledges what is too old.
+        """
+    ) {
+      $0.at("SYN-RECEIVED") && $0.injects(.syn) && $0.lacks([.ack, .rst]) && $0.seq == $0.view.rcvNxt - 1
+        && $0.isStale && $0.answers("ACK", "SYN+ACK")
     },
     Explanation(
       "an acknowledgment that does not acknowledge our SYN", "RFC 9293 §3.10.7.4 fifth",
@@ -115,14 +132,6 @@ extension Explanation {
             && ($0.martletStays || $0.beginsAtEdge && $0.martlet.state == "ESTABLISHED"))
     },
     Explanation(
-      "old text with a FIN as the third segment", "RFC 9293 §3.10.7.4 first, Table 6",
-      in: [.segments, .state],
-      why: "The half-open record looks at text only; the FIN comes again, alone. The kernel takes it."
-    ) {
-      $0.at("SYN-RECEIVED") && !$0.isActive && $0.injects([.fin, .ack]) && $0.hasText
-        && $0.end == $0.view.rcvNxt + 1 && $0.kernel.state == "CLOSE-WAIT" && $0.martletChallenges
-    },
-    Explanation(
       "a FIN that waited for the handshake", "RFC 9293 §3.10.4",
       why: """
         Both acknowledge the text or FIN that the acknowledgment brings: we on our FIN, or before it where there is a
@@ -154,7 +163,7 @@ extension Explanation {
     ) { difference in
       difference.isOrphan && difference.isActive
         && difference.kernel.answers.allSatisfy { $0.flags.contains(.rst) }
-        && (difference.martlet.kinds == "FIN+ACK" || difference.martletTakes)
+        && (difference.martlet.kinds == "FIN+ACK" || difference.martletTakes || difference.martletChallenges)
         && difference.arrivals.contains {
           $0.state == "SYN-RECEIVED" && $0.segment.flags.contains(.ack) && $0.ack <= 0
         }
@@ -267,7 +276,8 @@ extension Difference {
   /// It is within 65,535 octets, where it has another number for the kernel than for Martlet.
   fileprivate var isInKernelsFirstWindow: Bool {
     guard let segment, let kernelView = kernel.view else { return false }
-    return kernelView.rcvEdge < 65_536 && kernelView.value(segment.seq) <= 65_536
+    return kernelView.rcvEdge - kernelView.rcvNxt < 65_535
+      && kernelView.value(segment.seq) - kernelView.rcvNxt <= 65_535
   }
   /// The half-open record has answered more than its SYN, with a TSval.
   var hasAnsweredHalfOpen: Bool {

@@ -19,7 +19,7 @@ extension Explanation {
         "The same where the application has let go: what comes then meets nothing at the kernel's, and a connection here."
     ) { difference in
       difference.isOrphan && difference.at("CLOSING", "LAST-ACK") && difference.segment != nil
-        && difference.kernel.answers.allSatisfy { $0.flags.contains(.rst) }
+        && difference.kernelHasNone
         && (difference.martletTakes || difference.martletChallenges)
         && difference.arrivals.contains {
           $0.segment.flags.contains(.rst) && $0.seq == $0.view.rcvNxt - 1
@@ -77,7 +77,8 @@ extension Explanation {
       why:
         "Only RCV.NXT is exact. The kernel believes a reset behind the last block that it has told as well."
     ) { difference in
-      difference.injects(.rst) && difference.seq > difference.view.rcvNxt && difference.kernel.state == "over"
+      difference.injects(.rst) && difference.seq > difference.view.rcvNxt
+        && (difference.kernel.state == "over" || difference.isOrphan)
         && difference.kernelIsSilent && difference.martletChallenges
         && difference.arrivals.contains { $0.end == difference.seq && $0.end > $0.seq }
     },
@@ -128,7 +129,7 @@ extension Explanation {
         """
     ) {
       $0.at("CLOSING", "LAST-ACK") && $0.step == .abort && $0.answers("", "RST+ACK")
-        && $0.view.sndNxt > $0.view.sndUna + 1
+        && $0.view.sndNxt > $0.una + 1
     },
     Explanation(
       "FIN-WAIT-2 without an application", "RFC 9293 §3.10.7.4", in: [.segments, .echo],
@@ -154,6 +155,13 @@ extension Difference {
       && martlet.answers.allSatisfy { $0.length > 0 && $0.ack == view.rcvNxt && !$0.flags.contains(.rst) }
   }
 
+  /// The kernel answers as one that has no connection: with resets, or as a listener.
+  var kernelHasNone: Bool {
+    kernel.answers.allSatisfy { $0.flags.contains(.rst) }
+      || !isActive && injects(.syn) && lacks([.ack, .rst]) && kernel.kinds == "SYN+ACK"
+        && sameNumber(kernel.answers[0].ack ?? 0, seq + 1)
+  }
+
   /// A call has heard of the reset already.
   var hasToldReset: Bool {
     history.contains { [CallResult.reset, CallResult.refused].contains($0.outcome.result) }
@@ -171,6 +179,6 @@ extension Difference {
     if ack > view.sndNxt || acknowledgesTooOld { return martletChallenges }
     if hasText, end > view.rcvNxt { return martlet.kinds == "RST+ACK" }
     if flags.contains(.fin) { return martletAcknowledges(seq <= view.rcvNxt ? end : view.rcvNxt) }
-    return martletIsSilent || ack < view.sndUna && martletChallenges
+    return martletIsSilent || ack < una && martletChallenges
   }
 }

@@ -9,9 +9,9 @@ extension Explanation {
         and does not count it.
         """
     ) {
-      $0.injects(.ack) && !$0.occupies && $0.ack == $0.view.sndUna && $0.isLaterThanOthers
-        && $0.kernelIsSilent
-        && $0.answers("", "ACK+text") && [$0.view.sndNxt, $0.view.sndUna].contains($0.martlet.answers[0].seq)
+      $0.injects(.ack) && !$0.occupies && $0.ack == $0.una && $0.isLaterThanOthers
+        && $0.kernelIsSilent && $0.martletSendsOne
+        && [$0.view.sndNxt, $0.una].contains($0.martlet.answers[0].seq)
         && $0.martletStays
     },
     Explanation(
@@ -21,10 +21,11 @@ extension Explanation {
         them than there are segments that can have caused them.
         """
     ) { difference in
-      difference.injects(.ack) && !difference.occupies && difference.ack == difference.view.sndUna
-        && difference.answers("", "ACK+text") && difference.martlet.answers[0].seq == difference.view.sndUna
-        && difference.view.sndNxt - difference.view.sndUna <= 2 * difference.martlet.answers[0].length
-        && difference.arrivals.filter { $0.end == $0.seq && $0.ack == difference.view.sndUna }.count >= 2
+      difference.injects(.ack) && !difference.occupies && difference.ack == difference.una
+        && difference.kernelIsSilent && difference.martletSendsOne
+        && difference.martlet.answers[0].seq == difference.una
+        && difference.view.sndNxt - difference.una <= 2 * difference.martlet.answers[0].length
+        && difference.arrivals.filter { $0.end == $0.seq && $0.ack == difference.una }.count >= 2
     },
   ]
 
@@ -38,7 +39,7 @@ extension Explanation {
     ) {
       $0.script.settings.nagle && $0.martletSaysTheFirst
         && $0.kernel.answers.count == $0.martlet.answers.count + 1
-        && ($0.kernel.answers.last?.length ?? 0) > 0 && $0.view.sndNxt + $0.sentOctets > $0.view.sndUna
+        && ($0.kernel.answers.last?.length ?? 0) > 0 && $0.view.sndNxt + $0.sentOctets > $0.una
     },
     Explanation(
       "less than is ready into a small window", "RFC 9293 §3.8.6.2.1 (2), (3)",
@@ -73,7 +74,7 @@ extension Explanation {
         for Nagle's.
         """
     ) {
-      $0.texts != nil && $0.largestWindow < 2_920 && $0.fillsWindow && $0.hasOnlyText
+      $0.texts != nil && $0.largestWindow < 2_920 && $0.fillsWindow && $0.hasTextAndTheLastFinish
         && $0.kernelPieces.first?.length ?? 0 < $0.martlet.answers[0].length
         || $0.script.settings.nagle && $0.largestWindow < 2_920 && ($0.martletIsSilent || $0.martletTakes)
           && Difference.textRange($0.kernel)?.lowerBound == $0.view.sndNxt
@@ -115,15 +116,6 @@ extension Explanation {
         } ?? false)
     },
     Explanation(
-      "text in tiny pieces", "RFC 9293 §3.8.6.2.1", in: [.segments, .result],
-      why:
-        "For a tiny window the kernel cuts text into pieces when it is sent, of which its buffer takes less."
-    ) {
-      guard case .send(let count) = $0.step else { return false }
-      return $0.largestWindow < 100 && $0.kernelIsSilent && $0.octets($0.kernel, behind: "sent") < count
-        && $0.octets($0.martlet, behind: "sent") == count && $0.fillsWindow
-    },
-    Explanation(
       "the number of an acknowledgment while the window is shut", "RFC 9293 §3.10.7.4 first", in: .number,
       ends: false,
       why: """
@@ -135,28 +127,14 @@ extension Explanation {
         && difference.hasNumberInWindow
     },
     Explanation(
-      "what a repeated acknowledgment lets go", "RFC 5681 §3.2; RFC 3042 §2",
-      why:
-        "\"Transmit one segment of previously unsent data\": the kernel sends two where cwnd has just grown."
-    ) {
-      $0.texts != nil && $0.injects(.ack) && $0.ack == $0.view.sndUna && $0.martletSaysTheFirst
-        && $0.martlet.answers.count == 1 && $0.kernel.answers.count == 2
-    },
-    Explanation(
       "an acknowledgment opens the window by eight segments at most", "RFC 3465 §2.3; RFC 9406 §4.2",
       why: "A choice of Deviations.md. The kernel has no limit in slow start."
     ) {
-      $0.texts != nil && $0.injects(.ack) && $0.martletSaysTheFirst && $0.martlet.answers.count == 18
-    },
-    Explanation(
-      "a window that was not used does not grow", "RFC 7661 §4.1; RFC 5681 §3.1", isTimed: true,
-      why: """
-        What the peer's window held back says nothing of the path: the congestion window is still the initial one, of
-        ten segments. The kernel has opened it by what was acknowledged.
-        """
-    ) {
-      $0.texts != nil && $0.injects(.ack) && $0.martletSaysTheFirst
-        && (9...10).contains($0.martlet.answers.count)
+      $0.texts != nil && $0.martletSaysTheFirst
+        && ($0.injects(.ack) && $0.martlet.answers.count == 18
+          // Or what it lets go came later.
+          || $0.isSend
+            && $0.view.sndNxt + $0.sentOctets - $0.una == 18 * ($0.martlet.answers.first?.length ?? 0))
     },
     Explanation(
       "more than an initial window leaves over a round trip", "RFC 6928 §2",
@@ -174,71 +152,26 @@ extension Explanation {
 }
 
 extension Difference {
-  /// Octets: the peer's largest window before this step, of those that were taken.
-  var largestWindow: Int { windows(arrivals).largest }
-
-  /// Behind the last octet that the peer allows.
-  var lastEdge: Int { windows(known).edge }
-
-  /// RFC 9293 §3.10.7.4 fifth, with SND.WL1 and SND.WL2.
-  private func windows(_ segments: [Arrival]) -> (edge: Int, largest: Int) {
-    var last: Arrival?
-    var una = 0
-    var recent = 0
-    var largest: Int?
-    for next in segments where next.isAccepted {
-      // Older than what came since, unless it fills a hole.
-      if next.view.usesStamps, next.clock < recent {
-        let isLate = segments.contains {
-          $0.index < next.index && $0.seq > next.view.rcvNxt && $0.segment.length > 0
-            && $0.clock <= next.clock
-        }
-        if !isLate || next.segment.length == 0 { continue }
-      }
-      if next.isNext { recent = max(recent, next.clock) }
-      if next.segment.flags.contains(.ack), next.ack < una { continue }
-      if next.segment.flags.contains(.ack) { una = max(una, next.ack) }
-      if next.state != "SYN-RECEIVED", let wl = last,
-        wl.seq > next.seq || wl.seq == next.seq && wl.ack > next.ack
-      {
-        continue
-      }
-      let window = next.segment.window(scale: peerScale)
-      // That of a SYN does not count once there is another.
-      largest = last.map { $0.segment.flags.contains(.ack) } ?? false ? max(largest ?? 0, window) : window
-      last = next
-    }
-    return (last.map { una + $0.segment.window(scale: peerScale) } ?? 65_535, largest ?? 65_535)
-  }
-
-  /// The same as the kernel has it.
-  var kernelEdge: Int {
-    var wl = Int.min
-    var una = 0
-    var window = 0
-    var recent = 0
-    for next in known where next.isAccepted || next.endsAtNext || next.beginsAtEdge {
-      if next.view.usesStamps, next.clock < recent - 1 { continue }
-      if next.isNext { recent = max(recent, next.clock) }
-      // Dropped whole where anything waits to be read.
-      if next.seq < next.view.rcvEdge, next.end > next.view.rcvEdge { continue }
-      let offered = next.segment.window(scale: peerScale)
-      if next.segment.flags.contains(.ack), next.ack < una { continue }
-      let advances = next.segment.flags.contains(.ack) && next.ack > una
-      if advances || next.seq > wl || next.seq == wl && (offered > window || offered == 0) {
-        wl = next.seq
-        window = offered
-      }
-      if advances { una = next.ack }
-    }
-    return una + window
-  }
-
   /// Martlet sends text that fits the window and reaches its edge, or at least half of the largest one.
   var fillsWindow: Bool {
-    guard let own = Self.textRange(martlet), own.upperBound <= peerEdge else { return false }
+    guard let own = Self.textRange(martlet), own.upperBound <= max(peerEdge, lastEdge) else { return false }
     let isFull = own.upperBound == peerEdge || own.upperBound == lastEdge
-    return own.lowerBound >= view.sndUna && (isFull || 2 * own.count >= largestWindow || sendsAll(own))
+    return own.lowerBound >= una
+      && (isFull || 2 * own.count >= largestWindow || sendsAll(own) || leavesLessThanSegment(own))
+  }
+
+  /// Full segments have left, and for what follows the window has less room than one, or Nagle's rule holds it back.
+  private func leavesLessThanSegment(_ own: Range<Int>) -> Bool {
+    let lengths = Set(martlet.answers.map(\.length))
+    guard lengths == [fullSegment] else { return false }
+    return lastEdge - own.upperBound < fullSegment
+      || script.settings.nagle && given - own.upperBound < fullSegment
+  }
+
+  /// Octets, by the peer's MSS and ours.
+  private var fullSegment: Int {
+    let most = script.settings.isIPv6 ? 1_440 : 1_460
+    return min(syn?.mss.map { Int($0) } ?? 536, most) - (view.usesStamps ? 12 : 0)
   }
 
   /// Each sends as far as the window that it believes in lets it, and these are two.
@@ -262,12 +195,11 @@ extension Difference {
   var sentOctets: Int { martlet.answers.reduce(0) { $0 + $1.length } }
 
   /// All that the application has given so far.
-  private func sendsAll(_ range: Range<Int>) -> Bool {
-    let given = (history.map(\.outcome) + [martlet]).reduce(1) { sum, outcome in
-      let words = outcome.result?.split(separator: " ") ?? []
-      return sum + (words.first == "sent" ? Int(words.last ?? "") ?? 0 : 0)
-    }
-    return range.upperBound == given
+  private func sendsAll(_ range: Range<Int>) -> Bool { range.upperBound == given }
+
+  /// Behind the last octet that the application has given.
+  var given: Int {
+    (history.map(\.outcome) + [martlet]).reduce(1) { $0 + octets($1, behind: "sent") }
   }
 
   /// One of the two believes the window to be shut, and Martlet's number is in it.
@@ -276,9 +208,16 @@ extension Difference {
       && martlet.answers.first.map { [windowsNumber, lastEdge].contains($0.seq) } ?? false
   }
 
+  /// A segment with text, perhaps with the FIN behind it, which has left before.
+  var martletSendsOne: Bool {
+    martlet.kinds == "ACK+text" || martlet.kinds == "FIN+ACK+text" && past.contains { $0.endsSending }
+  }
+
   /// Its sequence number follows those of all acknowledgments before.
   var isLaterThanOthers: Bool {
-    arrivals.filter(\.isAccepted).allSatisfy { $0.seq < seq || $0.segment.flags.contains(.syn) }
+    arrivals.filter { $0.isAccepted && !$0.acknowledgesOld }.allSatisfy {
+      $0.seq < seq || $0.segment.flags.contains(.syn)
+    }
   }
 
   /// It has sent something that the peer's last window does not allow.
@@ -293,6 +232,14 @@ extension Difference {
       first.ack == martlet.answers.first?.ack, segment != nil
     else { return kernel.answers[...] }
     return kernel.answers.dropFirst()
+  }
+
+  /// Nothing but text, and the FIN behind the last of it, which one of them may not have reached.
+  var hasTextAndTheLastFinish: Bool {
+    (kernelPieces + martlet.answers).allSatisfy {
+      $0.length > 0
+        && (!$0.flags.contains(.fin) || $0.seq + $0.length == given && past.contains { $0.endsSending })
+    }
   }
 
   /// No FIN that only one of them sends, and nothing but text.

@@ -22,7 +22,7 @@ extension Explanation {
         SYN-ACK.
         """
     ) { difference in
-      difference.isWait && difference.waited < 1_000 && !difference.isActive && !difference.view.usesStamps
+      difference.isWait && difference.waited < 1_000 && !difference.isActive && difference.hasMeasuredNothing
         && difference.martletIsSilent && difference.kernel.answers.allSatisfy { difference.isAgain($0) }
     },
     Explanation(
@@ -44,10 +44,22 @@ extension Explanation {
       let isLost = { (answer: Answer) in answer.length > 0 && difference.isAgain(answer) }
       let kernel = difference.kernel.answers.filter { !isLost($0) }
       let own = difference.martlet.answers.filter { !isLost($0) }
+      // Or a little later, while nothing else happens.
+      if difference.isWait {
+        return difference.kernelIsSilent && !difference.martletIsSilent
+          && difference.martlet.answers.allSatisfy {
+            isLost($0) && $0.seq == difference.una && $0.time < 50
+          }
+          && difference.arrivals.last.map { !$0.segment.sack.isEmpty && $0.index == difference.index - 1 }
+            ?? false
+      }
       return (difference.segment.map { !$0.sack.isEmpty } ?? false) && difference.injects(.ack)
         && difference.kernel.answers.contains(where: isLost)
           != difference.martlet.answers.contains(where: isLost)
         && (kernel.map(\.text) == own.map(\.text)
+          // Or what is sent again carries the acknowledgment.
+          || own.isEmpty && kernel.allSatisfy { $0.flags == .ack && $0.length == 0 }
+            && Set(kernel.map(\.ack)) == Set(difference.martlet.answers.map(\.ack))
           || kernel.reduce(0) { $0 + $1.length } == own.reduce(0) { $0 + $1.length }
             && kernel.first?.seq == own.first?.seq)
     },
@@ -71,8 +83,71 @@ extension Explanation {
         """
     ) {
       ($0.isEnd && $0.answers("", "FIN+ACK") || $0.isSend && $0.answers("", "ACK+text"))
-        && $0.view.sndNxt + $0.sentOctets - $0.view.sndUna <= 1_460
-        && $0.view.sndNxt > $0.view.sndUna && $0.hasTimedOut
+        && $0.view.sndNxt + $0.sentOctets - $0.una <= 1_460
+        && $0.view.sndNxt > $0.una && $0.hasTimedOut
+        // Or another small piece is sent again, beside the one that is not acknowledged yet.
+        || $0.injects(.ack) && $0.ack > $0.una && ["", "ACK"].contains($0.kernel.kinds)
+          && $0.martlet.kinds == "ACK+text" && $0.isAgain($0.martlet.answers[0])
+          && $0.martlet.answers[0].seq > $0.ack && $0.view.sndNxt - $0.ack <= 1_460 && $0.hasTimedOut
+    },
+    Explanation(
+      "what only one of the two takes for acknowledged", "RFC 9293 §3.10.7.4 first, fifth",
+      why: """
+        One has gone on with the acknowledgment of a segment that the other has refused (see each), and each sends again
+        what is the first without one for itself.
+        """
+    ) { difference in
+      let kernelUna = difference.kernelBelief.una
+      return difference.isWait && kernelUna != difference.una
+        && difference.kernel.answers.allSatisfy {
+          difference.isAgain($0) && ($0.seq == kernelUna || difference.reachesEnd($0))
+        }
+        && difference.martlet.answers.allSatisfy {
+          difference.isAgain($0) && ($0.seq == difference.una || difference.reachesEnd($0))
+        }
+        && (difference.martletIsSilent == (difference.una == difference.view.sndNxt)
+          || difference.waited < 1_000)
+    },
+    Explanation(
+      "what is in flight when the window shuts", "RFC 9293 §3.8.6, SHLD-16, MAY-7, MUST-35",
+      why: """
+        "If the window shrinks to zero, the TCP implementation MUST probe it in the standard way", with an octet: so do
+        we. The kernel goes on sending the whole segment again.
+        """
+    ) { difference in
+      difference.isWait && difference.lastEdge == difference.una && difference.view.sndNxt > difference.una
+        && !difference.martletIsSilent
+        && difference.martlet.answers.count == difference.kernel.answers.count
+        && zip(difference.kernel.answers, difference.martlet.answers).allSatisfy { kernel, own in
+          kernel.seq == difference.una && own.seq == difference.una && own.length == 1
+            && kernel.length > own.length && Comparison.isAboutTheSame(kernel.time, own.time)
+        }
+    },
+    Explanation(
+      "a tail-loss probe while the window is shut", "RFC 8985 §7.3; RFC 9293 §3.8.6",
+      why: """
+        What would be sent again is beyond the window, so no probe leaves, and "regardless of whether a loss probe was
+        sent, the sender MUST re-arm the RTO timer". The kernel sends it all the same.
+        """
+    ) { difference in
+      difference.isWait && difference.waited < 500 && difference.martletIsSilent
+        && difference.syn?.sackPermitted ?? false && difference.lastEdge == difference.una
+        && difference.view.sndNxt > difference.una && !difference.kernelIsSilent
+        && difference.kernel.answers.allSatisfy { $0.seq == difference.una && difference.isAgain($0) }
+    },
+    Explanation(
+      "what is sent again, and an acknowledgment", "RFC 9293 §3.10.7.4 fifth, seventh", ends: false,
+      why: """
+        The kernel sends again what the acknowledgment asks for before it looks at the text beside it, which it
+        acknowledges behind that; ours carries it.
+        """
+    ) { difference in
+      guard difference.injects(.ack), difference.occupies, let last = difference.kernel.answers.last,
+        last.flags == .ack, last.length == 0, !difference.martletIsSilent
+      else { return false }
+      return difference.kernel.answers.dropLast().map { $0.acknowledging(last.ack) }
+        == difference.martlet.answers.map { $0.acknowledging(last.ack) }
+        && difference.martlet.answers.allSatisfy { $0.ack == last.ack && difference.isAgain($0) }
     },
     Explanation(
       "whether two small segments are one", "RFC 8985 §7.2",
@@ -85,11 +160,11 @@ extension Explanation {
       let ends = { (answer: Answer) in
         answer.seq + answer.length + (answer.flags.contains(.fin) ? 1 : 0) == difference.view.sndNxt
       }
-      let isSmall = difference.view.sndNxt - difference.view.sndUna <= 1_460
-      return isSmall && ends(kernel) && kernel.time < 200 && kernel.seq > difference.view.sndUna
+      let isSmall = difference.view.sndNxt - difference.una <= 1_460
+      return isSmall && ends(kernel) && kernel.time < 200 && kernel.seq > difference.una
         && difference.martlet.answers.count <= 1
         && difference.martlet.answers.allSatisfy {
-          $0.seq == difference.view.sndUna && ends($0) && $0.time >= 200
+          $0.seq == difference.una && ends($0) && $0.time >= 200
         }
     },
     Explanation(
@@ -115,7 +190,7 @@ extension Explanation {
       guard difference.isWait, let own = difference.martlet.answers.first,
         let kernel = difference.kernel.answers.first
       else { return false }
-      return own.length > kernel.length && own.seq == kernel.seq && own.seq == difference.view.sndUna
+      return own.length > kernel.length && own.seq == kernel.seq && own.seq == difference.una
         && own.seq + own.length <= difference.view.sndNxt && Comparison.isAboutTheSame(kernel.time, own.time)
         && difference.kernel.answers.count == difference.martlet.answers.count
     },
@@ -228,8 +303,23 @@ extension Difference {
     else { return false }
     let ends = martlet.answers.dropLast().map { $0.seq + $0.length + ($0.flags.contains(.fin) ? 1 : 0) }
     let end = max(view.sndNxt, ends.max() ?? 0)
-    return probe.seq + probe.length + (probe.flags.contains(.fin) ? 1 : 0) == end && probe.seq < end
+    // RFC 8985 §7.3: "If there is previously unsent data … transmit one segment of it": else the last once more.
+    let isNew = probe.seq == end && end > una && given >= end + probe.length && end + probe.length <= lastEdge
+    return (isNew || reachesEnd(probe, end) && probe.seq < end)
       && !kernel.answers.contains { $0.text == probe.text }
+  }
+
+  /// No timestamps, or the segment that ended the handshake echoed none.
+  fileprivate var hasMeasuredNothing: Bool {
+    guard view.usesStamps, let third = arrivals.first(where: { $0.state == "SYN-RECEIVED" && $0.isAccepted })
+    else { return !view.usesStamps }
+    if case .present(let stamp) = third.segment.stamps { return stamp.echo == nil }
+    return false
+  }
+
+  /// It ends where all that was sent does.
+  func reachesEnd(_ answer: Answer, _ end: Int? = nil) -> Bool {
+    answer.seq + answer.length + (answer.flags.contains(.fin) ? 1 : 0) == end ?? view.sndNxt
   }
 
   /// Something was sent again in a wait.

@@ -51,9 +51,18 @@ extension Explanation {
             $0.withoutEcho.text == $1.withoutEcho.text && $1.echo != nil && difference.isOfConnection($1.echo)
           }
           || difference.answers("ACK", "") && difference.martletIgnores
-            && difference.arrivals.contains { $0.clock > difference.arrival?.clock ?? .max }
-          || difference.answers("ACK", "SYN+ACK") && difference.injects(.syn)
-            && difference.lacks([.ack, .rst]))
+            && difference.arrivals.contains { $0.clock > difference.arrival?.clock ?? .max })
+    },
+    Explanation(
+      "a SYN that is older than what came in TIME-WAIT", "RFC 7323 §4.3; RFC 6191 §2",
+      why: """
+        The same: newer than TS.Recent of the connection's end, it opens a new one here; it is older than what the
+        kernel's record has taken since.
+        """
+    ) { difference in
+      difference.at("TIME-WAIT") && difference.view.usesStamps && difference.injects(.syn)
+        && difference.lacks([.ack, .rst]) && difference.answers("ACK", "SYN+ACK")
+        && difference.arrivals.contains { $0.clock >= difference.arrival?.clock ?? .max }
     },
     Explanation(
       "TS.Recent after an acknowledgment that is too old", "RFC 7323 §4.3; RFC 5961 §5.2", in: .echo,
@@ -73,7 +82,9 @@ extension Explanation {
       difference.martletChallenges && difference.lacks([.syn, .rst])
         // Or resets, since text is behind the peer's FIN (see there).
         && (difference.kernelGoesOn
-          || difference.isAfterFinish && difference.hasText && difference.kernel.kinds == "RST")
+          || (difference.isAfterFinish || difference.isOrphan || difference.hasShutReceive)
+            && difference.hasText
+            && difference.kernel.kinds == "RST")
         && difference.arrivals.contains {
           $0.acknowledgesOld && $0.isNext && $0.clock > difference.arrival?.clock ?? .max
         }
@@ -105,7 +116,8 @@ extension Explanation {
         """
     ) { difference in
       difference.at("TIME-WAIT") && difference.kernel.answers.allSatisfy { $0.flags.contains(.rst) }
-        && !difference.kernelIsSilent && difference.martlet.kinds == "ACK"
+        // A listener is silent where the ACK is missing.
+        && (!difference.kernelIsSilent || difference.lacks([.ack, .rst])) && difference.martlet.kinds == "ACK"
         && difference.history.contains { $0.stateBefore == "SYN-RECEIVED" }
         && difference.arrivals.contains { $0.state == "TIME-WAIT" && $0.segment.flags.contains(.syn) }
     },

@@ -70,7 +70,7 @@ extension Difference {
 
   /// A difference in several parts of the same segments, part by part: nothing but this differs in the first.
   func split() -> [Difference] {
-    if let (alone, rest) = splitEchoOfTheFirst() { return [alone] + rest.split() }
+    if let (alone, rest) = splitEchoOfTheFirst() ?? splitWhatAllSay() { return [alone] + rest.split() }
     let parts = [Explanation.Aspects.echo, .sack, .number].filter { aspects.contains($0) }
     guard let part = parts.first, aspects != part else { return [self] }
     var alone = self
@@ -117,6 +117,35 @@ extension Difference {
     return first.ack == view.rcvNxt ? [silent, acknowledging] : [acknowledging]
   }
 
+  /// All segments of one say another TSecr than all of the other, or acknowledge something else, and they differ beside
+  /// this.
+  private func splitWhatAllSay() -> (Difference, Difference)? {
+    guard aspects.contains(.segments),
+      (kernel.answers + martlet.answers).allSatisfy({ $0.flags.contains(.ack) }),
+      (kernel.answers + martlet.answers).allSatisfy({ $0.flags.isDisjoint(with: [.syn, .rst]) })
+    else { return nil }
+    return splitOff(\.echo) ?? splitOff(\.ack)
+  }
+
+  private func splitOff(_ field: WritableKeyPath<Answer, Int?>) -> (Difference, Difference)? {
+    guard let own = martlet.answers.first?[keyPath: field], let other = kernel.answers.first?[keyPath: field],
+      own != other, martlet.answers.allSatisfy({ $0[keyPath: field] == own }),
+      kernel.answers.allSatisfy({ $0[keyPath: field] == other })
+    else { return nil }
+    var alone = self
+    var rest = self
+    alone.isPart = true
+    rest.isPart = true
+    alone.martlet.answers = kernel.answers
+    for index in kernel.answers.indices {
+      alone.martlet.answers[index][keyPath: field] = own
+      rest.kernel.answers[index][keyPath: field] = own
+    }
+    if field == \.ack { rest.kernel.state = martlet.state } else { alone.martlet.state = kernel.state }
+    alone.martlet.result = kernel.result
+    return rest.sameAnswers ? nil : (alone, rest)
+  }
+
   /// One has said more than the other, and what both have said differs in TSecr.
   private func splitEchoOfTheFirst() -> (Difference, Difference)? {
     let count = min(kernel.answers.count, martlet.answers.count)
@@ -157,6 +186,12 @@ extension Answer {
     var bare = self
     bare.sack = []
     return bare
+  }
+  /// What is compared, with this number.
+  func acknowledging(_ number: Int?) -> String {
+    var bare = withoutSACK
+    bare.ack = number
+    return bare.text
   }
   var withoutEcho: Answer {
     var bare = self

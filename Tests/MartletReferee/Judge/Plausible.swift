@@ -53,7 +53,7 @@ extension Difference {
       return true
     }
     if end == answer.seq {
-      return answer.seq == windowsNumber || answer.seq == lastEdge || isWait && answer.seq == view.sndUna - 1
+      return answer.seq == windowsNumber || answer.seq == lastEdge || isWait && answer.seq == una - 1
     }
     // Once more, or a tail-loss probe, which ends where the last segment does.
     if isSend { return end == next && answer.time > 0 && endsInEarlyProbe }
@@ -62,11 +62,11 @@ extension Difference {
 
   /// Where segments began that Martlet has sent, and what is not acknowledged yet.
   private var starts: Set<Int> {
-    Set(history.flatMap(\.outcome.answers).map(\.seq) + [view.sndUna, max(view.sndUna, ack)])
+    Set(history.flatMap(\.outcome.answers).map(\.seq) + [una, max(una, ack)])
   }
 
   /// The number of a bare acknowledgment, which must be inside the peer's window to be acceptable there.
-  var windowsNumber: Int { min(view.sndNxt, max(view.sndUna, peerEdge)) }
+  var windowsNumber: Int { min(view.sndNxt, max(una, peerEdge)) }
 
   /// Behind the last octet that the peer has ever allowed.
   var peerEdge: Int {
@@ -81,11 +81,24 @@ extension Difference {
   private func acknowledgesSomething(_ answer: Answer, isReset: Bool) -> Bool {
     guard let number = answer.ack else { return answer.flags == .rst || answer.flags == .syn }
     if number == view.rcvNxt { return true }
+    if !isReset, !answer.flags.contains(.syn), !isOldTimeWait {
+      // Nothing has come that could be acknowledged, or what was acknowledged is so for ever.
+      guard segment != nil else { return false }
+      if isSynchronized || at("SYN-RECEIVED"), number < view.rcvNxt { return false }
+    }
     return known.contains {
       sameNumber($0.end, number) || $0.segment.flags.contains(.syn) && sameNumber($0.seq + 1, number)
-        || $0.view.rcvEdge == number && $0.end > number
+        || $0.view.rcvEdge == number && $0.end > number || isWithoutFinish($0, number)
     }
       || view.rcvEdge == number && isReset == false && end > number
+  }
+
+  /// The end of its text, where its FIN does not count because text beyond it came before.
+  private func isWithoutFinish(_ arrival: Arrival, _ number: Int) -> Bool {
+    arrival.hasFinish && arrival.segment.length > 0 && arrival.end - 1 == number
+      && known.contains {
+        $0.index < arrival.index && $0.segment.length > 0 && $0.seq + $0.segment.length >= arrival.end
+      }
   }
 
   private func hasRightStamps(_ answer: Answer) -> Bool {

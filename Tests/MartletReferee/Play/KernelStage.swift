@@ -52,6 +52,10 @@
       ("ipv4/tcp_moderate_rcvbuf", "0"), ("ipv4/tcp_comp_sack_nr", "0"), ("ipv4/tcp_autocorking", "0"),
       ("ipv4/tcp_fastopen", "0"), ("ipv4/tcp_max_syn_backlog", "65536"),
       ("ipv4/tcp_max_tw_buckets", "262144"),
+      // Else whatever the machine is set to, which may be BBR, and paces. Every namespace may choose this one.
+      ("ipv4/tcp_congestion_control", "reno"),
+      // A window of one octet makes pieces of one octet, which cost the send buffer a kilobyte each.
+      ("ipv4/tcp_wmem", "4096 16777216 16777216"),
       ("ipv4/tcp_rmem", "4096 65536 6291456"), ("ipv4/tcp_tw_reuse", "0"), ("core/somaxconn", "4096"),
       ("ipv4/conf/all/rp_filter", "0"), ("ipv4/tcp_backlog_ack_defer", "0"),
     ]
