@@ -38,7 +38,12 @@ extension NetworkStack {
     {
       return answer(flow, hash, tcb, sealing: offer, listener: l, isFull: isFull)
     }
-    if isFull, !makeRoom(listener: l, policy) { return refuseForHalfOpenQueue() }
+    if isFull {
+      // No cookie stands for what comes here under pressure. The strangers among them may not drive out those who begin
+      // anew from TIME-WAIT.
+      let areTooMany = isUnderPressure && minimumISS == nil && hasFirmQuarter(l)
+      guard !areTooMany, makeRoom(listener: l, policy) else { return refuseForHalfOpenQueue() }
+    }
     tcb.iss = initialSequence(flow, above: minimumISS)
     tcb.deadline = firstDeadline
     if defers { tcb.deferFor(configuration.attemptTimeout, now: clock) }
@@ -103,6 +108,12 @@ extension NetworkStack {
   }
 
   // MARK: Making room
+
+  /// A quarter of the places for half-open connections is taken by records that nobody may spare.
+  private func hasFirmQuarter(_ l: UInt32) -> Bool {
+    let places = min(listeners[l].options.halfOpenLimit, configuration.halfOpenLimit)
+    return flows4.firmEmbryos &+ flows6.firmEmbryos >= max(1, Int(places / 4))
+  }
 
   /// Ends a record so that another finds room. False: none can be spared.
   private mutating func makeRoom(listener l: UInt32, _ policy: SynCookiePolicy) -> Bool {

@@ -138,6 +138,9 @@ extension FlowSpace {
     return nil
   }
 
+  /// Records without a cookie whose SYN-ACK has been sent once only.
+  var firmEmbryos: Int { Int(halfOpen[0].count) }
+
   /// There is a record of the kinds that make room.
   @inline(__always)
   var mayHaveSpare: Bool { mutating get { occupied & (0xfffe | 1 << UInt32(Self.sealed)) != 0 } }

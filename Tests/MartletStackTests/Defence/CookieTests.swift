@@ -284,6 +284,37 @@ struct CookieTests {
     #expect(flood.hasRecord(0))
   }
 
+  @Test("S3.6 S4.8 SYNs with an MSS below every cookie's do not keep out who begins anew from TIME-WAIT")
+  func timeWaitBesideSmallMSS() throws {
+    let flood = try Flood(backlog: 16)
+    flood.host.inject(flood.third(0, try #require(try flood.syn(0))))
+    let connection = try flood.host.stack.accept(flood.listener)
+    try flood.host.stack.close(connection, now: flood.host.now)
+    let fin = try #require(try flood.host.pullSeen().first { $0.flags.contains(.fin) })
+    var options = TCPOptions()
+    options.present = .timestamps
+    options.tsval = 1_002
+    options.tsecr = fin.header?.options.tsval ?? 0
+    let seq = flood.irs(0) &+ 1
+    flood.host.inject(
+      tcp(
+        from: flood.peer(0), to: flood.local, seq: seq, ack: fin.seq &+ 1, [.fin, .ack], options: options))
+    _ = flood.host.pull()
+    #expect(flood.host.stack.held.timeWait == 1)
+    for n in 1...40 { _ = try flood.syn(n) }
+    var small = Flood.usual
+    small.maximumSegmentSize = 500
+    var answered = 0
+    for n in 100..<200 where try flood.syn(n, .syn, small) != nil { answered += 1 }
+    #expect(answered <= 4, "\(answered)")
+    var again = Flood.usual
+    again.tsval = 2_000
+    let syn = tcp(from: flood.peer(0), to: flood.local, seq: seq &+ 100_000, .syn, options: again)
+    let synAck = try #require(try flood.host.answers(to: syn).first)
+    #expect(synAck.flags == [.syn, .ack])
+    #expect(flood.hasRecord(0))
+  }
+
   @Test("S3.6 timestamps are on exactly when the acknowledgment echoes one we can have sent")
   func timestamps() throws {
     for (offset, isOn): (UInt32, Bool) in [(0, true), (20_000, true), (40_000, false), (UInt32.max, false)] {
