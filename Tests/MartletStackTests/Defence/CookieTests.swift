@@ -257,9 +257,8 @@ struct CookieTests {
     #expect(try flood.status.acceptable == 1)
   }
 
-  @Test("S3.6 a SYN that reopens a TIME-WAIT gets no cookie: its ISS must follow the old numbers")
-  func timeWait() throws {
-    let flood = try Flood(.always)
+  /// Peer 0 has connected and closed after the host did: only a TIME-WAIT record is left. The host's FIN.
+  private func leaveTimeWait(_ flood: Flood) throws -> Seen {
     flood.host.inject(flood.third(0, try #require(try flood.syn(0))))
     let connection = try flood.host.stack.accept(flood.listener)
     try flood.host.stack.close(connection, now: flood.host.now)
@@ -274,6 +273,14 @@ struct CookieTests {
         from: flood.peer(0), to: flood.local, seq: seq, ack: fin.seq &+ 1, [.fin, .ack], options: options))
     _ = flood.host.pull()
     #expect(flood.host.stack.held.timeWait == 1)
+    return fin
+  }
+
+  @Test("S3.6 a SYN that reopens a TIME-WAIT gets no cookie: its ISS must follow the old numbers")
+  func timeWait() throws {
+    let flood = try Flood(.always)
+    let fin = try leaveTimeWait(flood)
+    let seq = flood.irs(0) &+ 1
     let sent = flood.counters.syncookiesSent
     var again = Flood.usual
     again.tsval = 2_000
@@ -287,20 +294,8 @@ struct CookieTests {
   @Test("S3.6 S4.8 SYNs with an MSS below every cookie's do not keep out who begins anew from TIME-WAIT")
   func timeWaitBesideSmallMSS() throws {
     let flood = try Flood(backlog: 16)
-    flood.host.inject(flood.third(0, try #require(try flood.syn(0))))
-    let connection = try flood.host.stack.accept(flood.listener)
-    try flood.host.stack.close(connection, now: flood.host.now)
-    let fin = try #require(try flood.host.pullSeen().first { $0.flags.contains(.fin) })
-    var options = TCPOptions()
-    options.present = .timestamps
-    options.tsval = 1_002
-    options.tsecr = fin.header?.options.tsval ?? 0
+    _ = try leaveTimeWait(flood)
     let seq = flood.irs(0) &+ 1
-    flood.host.inject(
-      tcp(
-        from: flood.peer(0), to: flood.local, seq: seq, ack: fin.seq &+ 1, [.fin, .ack], options: options))
-    _ = flood.host.pull()
-    #expect(flood.host.stack.held.timeWait == 1)
     for n in 1...40 { _ = try flood.syn(n) }
     var small = Flood.usual
     small.maximumSegmentSize = 500
