@@ -89,6 +89,22 @@ struct FoundByRefereeTests {
     #expect(s.receive().isEndOfStream)
   }
 
+  @Test("R5 before a FIN in its turn the first arrival of an octet counts, too; beyond it nothing is kept")
+  func finishBeforeAndBehindText() {
+    let s = Scenario(.established())
+    let first = [UInt8](repeating: 200, count: 20)
+    s.inject(.data(seq: 11, ack: 1, .octets(first)))
+    s.inject(.data(seq: 10_000, ack: 1, 100))
+    _ = s.takeSegments()
+    let held = s.stack.held.chunks
+    s.inject(.fin(seq: 1, ack: 1, 15))
+    s.expect(.ack(seq: 1, ack: 17))
+    #expect(s.stack.held.chunks < held)
+    #expect(s.receive().octets == scriptText(0..<10) + first.prefix(5))
+    #expect(s.receive().isEndOfStream)
+    #expect(s.stack.held.chunks == 0)
+  }
+
   @Test("RFC 7323 §5.3 R1: an old timestamp is acknowledged in SYN-RECEIVED too, once per interval")
   func oldTimestampHalfOpen() {
     let s = Scenario(.synReceived(), offering: ScriptOption.everything())

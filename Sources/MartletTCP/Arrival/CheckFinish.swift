@@ -36,9 +36,10 @@ extension TCB {
   }
 
   /// Text waits behind a hole, and behind what would be the stream's end: one of the two is a lie.
-  func holdsText(beyond fin: SequenceNumber, _ cold: ColdBlock, _ around: borrowing Surroundings) -> Bool {
-    let last = cold.outOfOrder.count &- 1
-    return last >= 0 && cold.outOfOrder.range(at: last, around.pool).end.follows(fin)
+  private func holdsText(
+    beyond fin: SequenceNumber, _ cold: ColdBlock, _ around: borrowing Surroundings
+  ) -> Bool {
+    endOfOutOfOrder(cold, around)?.follows(fin) ?? false
   }
 
   /// "… signal the user 'connection closing' and return any pending RECEIVEs with same message, advance

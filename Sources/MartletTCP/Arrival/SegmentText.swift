@@ -19,10 +19,8 @@ extension TCB {
     let count = min(seg.textCount &- skipped, room)
     if skipped > 0 { noteOldText(seg, &cold, &around, now) }
     // A FIN that comes in its turn is the end, whatever was said to come behind it.
-    if seg.flags.contains(.fin), start == rcv.nxt,
-      holdsText(beyond: seg.seq.advanced(by: seg.textCount), cold, around)
-    {
-      dropOutOfOrder(&cold, &around)
+    if seg.flags.contains(.fin), start == rcv.nxt {
+      dropOutOfOrder(beyond: seg.seq.advanced(by: seg.textCount), &cold, &around)
     }
     if skipped == seg.textCount {
       // All of it was here before.
@@ -198,5 +196,21 @@ extension TCB {
     cold.outOfOrder.removeAll(&around.pool, &around.budget)
     cold.receive.removeOutOfOrder(&around.pool, &around.budget)
     cold.recentCount = 0
+  }
+
+  /// Gives back what waits beyond `fin`. What waits before it stays as it came (robustness rule R5).
+  private func dropOutOfOrder(
+    beyond fin: SequenceNumber, _ cold: inout ColdBlock, _ around: inout Surroundings
+  ) {
+    guard let end = endOfOutOfOrder(cold, around), end.follows(fin) else { return }
+    cold.outOfOrder.subtract(SequenceRange(start: fin, end: end), &around.pool, &around.budget)
+    cold.receive.removeOutOfOrder(keeping: fin.distance(from: rcv.nxt), &around.pool, &around.budget)
+    cold.recentCount = 0
+  }
+
+  /// Where the last of what waits behind a hole ends.
+  func endOfOutOfOrder(_ cold: ColdBlock, _ around: borrowing Surroundings) -> SequenceNumber? {
+    let last = cold.outOfOrder.count &- 1
+    return last < 0 ? nil : cold.outOfOrder.range(at: last, around.pool).end
   }
 }

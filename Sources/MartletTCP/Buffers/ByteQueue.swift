@@ -162,14 +162,17 @@ public struct ByteQueue: BitwiseCopyable, Sendable {
     }
   }
 
-  /// Gives back every chunk that holds no byte in order: what lies beyond the tail is lost.
-  package mutating func removeOutOfOrder(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
-    if count == 0 {
+  /// Gives back every chunk that holds no byte in order, nor one of the `kept` bytes beyond the tail: what lies
+  /// behind those is lost.
+  package mutating func removeOutOfOrder(
+    keeping kept: UInt32 = 0, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) {
+    guard held > 0, count &+ kept > 0 else {
       removeAll(&pool, &budget)
       return
     }
     let span: UInt32 = depth == 0 ? 4 : 4096
-    let end = chunkIndex(head &+ count &- 1) &+ 1
+    let end = chunkIndex(head &+ count &+ kept &- 1) &+ 1
     releaseChunks(from: end, upTo: chunkIndex(head) &+ span, &pool, &budget)
     foldTables(holdingAtMost: 2, &pool, &budget)
   }
