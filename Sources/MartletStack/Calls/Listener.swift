@@ -58,13 +58,15 @@ struct Listener: BitwiseCopyable {
   var halfOpenOverflows: UInt64 = 0
   var accepted: UInt64 = 0
   var fastOpenPending: UInt32 = 0
-  /// Reset before their third segment: since the minute that ends at `fastOpenRests` began, and in the one before.
-  var fastOpenResets: UInt32 = 0
-  var fastOpenResetsBefore: UInt32 = 0
+  /// Over before their third segment came: since the minute that ends at `fastOpenRests` began, and in the one before.
+  var fastOpenFailures: UInt32 = 0
+  var fastOpenFailuresBefore: UInt32 = 0
   var fastOpenRests = Instant.origin
   /// On the wire, accepted or not.
   var connections: UInt32 = 0
   var limitOverflows: UInt64 = 0
+  /// Before this nobody is looked for who could go for a newcomer.
+  var nextPlaces = Instant.origin
   var nextEvent = IndexList.none
   var hasEvent = false
   /// A flood is to be told of.

@@ -35,24 +35,25 @@ extension NetworkStack {
     }
   }
 
-  /// PendingFastOpenRequests. Those that the peer reset count for one to two minutes more: whoever holds a
-  /// stranger's cookie would otherwise have no limit, since the stranger resets what he never asked for (§5.1).
+  /// PendingFastOpenRequests. Those that were over before their third segment came count for one to two minutes more:
+  /// whoever holds a stranger's cookie would otherwise have no limit, since the stranger resets what he never asked
+  /// for (§5.1), or the application does what it was asked for and aborts.
   private mutating func hasRoomForFastOpen(_ l: UInt32) -> Bool {
-    ageFastOpenResets(of: l)
+    ageFastOpenFailures(of: l)
     let used =
-      UInt64(listeners[l].fastOpenPending) &+ UInt64(listeners[l].fastOpenResets)
-      &+ UInt64(listeners[l].fastOpenResetsBefore)
+      UInt64(listeners[l].fastOpenPending) &+ UInt64(listeners[l].fastOpenFailures)
+      &+ UInt64(listeners[l].fastOpenFailuresBefore)
     return used < UInt64(listeners[l].options.fastOpenLimit)
       && listeners[l].backlogCount < listeners[l].options.acceptLimit
   }
 
   /// Another minute begins.
-  private mutating func ageFastOpenResets(of l: UInt32) {
+  private mutating func ageFastOpenFailures(of l: UInt32) {
     let over = listeners[l].fastOpenRests
     guard over <= clock else { return }
     let isRecent = clock.since(over) < .minutes(1)
-    listeners[l].fastOpenResetsBefore = isRecent ? listeners[l].fastOpenResets : 0
-    listeners[l].fastOpenResets = 0
+    listeners[l].fastOpenFailuresBefore = isRecent ? listeners[l].fastOpenFailures : 0
+    listeners[l].fastOpenFailures = 0
     listeners[l].fastOpenRests = clock.advanced(by: .minutes(1))
   }
 
@@ -108,9 +109,9 @@ extension NetworkStack {
     let l = cold[j].pendingOpen &- 1
     cold[j].pendingOpen = 0
     listeners[l].fastOpenPending &-= 1
-    if connections[i].tcb.endReason == .reset {
-      ageFastOpenResets(of: l)
-      listeners[l].fastOpenResets &+= 1
+    if connections[i].tcb.state == .closed {
+      ageFastOpenFailures(of: l)
+      listeners[l].fastOpenFailures &+= 1
     }
     settleCold(i, j)
   }

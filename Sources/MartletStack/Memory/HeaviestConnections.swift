@@ -62,22 +62,35 @@ extension NetworkStack {
   /// Somebody wants to be one connection more, and there is no place for him, or hardly any, at his listener or in the
   /// whole stack.
   mutating func makePlaces(of l: UInt32) {
-    let limit = listeners[l].options.connectionLimit
-    let isNearlyFull = limit > 0 && listeners[l].connections >= limit &- limit / 8
-    let isStackFull = liveConnections >= configuration.connectionLimit
-    guard isNearlyFull || isStackFull, shortage.nextPlaces <= clock else { return }
-    shortage.nextPlaces = clock.advanced(by: pause(atLeast: 1_000))
-    if isStackFull { endAbandoned(most: max(1, configuration.connectionLimit / 16)) }
-    if isNearlyFull { makeListenerPlaces(of: l, limit) }
+    makeStackPlaces()
+    makeListenerPlaces(of: l)
+  }
+
+  /// Of the whole stack only these go: a place that an application has is free when it lets go of it, and no sooner.
+  private mutating func makeStackPlaces() {
+    let limit = configuration.connectionLimit
+    guard UInt32(truncatingIfNeeded: connections.live) >= limit, shortage.nextPlaces <= clock else { return }
+    let heaviest = weighAll(by: .abandoned)
+    for place in 0..<min(heaviest.count, max(1, Int(limit / 16))) where heaviest[place].weight > 0 {
+      endAbandoned(heaviest[place].index)
+    }
+    shortage.nextPlaces = clock.advanced(by: pauseForPlaces(afterVain: heaviest[0].weight == 0))
   }
 
   /// The listener's connections are weighed, so that it is known who moves how much. When all its places are taken, the
   /// heaviest of them go, until a sixteenth is free; before them those that only wait for a FIN, for nobody.
-  private mutating func makeListenerPlaces(of l: UInt32, _ limit: UInt32) {
+  private mutating func makeListenerPlaces(of l: UInt32) {
+    let limit = listeners[l].options.connectionLimit
+    guard limit > 0, listeners[l].connections >= limit &- limit / 8, listeners[l].nextPlaces <= clock else {
+      return
+    }
     // Those that memory judges are watched more briefly already.
     let isMemoryShort = around.budget.pressure.rawValue >= MemoryPressure.records.rawValue
     let heaviest = weighAll(by: (isMemoryShort ? Scales.memory : .places).forPlaces(of: l))
-    guard listeners[l].connections >= limit else { return }
+    let isFull = listeners[l].connections >= limit
+    let isVain = isFull && heaviest[0].weight == 0
+    listeners[l].nextPlaces = clock.advanced(by: pauseForPlaces(afterVain: isVain))
+    guard isFull else { return }
     for place in 0..<heaviest.count {
       guard listeners[l].connections > limit &- max(1, limit / 16), heaviest[place].weight > 0 else { return }
       let i = heaviest[place].index
@@ -90,15 +103,11 @@ extension NetworkStack {
     }
   }
 
-  /// Of the whole stack only these go: a place that an application has is free when it lets go of it, and no sooner.
-  private mutating func endAbandoned(most: UInt32) {
-    let heaviest = weighAll(by: .abandoned)
-    for place in 0..<min(heaviest.count, Int(most)) where heaviest[place].weight > 0 {
-      endAbandoned(heaviest[place].index)
-    }
+  /// Each listener has its own, or SYNs to one that is full would put off room at another. Whoever is to go must have
+  /// been slow for seconds: where there was nobody, a quarter of a second changes little.
+  private func pauseForPlaces(afterVain isVain: Bool) -> TimeAmount {
+    pause(atLeast: isVain ? 250_000 : 1_000)
   }
-
-  private var liveConnections: UInt32 { UInt32(truncatingIfNeeded: connections.live) }
 
   /// Closed by its application, its FIN acknowledged, the peer's not there: FIN-WAIT-2 of an orphan.
   private func isAbandoned(_ i: UInt32) -> Bool {

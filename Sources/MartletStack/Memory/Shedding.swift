@@ -28,6 +28,7 @@ struct Shortage: BitwiseCopyable {
   /// Before this nobody is looked for who could go, or weighed in advance.
   var nextEviction = Instant.origin
   var nextWeighing = Instant.origin
+  /// For those that the whole stack has no place for; `Listener.nextPlaces` is a listener's.
   var nextPlaces = Instant.origin
   /// Walks over all connections to weigh them.
   var walks: UInt64 = 0

@@ -88,6 +88,19 @@ struct FastOpenLimitTests {
     #expect(try openAndReset(16) == 1_006)
   }
 
+  @Test("RFC 7413 §5.1: so does one that the application aborted before its third segment came")
+  func aborts() throws {
+    let (host, listener, cookie) = try listening { $0.fastOpenLimit = 4 }
+    for n in 0..<5 {
+      let answers = try host.answers(to: rig.syn(host, cookie, from: peer(n), text: FastOpenServerTests.text))
+      #expect(answers.first?.ack == (n < 4 ? 1_006 : 1_001), "\(n)")
+      guard n < 4 else { break }
+      let connection = try #require(rig.accept(host, listener))
+      try host.stack.abort(connection, now: host.now)
+      _ = host.pull()
+    }
+  }
+
   @Test("S3.8 E7 for the idle limit of its listener")
   func idle() throws {
     let (host, listener, cookie) = try listening { $0.idleTimeout = .seconds(10) }
