@@ -101,6 +101,11 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
         .badAddress, "No station can have this hardware address. Choose one like 02:00:00:00:00:01.")
     case .invalidVLAN:
       return LinkError(.badAddress, "There is no such virtual network. Choose a number from 1 to 4094.")
+    case .invalidLifetime:
+      return LinkError(
+        .badAddress,
+        "Temporary addresses cannot last like this. Prefer them for a minute or more, and for less time than they are valid."
+      )
     case .mtuTooSmall:
       return LinkError(.badMTU, "The link's MTU is too small for IP. Choose one of 576 octets or more.")
     default:

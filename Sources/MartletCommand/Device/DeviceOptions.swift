@@ -53,6 +53,11 @@ struct DeviceOptions: ParsableArguments {
 
   @Flag(
     help:
+      "With --autoconfigure: begin connections with an address that is made anew every day (RFC 8981).")
+  var temporaryAddresses = false
+
+  @Flag(
+    help:
       "With --tap or --packet: ask a DHCP server for an IPv4 address and a way, and give it back at the end.")
   var dhcp = false
 
@@ -91,6 +96,9 @@ struct DeviceOptions: ParsableArguments {
   func validate() throws {
     let kinds = [dev, tap, packet].compactMap { $0 }.count
     guard kinds <= 1 else { throw ValidationError("--dev, --tap and --packet exclude each other. Give one.") }
+    guard autoconfigure || !temporaryAddresses else {
+      throw ValidationError("--temporary-addresses goes with --autoconfigure.")
+    }
     guard dhcp || dhcpHostName == nil else { throw ValidationError("--dhcp-host-name goes with --dhcp.") }
     if dhcp, let own = addresses.first(where: { $0.address.isIPv4 }) {
       throw ValidationError("--dhcp asks a server for what --address \(own) gives. Leave one of them out.")
@@ -129,7 +137,8 @@ struct DeviceOptions: ParsableArguments {
   func ethernet(_ seed: StackSeed) -> EthernetMedium {
     EthernetMedium(
       hardwareAddress: hardwareAddress ?? seed.hardwareAddress, vlan: vlan, checksAddresses: checkAddresses,
-      autoconfigures: autoconfigure, dhcp: dhcp ? DHCPConfiguration(hostName: dhcpHostName) : nil)
+      autoconfigures: autoconfigure, temporaryAddresses: temporaryAddresses ? TemporaryAddresses() : nil,
+      dhcp: dhcp ? DHCPConfiguration(hostName: dhcpHostName) : nil)
   }
 
   /// What stands where the addresses would, that others give.

@@ -8,9 +8,10 @@ extension NetworkStack {
   /// Begins with a link-local address, if the interface is to have addresses by itself (RFC 4862 §5.3).
   mutating func autoconfigure(_ interface: InterfaceID) {
     guard interfaces[interface.index].link.autoconfigures else { return }
-    make(
-      of: IPPrefix(.v6(IPv6Address(high: 0xfe80_0000_0000_0000, low: 0)), length: 64), on: interface,
-      valid: .distant, preferred: .distant, attempt: 0)
+    makeStable(
+      in: IPv6Address(high: 0xfe80_0000_0000_0000, low: 0), on: interface, valid: .distant,
+      preferred: .distant,
+      attempt: 0)
   }
 
   func ownLinkLocal(on interface: InterfaceID) -> IPv6Address? {
@@ -23,51 +24,72 @@ extension NetworkStack {
   /// RFC 4862 §5.5.3.
   mutating func learnAutonomous(_ told: PrefixInformation, on interface: InterfaceID) {
     // An identifier of 64 bits fits no other prefix.
-    guard told.prefix.length == 64 else { return }
-    let preferred = clock.advanced(bySeconds: told.preferredLifetime)
-    let valid = clock.advanced(bySeconds: told.validLifetime)
-    let known = ownAddresses.firstIndex {
-      $0.interface == interface && $0.isMade && $0.state != .expired
-        && told.prefix.contains($0.prefix.address)
+    guard told.prefix.length == 64, case .v6(let network) = told.prefix.address else { return }
+    var stable: Int?
+    for k in ownAddresses.indices
+    where ownAddresses[k].isMade(in: network, on: interface) && ownAddresses[k].state != .expired {
+      renew(k, told)
+      if !ownAddresses[k].isTemporary { stable = k }
     }
-    guard let known else {
-      guard told.validLifetime > 0 else { return }
-      return make(of: told.prefix, on: interface, valid: valid, preferred: preferred, attempt: 0)
+    if stable == nil, told.validLifetime > 0 {
+      let valid = clock.advanced(bySeconds: told.validLifetime)
+      let preferred = clock.advanced(bySeconds: told.preferredLifetime)
+      stable = makeStable(in: network, on: interface, valid: valid, preferred: preferred, attempt: 0)
     }
-    let left = ownAddresses[known].valid.since(clock)
-    if told.validLifetime > 7_200 || valid.since(clock) > left {
-      ownAddresses[known].valid = valid
-    } else if left > twoHours {
-      ownAddresses[known].valid = clock.advanced(by: twoHours)
-    }
-    ownAddresses[known].preferred = min(preferred, ownAddresses[known].valid)
-    wakeNeighbours(at: ownAddresses[known].preferred)
-    wakeNeighbours(at: ownAddresses[known].valid)
-    setDeprecated(known)
+    if let stable { keepTemporary(beside: stable) }
   }
 
-  /// Makes an address of a prefix (RFC 7217 §5), and asks whether anybody has it.
-  private mutating func make(
-    of prefix: IPPrefix, on interface: InterfaceID, valid: Instant, preferred: Instant, attempt: UInt8
-  ) {
-    guard case .v6(let network) = prefix.address else { return }
-    let made = ownAddresses.reduce(0) { $1.interface == interface && $1.isMade ? $0 &+ 1 : $0 }
-    guard made < Autoconfiguration.addressLimit else { return counts.drop(.routerLimited) }
-    guard chargeAutoconfiguration(of: interface) else { return counts.drop(.noMemory) }
+  private mutating func renew(_ k: Int, _ told: PrefixInformation) {
+    let valid = clock.advanced(bySeconds: told.validLifetime)
+    let left = ownAddresses[k].valid.since(clock)
+    if told.validLifetime > 7_200 || valid.since(clock) > left {
+      ownAddresses[k].valid = min(valid, ownAddresses[k].lastValid)
+    } else if left > twoHours {
+      ownAddresses[k].valid = clock.advanced(by: twoHours)
+    }
+    let preferred = clock.advanced(bySeconds: told.preferredLifetime)
+    ownAddresses[k].preferred = min(preferred, ownAddresses[k].lastPreferred, ownAddresses[k].valid)
+    wakeForLifetimes(of: k)
+    noteStanding(of: k)
+  }
+
+  /// An address that is the same whenever we come to a network (RFC 7217 §5). Nil: there is none.
+  @discardableResult
+  private mutating func makeStable(
+    in network: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant, attempt: UInt8
+  ) -> Int? {
     let identifier = stableIdentifier(network, on: interface, attempt: attempt)
-    let address = IPAddress.v6(IPv6Address(high: network.high, low: identifier))
-    guard !isClaimed(address) else { return }
+    return make(
+      IPv6Address(high: network.high, low: identifier), on: interface, valid: valid, preferred: preferred,
+      attempt: attempt)
+  }
+
+  /// Takes an address that was made of a prefix, and asks whether anybody has it. Returns its place, or nil if it cannot
+  /// be.
+  mutating func make(
+    _ address: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant, attempt: UInt8
+  ) -> Int? {
+    let made = ownAddresses.reduce(0) { $1.interface == interface && $1.isMade ? $0 &+ 1 : $0 }
+    guard made < Autoconfiguration.addressLimit else {
+      counts.drop(.routerLimited)
+      return nil
+    }
+    guard chargeAutoconfiguration(of: interface) else {
+      counts.drop(.noMemory)
+      return nil
+    }
+    guard !isClaimed(.v6(address)) else { return nil }
     // Whether its network is on the link is said apart from it (RFC 5942); of link-local ones it always is.
-    adopt(IPPrefix(address, length: network.isLinkLocal ? 64 : 128), on: interface)
+    adopt(IPPrefix(.v6(address), length: address.isLinkLocal ? 64 : 128), on: interface)
     let k = ownAddresses.count &- 1
     ownAddresses[k].isMade = true
     ownAddresses[k].attempt = attempt
     ownAddresses[k].valid = valid
     ownAddresses[k].preferred = preferred
-    if valid < .distant { wakeNeighbours(at: valid) }
-    if preferred < .distant { wakeNeighbours(at: preferred) }
-    setDeprecated(k)
+    wakeForLifetimes(of: k)
+    noteStanding(of: k)
     if ownAddresses[k].state == .announcing { addressIsReady(k) }
+    return k
   }
 
   private func stableIdentifier(_ network: IPv6Address, on interface: InterfaceID, attempt: UInt8) -> UInt64 {
@@ -78,23 +100,31 @@ extension NetworkStack {
     while true {
       let place = UInt64(interface.rawValue) << 32 | count
       let identifier = SipHash.hash24(secret, network.high, place)
-      // RFC 5453: what routers and anycast groups have.
-      let isReserved =
-        identifier == 0 || identifier >> 32 == 0x0200_5eff || identifier >> 7 == 0xfdff_ffff_ffff_ff80 >> 7
-      if !isReserved { return identifier }
+      if !isReserved(identifier) { return identifier }
       count &+= 256
     }
   }
 
-  /// RFC 7217 §6: another has the address that was made; a few more are tried. False: no more.
+  /// RFC 5453: what routers and anycast groups have.
+  func isReserved(_ identifier: UInt64) -> Bool {
+    identifier == 0 || identifier >> 32 == 0x0200_5eff || identifier >> 7 == 0xfdff_ffff_ffff_ff80 >> 7
+  }
+
+  /// RFC 7217 §6, RFC 8981 §3.4: another has the address that was made; a few more are tried. False: no more.
   mutating func makeAnother(insteadOf k: Int) -> Bool {
     let old = ownAddresses[k]
-    guard old.isMade, old.attempt < 2, case .v6(let address) = old.prefix.address else { return false }
+    guard old.isMade, old.attempt < (old.isTemporary ? 3 : 2), case .v6(let address) = old.prefix.address
+    else { return false }
     if old.news != .none { addressNews &-= 1 }
     ownAddresses.remove(at: k)
-    make(
-      of: IPPrefix(.v6(IPv6Address(high: address.high, low: 0)), length: 64), on: old.interface,
-      valid: old.valid, preferred: old.preferred, attempt: old.attempt &+ 1)
+    let attempt = old.attempt &+ 1
+    if old.isTemporary {
+      makeTemporary(
+        in: address, on: old.interface, valid: old.valid, preferred: old.preferred, attempt: attempt)
+    } else {
+      makeStable(
+        in: address, on: old.interface, valid: old.valid, preferred: old.preferred, attempt: attempt)
+    }
     return true
   }
 
@@ -103,12 +133,21 @@ extension NetworkStack {
   /// Its first lifetime is over, or not any more: new connections begin elsewhere if they can (RFC 4862 §5.5.4).
   func isDeprecated(_ own: OwnAddress) -> Bool { own.isMade && own.preferred <= clock }
 
-  mutating func setDeprecated(_ k: Int) {
+  /// Tells the choice of source addresses.
+  mutating func noteStanding(of k: Int) {
     let own = ownAddresses[k]
     for i in routing.addresses.indices
     where routing.addresses[i].prefix == own.prefix && routing.addresses[i].interface == own.interface {
       routing.addresses[i].isDeprecated = isDeprecated(own)
+      routing.addresses[i].isTemporary = own.isTemporary
     }
+  }
+
+  private mutating func wakeForLifetimes(of k: Int) {
+    let own = ownAddresses[k]
+    if own.valid < .distant { wakeNeighbours(at: own.valid) }
+    if own.preferred > clock, own.preferred < .distant { wakeNeighbours(at: own.preferred) }
+    if own.isTemporary, own.renewal > clock { wakeNeighbours(at: own.renewal) }
   }
 
   /// Addresses whose time is over go, with an event.
@@ -124,11 +163,11 @@ extension NetworkStack {
         endFlows(from: own.prefix.address, on: own.interface)
         continue
       }
-      setDeprecated(k)
-      if ownAddresses[k].preferred > clock, ownAddresses[k].preferred < .distant {
-        wakeNeighbours(at: ownAddresses[k].preferred)
-      }
-      if ownAddresses[k].valid < .distant { wakeNeighbours(at: ownAddresses[k].valid) }
+      noteStanding(of: k)
+      wakeForLifetimes(of: k)
+    }
+    for k in ownAddresses.indices where ownAddresses[k].isMade && !ownAddresses[k].isTemporary {
+      keepTemporary(beside: k)
     }
   }
 }

@@ -20,6 +20,8 @@ struct Secrets: BitwiseCopyable {
   private let neighbourDelay: SipKey
   /// RFC 7217.
   let stableAddresses: SipKey
+  /// RFC 8981; of nothing else.
+  private let temporaryAddresses: SipKey
   /// Of the table of unfinished datagrams.
   let fragments: SipKey
   private let identifications: SipKey
@@ -31,6 +33,7 @@ struct Secrets: BitwiseCopyable {
   private var jitterDraws: UInt64 = 0
   private var neighbourDraws: UInt64 = 0
   private var dhcpDraws: UInt64 = 0
+  private var identifierDraws: UInt64 = 0
   /// Datagrams cut so far, for groups of destinations.
   private var cuts: InlineArray<32, UInt32> = InlineArray(repeating: 0)
 
@@ -52,6 +55,7 @@ struct Secrets: BitwiseCopyable {
     neighbours = key(18)
     neighbourDelay = key(19)
     stableAddresses = key(21)
+    temporaryAddresses = key(26)
     fragments = key(22)
     identifications = key(23)
     sentDatagrams = key(24)
@@ -86,6 +90,12 @@ struct Secrets: BitwiseCopyable {
   mutating func drawNeighbour() -> UInt64 {
     neighbourDraws &+= 1
     return SipHash.hash13(neighbourDelay, neighbourDraws)
+  }
+
+  /// A random interface identifier for a network (RFC 8981 §3.3.2); the next call gives another.
+  mutating func drawIdentifier(_ network: UInt64) -> UInt64 {
+    identifierDraws &+= 1
+    return SipHash.hash24(temporaryAddresses, network, identifierDraws)
   }
 
   /// A random number for a question to DHCP servers, and for when to ask.

@@ -64,6 +64,8 @@ public enum InterfaceError: Error, Equatable, Sendable {
   case invalidHardwareAddress
   /// A virtual network of 0, or above 4,094.
   case invalidVLAN
+  /// Temporary addresses that are preferred for less than a minute, or as long as they are valid.
+  case invalidLifetime
   /// The budget has no room for what the interface would keep.
   case noMemory
   /// 65,535 interfaces.
@@ -150,6 +152,8 @@ struct InterfaceAddress: BitwiseCopyable {
   var interface: InterfaceID
   /// Its preferred lifetime is over (RFC 4862 §5.5.4).
   var isDeprecated = false
+  /// Another takes its place tomorrow (RFC 8981).
+  var isTemporary = false
 }
 
 /// Both ends of a list that is linked through the records in it.

@@ -21,6 +21,9 @@ public struct EthernetMedium: Equatable, BitwiseCopyable, Sendable {
   /// Whether there is a link-local address of IPv6, and routers are asked and believed: addresses, networks on the
   /// link, default routers, the MTU (RFC 4861, RFC 4862).
   public var autoconfigures: Bool
+  /// Whether networks that are autoconfigured have temporary addresses as well, which new connections begin with
+  /// (RFC 8981), and for how long. Nil: none.
+  public var temporaryAddresses: TemporaryAddresses?
   /// Whether a DHCP server is asked for an IPv4 address, and how. An event tells what comes of it.
   public var dhcp: DHCPConfiguration?
   /// What addresses are made with (RFC 7217): the same secret makes the same addresses on the same network. Nil: the
@@ -29,12 +32,15 @@ public struct EthernetMedium: Equatable, BitwiseCopyable, Sendable {
 
   public init(
     hardwareAddress: MACAddress, vlan: UInt16? = nil, checksAddresses: Bool = true,
-    autoconfigures: Bool = false, dhcp: DHCPConfiguration? = nil, addressSecret: AddressSecret? = nil
+    autoconfigures: Bool = false, temporaryAddresses: TemporaryAddresses? = nil,
+    dhcp: DHCPConfiguration? = nil,
+    addressSecret: AddressSecret? = nil
   ) {
     self.hardwareAddress = hardwareAddress
     self.vlan = vlan
     self.checksAddresses = checksAddresses
     self.autoconfigures = autoconfigures
+    self.temporaryAddresses = temporaryAddresses
     self.dhcp = dhcp
     self.addressSecret = addressSecret
   }
@@ -62,6 +68,7 @@ struct LinkLayer: BitwiseCopyable {
   var vlan: UInt16 = 0
   var hardware = MACAddress.zero
   var addressSecret: AddressSecret?
+  var temporaryAddresses: TemporaryAddresses?
 
   init(_ medium: Medium) {
     guard case .ethernet(let ethernet) = medium else { return }
@@ -71,6 +78,7 @@ struct LinkLayer: BitwiseCopyable {
     autoconfigures = ethernet.autoconfigures
     hasClient = ethernet.dhcp != nil
     addressSecret = ethernet.addressSecret
+    temporaryAddresses = ethernet.temporaryAddresses
     headerCount = UInt8(truncatingIfNeeded: EthernetHeader.encodedCount)
     if vlan > 0 { headerCount &+= UInt8(truncatingIfNeeded: VLANTag.encodedCount) }
   }
@@ -90,6 +98,7 @@ extension Medium {
     guard case .ethernet(let ethernet) = self else { return nil }
     if !ethernet.hardwareAddress.isUnicast { return .invalidHardwareAddress }
     if let vlan = ethernet.vlan, !(1...4_094).contains(vlan) { return .invalidVLAN }
+    if let terms = ethernet.temporaryAddresses, !terms.isSensible { return .invalidLifetime }
     return nil
   }
 }

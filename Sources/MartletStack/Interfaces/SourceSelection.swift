@@ -34,6 +34,8 @@ extension Routing {
     let wanted = destination.label
     let isAlike = (a.label == wanted, b.label == wanted)
     if isAlike.0 != isAlike.1 { return isAlike.0 }
+    // Rule 7: what tells less.
+    if addresses[i].isTemporary != addresses[j].isTemporary { return addresses[i].isTemporary }
     // Rule 8: as long a prefix in common as possible; identifiers of hosts say nothing.
     let lengths = (addresses[i].prefix.length, addresses[j].prefix.length)
     return a.common(with: destination, atMost: lengths.0) > b.common(with: destination, atMost: lengths.1)

@@ -24,6 +24,10 @@ struct OwnAddress: BitwiseCopyable {
   var attempt: UInt8 = 0
   var valid = Instant.distant
   var preferred = Instant.distant
+  /// Made anew every day (RFC 8981); with what no router can lengthen its lifetimes beyond.
+  var isTemporary = false
+  var lastValid = Instant.distant
+  var lastPreferred = Instant.distant
 
   enum State: UInt8, BitwiseCopyable {
     case tentative
@@ -124,7 +128,7 @@ extension NetworkStack {
       use(own.prefix, on: own.interface)
       ownAddresses[k].state = .announcing
       ownAddresses[k].tries = 0
-      if own.isMade { setDeprecated(k) }
+      if own.isMade { noteStanding(of: k) }
       addressIsReady(k)
     }
     // Of IPv6 no more than one is asked for, and none if its nodes have found out by themselves (RFC 4861 §7.2.6).

@@ -30,7 +30,7 @@ struct AutoconfigurationTests {
       checksAddresses: checksAddresses, addresses: [], seed: seed, autoconfigures: true, secret: secret)
   }
 
-  private func advertisement(
+  func advertisement(
     _ s: Station, _ prefixes: [Prefix] = [Prefix()], lifetime: UInt16 = 1_800, preference: UInt8 = 0,
     mtu: UInt32? = nil, from source: IPAddress = router, at hardware: MACAddress = mac(255),
     to destination: IPAddress = .v6(.allNodes), hopLimit: UInt8 = 255, code: UInt8 = 0, options: Packet? = nil

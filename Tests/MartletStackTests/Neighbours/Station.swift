@@ -21,7 +21,8 @@ final class Station {
   /// Has 10.0.0.1/24 and fd00:7::1/64.
   init(
     vlan: UInt16? = nil, checksAddresses: Bool = false, addresses: [IPPrefix]? = nil, seed: UInt64 = 7,
-    autoconfigures: Bool = false, dhcp: DHCPConfiguration? = nil, secret: AddressSecret? = nil,
+    autoconfigures: Bool = false, temporary: TemporaryAddresses? = nil, dhcp: DHCPConfiguration? = nil,
+    secret: AddressSecret? = nil,
     offload: InterfaceConfiguration.Offload = [], _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = StackConfiguration()
@@ -31,7 +32,7 @@ final class Station {
     stack.advance(to: now)
     let medium = EthernetMedium(
       hardwareAddress: hardware, vlan: vlan, checksAddresses: checksAddresses, autoconfigures: autoconfigures,
-      dhcp: dhcp, addressSecret: secret)
+      temporaryAddresses: temporary, dhcp: dhcp, addressSecret: secret)
     interface = try stack.addInterface(
       InterfaceConfiguration(
         addresses: addresses ?? [IPPrefix(address, length: 24), IPPrefix(address6, length: 64)],
