@@ -13,6 +13,8 @@
       var closesAtEnd = false
       /// Closes our half when the peer has closed its own, whatever is still to be read.
       var followsPeer = false
+      /// Begins when every address that may come is there: a temporary one comes beside others.
+      var waitsForAllAddresses = false
     }
 
     enum Phase: Equatable {
@@ -41,7 +43,8 @@
     private(set) var refusal: ConnectError?
     private(set) var received: UInt64 = 0
     private(set) var sent: UInt64 = 0
-    private var waitsForAddress = false
+    /// When to try again, without an address or a way so far. What might bring them may end without an event.
+    private var nextTry: Instant?
     /// Where a DHCP server lends an address.
     private var leased: InterfaceID?
     private var peerIsFinished = false
@@ -68,15 +71,23 @@
     }
 
     private mutating func connect(_ stack: inout NetworkStack, _ now: Instant) {
+      let mayWait = stack.hasTentativeAddresses
+      nextTry = now.advanced(by: .milliseconds(500))
+      if mayWait, manners.waitsForAllAddresses { return }
       do throws(ConnectError) {
         connection = try stack.connect(to: remote, from: local, options, now: now)
-        waitsForAddress = false
+        nextTry = nil
       } catch {
-        // On an Ethernet nobody may be found to have our address first.
-        waitsForAddress = stack.hasTentativeAddresses && (error == .noRoute || error == .addressNotOurs)
-        if !waitsForAddress { refusal = error }
+        // On an Ethernet nobody may be found to have our address first, and routers may have to be asked for one.
+        if mayWait, error == .noRoute || error == .addressNotOurs { return }
+        nextTry = nil
+        refusal = error
       }
     }
+
+    var nextDeadline: Instant? { nextTry }
+
+    mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { connect(&stack, now) }
 
     /// Once there is something to say: what is sent before the SYN has left rides on it.
     private mutating func connectWithText(_ stack: inout NetworkStack, _ now: Instant) {
@@ -88,7 +99,7 @@
     mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
       switch event {
       case .addressReady, .addressConflict, .addressRemoved:
-        if waitsForAddress { connect(&stack, now) }
+        if nextTry != nil { connect(&stack, now) }
       case .lease(let news, let address, let interface):
         leased = news == .obtained || news == .renewed ? interface : nil
         journal.tell(news, of: address, try? stack.lease(of: interface), now)

@@ -145,7 +145,8 @@ struct ConnectCommand: ParsableCommand {
         let application = ClientApplication(
           to: remote, from: LocalEndpoint(port: sourcePort), options,
           ClientApplication.Manners(
-            halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer),
+            halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer,
+            waitsForAllAddresses: device.temporaryAddresses),
           streams, journal: journal, ticket: fastOpenCookie)
         let stack = NetworkStack(configuration: transport.configuration, seed: seed)
         let loop = try StackLoop(

@@ -79,15 +79,19 @@ package struct PingApplication: ProbingApplication, ~Copyable {
       nextRequest = now
       send(&stack, now)
     } catch {
-      // On an Ethernet nobody may be found to have our address first.
-      if !stack.hasTentativeAddresses { fail(noWay(to: plan.destination)) }
+      // On an Ethernet nobody may be found to have our address first, and routers may have to be asked for one. What
+      // might bring it may end without an event.
+      if !stack.hasTentativeAddresses { return fail(noWay(to: plan.destination)) }
+      nextRequest = now.advanced(by: .milliseconds(500))
     }
   }
 
   package var nextDeadline: Instant? { isOver ? nil : nextRequest }
 
   package mutating func deadlineReached(stack: inout NetworkStack, now: Instant) {
-    if isAllSent {
+    if socket == nil {
+      start(stack: &stack, now: now)
+    } else if isAllSent {
       isOver = true
     } else {
       send(&stack, now)

@@ -92,6 +92,7 @@ extension NetworkStack {
   /// Whether some address is still being asked about, or for: what needs one may have to wait for `.addressReady`.
   public var hasTentativeAddresses: Bool {
     ownAddresses.contains { $0.state == .tentative } || dhcp.isSearching
+      || interfaces.contains { $0.isPresent && $0.routerSearch.deadline != nil }
   }
 
   /// False: it was none of the interface's.
