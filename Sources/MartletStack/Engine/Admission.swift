@@ -38,12 +38,10 @@ extension NetworkStack {
     {
       return answer(flow, hash, tcb, sealing: offer, listener: l, isFull: isFull)
     }
-    if isFull {
-      // No cookie stands for what comes here under pressure. The strangers among them may not drive out those who begin
-      // anew from TIME-WAIT.
-      let areTooMany = isUnderPressure && minimumISS == nil && hasFirmQuarter(l)
-      guard !areTooMany, makeRoom(listener: l, policy) else { return refuseForHalfOpenQueue() }
-    }
+    // No cookie stands for what comes here under pressure. The strangers among them may not keep out those who begin anew
+    // from TIME-WAIT: none of them makes room for a second, so they may not fill the queue in the first place.
+    let areTooMany = isUnderPressure && policy != .off && minimumISS == nil && hasFirmQuarter(l)
+    guard !areTooMany, !isFull || makeRoom(listener: l, policy) else { return refuseForHalfOpenQueue() }
     tcb.iss = initialSequence(flow, above: minimumISS)
     tcb.deadline = firstDeadline
     if defers { tcb.deferFor(configuration.attemptTimeout, now: clock) }

@@ -291,23 +291,49 @@ struct CookieTests {
     #expect(flood.hasRecord(0))
   }
 
-  @Test("S3.6 S4.8 SYNs with an MSS below every cookie's do not keep out who begins anew from TIME-WAIT")
-  func timeWaitBesideSmallMSS() throws {
+  @Test(
+    "S3.6 S4.8 SYNs with an MSS below every cookie's do not keep out who begins anew from TIME-WAIT, alone or in a crowd",
+    arguments: [true, false])
+  func timeWaitBesideSmallMSS(isAlone: Bool) throws {
     let flood = try Flood(backlog: 16)
-    _ = try leaveTimeWait(flood)
-    let seq = flood.irs(0) &+ 1
-    for n in 1...40 { _ = try flood.syn(n) }
+    let fins = try (0..<8).map { try leaveTimeWait($0, flood) }
+    #expect(flood.host.stack.held.timeWait == 8)
     var small = Flood.usual
     small.maximumSegmentSize = 500
     var answered = 0
-    for n in 100..<200 where try flood.syn(n, .syn, small) != nil { answered += 1 }
-    #expect(answered <= 4, "\(answered)")
-    var again = Flood.usual
-    again.tsval = 2_000
-    let syn = tcp(from: flood.peer(0), to: flood.local, seq: seq &+ 100_000, .syn, options: again)
-    let synAck = try #require(try flood.host.answers(to: syn).first)
-    #expect(synAck.flags == [.syn, .ack])
-    #expect(flood.hasRecord(0))
+    // For four seconds, and whoever comes back is answered at once.
+    for n in 100..<900 {
+      if try flood.syn(n, .syn, small) != nil { answered += 1 }
+      if !isAlone { for k in 0..<4 { _ = try flood.syn(1_000 + 4 * n + k) } }
+      flood.host.advance(by: .milliseconds(5))
+      guard n % 100 == 30 else { continue }
+      let back = n / 100 - 1
+      var again = Flood.usual
+      again.tsval = 9_000
+      let syn = tcp(
+        from: flood.peer(back), to: flood.local, seq: fins[back] &+ 100_000, .syn, options: again)
+      let synAck = try #require(
+        try flood.host.answers(to: syn).first { $0.header?.destinationPort == flood.peer(back).port })
+      #expect(synAck.flags == [.syn, .ack] && flood.hasRecord(back), "after \(n)")
+    }
+    // Half of the places before there is pressure; then a quarter, a second each.
+    #expect(answered <= 8 + 4 * 5, "\(answered)")
+  }
+
+  /// A connection that we close first, to its end. Returns the number of its peer's FIN.
+  private func leaveTimeWait(_ n: Int, _ flood: Flood) throws -> UInt32 {
+    flood.host.inject(flood.third(n, try #require(try flood.syn(n))))
+    try flood.host.stack.close(try flood.host.stack.accept(flood.listener), now: flood.host.now)
+    let fin = try #require(try flood.host.pullSeen().first { $0.flags.contains(.fin) })
+    var options = TCPOptions()
+    options.present = .timestamps
+    options.tsval = 1_002
+    options.tsecr = fin.header?.options.tsval ?? 0
+    let seq = flood.irs(n) &+ 1
+    flood.host.inject(
+      tcp(from: flood.peer(n), to: flood.local, seq: seq, ack: fin.seq &+ 1, [.fin, .ack], options: options))
+    _ = flood.host.pull()
+    return seq
   }
 
   @Test("S3.6 timestamps are on exactly when the acknowledgment echoes one we can have sent")
@@ -334,7 +360,8 @@ struct CookieTests {
     let flood = try Flood(backlog: 4)
     var small = Flood.usual
     small.maximumSegmentSize = 500
-    for n in 0..<4 { #expect(try flood.syn(n, .syn, small) != nil) }
+    // Half of the places, and then a quarter.
+    for n in 0..<2 { #expect(try flood.syn(n, .syn, small) != nil) }
     #expect(flood.counters.syncookiesSent == 0)
     #expect(try flood.syn(4, .syn, small) == nil)
     #expect(flood.counters.tcpReqQFullDrop == 1)
