@@ -94,3 +94,23 @@ extension String {
     return text + b + rest.dropFirst(a.count)
   }
 }
+
+@Suite struct RouteInformationTests {
+  @Test(
+    "RFC 4191 §2.3: a way, octet for octet; what is left out of its prefix is zero; bad ones are passed over")
+  func ways() {
+    let octets = hex(
+      "0101 02abcdef1234 1802 30 08 00000258 20010db800770000 1801 00 18 ffffffff 1803 40 00 00000001"
+        + "20010db800780000ffffffffffffffff 1801 01 00 00000001 1802 41 00 00000001 0000000000000000"
+        + "1802 30 10 00000001 20010db800770000 1803 81 00 00000001 00000000000000000000000000000000 1802")
+    var offset = 0
+    let first = RouteInformation.next(in: octets.span.bytes, from: &offset)
+    #expect(first == RouteInformation(prefix: IPPrefix("2001:db8:77::/48")!, preference: 1, lifetime: 600))
+    let second = RouteInformation.next(in: octets.span.bytes, from: &offset)
+    #expect(second == RouteInformation(prefix: IPPrefix("::/0")!, preference: -1, lifetime: .max))
+    let third = RouteInformation.next(in: octets.span.bytes, from: &offset)
+    #expect(third == RouteInformation(prefix: IPPrefix("2001:db8:78::/64")!, preference: 0, lifetime: 1))
+    let none = RouteInformation.next(in: octets.span.bytes, from: &offset)
+    #expect(none == nil)
+  }
+}

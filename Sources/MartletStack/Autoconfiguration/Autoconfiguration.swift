@@ -6,10 +6,13 @@ import MartletWire
 struct Autoconfiguration {
   static var routerLimit: Int { 8 }
   static var prefixLimit: Int { 16 }
+  /// Ways to networks elsewhere, all routers together.
+  static var wayLimit: Int { 16 }
   /// Addresses made of prefixes, on one interface.
   static var addressLimit: Int { 16 }
 
-  var routers: [DefaultRouter] = []
+  /// Ways to everybody else, and to networks.
+  var ways: [LearnedWay] = []
   var prefixes: [OnLinkPrefix] = []
 
   /// Interfaces that are charged: for all that the limits allow them, from the first lesson on.
@@ -20,10 +23,10 @@ struct Autoconfiguration {
 
   /// Routers and networks on all links together. An array may have room for twice of what is in it.
   private static var sharedBytes: Int {
-    let routers = routerLimit &* MemoryLayout<DefaultRouter>.stride
+    let ways = (routerLimit &+ wayLimit) &* MemoryLayout<LearnedWay>.stride
     let prefixes = prefixLimit &* MemoryLayout<OnLinkPrefix>.stride
-    let routes = 2 &* (prefixLimit &+ 1) &* MemoryLayout<Route>.stride
-    return routers &+ prefixes &+ routes
+    let routes = 2 &* (prefixLimit &+ wayLimit &+ 1) &* MemoryLayout<Route>.stride
+    return ways &+ prefixes &+ routes
   }
 
   /// The addresses of one interface; each is written down twice.
@@ -45,15 +48,18 @@ struct Autoconfiguration {
   }
 }
 
-/// A router that passes on what is for nobody on the link.
-struct DefaultRouter: BitwiseCopyable {
-  var address: IPAddress
+/// A router, and whom it leads to: everybody who is not on the link, or a network (RFC 4191 §2.3).
+struct LearnedWay: BitwiseCopyable {
+  var prefix: IPPrefix
+  var router: IPAddress
   var interface: InterfaceID
   /// RFC 4191 §2.1: the higher the better.
   var preference: Int8
   var expires: Instant
   /// It did not answer when it was asked, and has said nothing since (RFC 4861 §6.3.6).
   var isSilent = false
+
+  static var everybody: IPPrefix { IPPrefix(.v6(.any), length: 0) }
 }
 
 /// A network whose hosts are neighbours.

@@ -17,7 +17,10 @@ extension NetworkStack {
     interfaces[interface.index].routerSearch.deadline = nil
     counts.routerAdvertisements &+= 1
     // One too many: nothing of what it says.
-    guard learnRouter(arrival.source, RouterAdvertisement(word), on: interface) else {
+    let told = RouterAdvertisement(word)
+    let toEverybody = RouteInformation(
+      prefix: LearnedWay.everybody, preference: told.preference, lifetime: UInt32(told.lifetime))
+    guard learnWay(toEverybody, by: arrival.source, on: interface) else {
       return counts.drop(.routerLimited)
     }
     if let hardware = options.sourceLinkAddress { hear(arrival.source, hardware, on: interface) }
@@ -33,6 +36,7 @@ extension NetworkStack {
       if told.isOnLink { learnOnLink(told, on: interface) }
       if told.isAutonomous { learnAutonomous(told, on: interface) }
     }
+    learnWays(list, by: arrival.source, on: interface)
   }
 
   private func isSensible(_ told: PrefixInformation) -> Bool {
@@ -49,68 +53,6 @@ extension NetworkStack {
     }
   }
 
-  // MARK: Routers
-
-  /// False: there is no room for it.
-  private mutating func learnRouter(
-    _ address: IPAddress, _ told: RouterAdvertisement, on interface: InterfaceID
-  ) -> Bool {
-    let k = autoconfiguration.routers.firstIndex { $0.address == address && $0.interface == interface }
-    if told.lifetime == 0 {
-      if let k { autoconfiguration.routers.remove(at: k) }
-    } else {
-      let expires = clock.advanced(bySeconds: UInt32(told.lifetime))
-      let router = DefaultRouter(
-        address: address, interface: interface, preference: told.preference, expires: expires)
-      if let k {
-        autoconfiguration.routers[k] = router
-      } else if autoconfiguration.routers.count < Autoconfiguration.routerLimit {
-        autoconfiguration.routers.append(router)
-      } else {
-        return false
-      }
-      wakeNeighbours(at: expires)
-    }
-    chooseRouter()
-    return true
-  }
-
-  /// RFC 4861 §6.3.6, RFC 4191 §3.2: one that answers before one that does not, then by preference, then the first.
-  mutating func chooseRouter() {
-    var best: DefaultRouter?
-    for router in autoconfiguration.routers {
-      guard let known = best else {
-        best = router
-        continue
-      }
-      if router.isSilent != known.isSilent {
-        if known.isSilent { best = router }
-      } else if router.preference > known.preference {
-        best = router
-      }
-    }
-    let all = IPPrefix(.v6(.any), length: 0)
-    if let best {
-      learnRoute(Route(prefix: all, interface: best.interface, gateway: best.address))
-    } else {
-      forgetRoute(to: all)
-    }
-  }
-
-  /// Nobody answers at an address: if it is a router's, another has its turn.
-  mutating func routerIsSilent(_ address: IPAddress, on interface: InterfaceID) {
-    leaseRouterIsSilent(address, on: interface)
-    guard
-      let k = autoconfiguration.routers.firstIndex(where: {
-        $0.address == address && $0.interface == interface
-      })
-    else { return }
-    var router = autoconfiguration.routers.remove(at: k)
-    router.isSilent = true
-    autoconfiguration.routers.append(router)
-    chooseRouter()
-  }
-
   // MARK: Networks on the link
 
   private mutating func learnOnLink(_ told: PrefixInformation, on interface: InterfaceID) {
@@ -120,7 +62,7 @@ extension NetworkStack {
     if told.validLifetime == 0 {
       guard let k else { return }
       autoconfiguration.prefixes.remove(at: k)
-      return forgetRoute(to: told.prefix)
+      return offLink(told.prefix)
     }
     let expires = clock.advanced(bySeconds: told.validLifetime)
     if let k {
@@ -161,12 +103,11 @@ extension NetworkStack {
 
   /// What routers said runs out, and those who did not speak are asked.
   mutating func autoconfigurationIsDue() {
-    let routers = autoconfiguration.routers.count
-    autoconfiguration.routers.removeAll { $0.expires <= clock }
-    if autoconfiguration.routers.count != routers { chooseRouter() }
-    for known in autoconfiguration.prefixes where known.expires <= clock { forgetRoute(to: known.prefix) }
-    autoconfiguration.prefixes.removeAll { $0.expires <= clock }
-    for router in autoconfiguration.routers { wakeNeighbours(at: router.expires) }
+    waysAreDue()
+    for _ in autoconfiguration.prefixes.indices {
+      guard let k = autoconfiguration.prefixes.firstIndex(where: { $0.expires <= clock }) else { break }
+      offLink(autoconfiguration.prefixes.remove(at: k).prefix)
+    }
     for known in autoconfiguration.prefixes where known.expires < .distant {
       wakeNeighbours(at: known.expires)
     }
@@ -209,9 +150,8 @@ extension NetworkStack {
       autoconfiguration.giveBack(&around.budget)
       interfaces[interface.index].isLearning = false
     }
-    autoconfiguration.routers.removeAll { $0.interface == interface }
     autoconfiguration.prefixes.removeAll { $0.interface == interface }
     routing.routes.removeAll { $0.isLearned && $0.interface == interface }
-    chooseRouter()
+    forgetWays { $0.interface == interface }
   }
 }

@@ -34,9 +34,9 @@ extension NetworkStack {
 
   /// What was learned is within the limits, and whoever learned it is charged.
   private func checkAutoconfiguration() -> StaticString? {
-    for router in autoconfiguration.routers {
-      if router.expires < neighbourDeadline ?? .distant { return "a router's word runs out" }
-      if !isLearning(router.interface) { return "whoever learns of routers is charged" }
+    for way in autoconfiguration.ways {
+      if way.expires < neighbourDeadline ?? .distant { return "a router's word runs out" }
+      if !isLearning(way.interface) { return "whoever learns of routers is charged" }
     }
     for known in autoconfiguration.prefixes {
       if known.expires < neighbourDeadline ?? .distant { return "a network on the link runs out" }
@@ -50,15 +50,18 @@ extension NetworkStack {
     let learning = interfaces.reduce(0) { $1.isPresent && $1.isLearning ? $0 &+ 1 : $0 }
     if learning != autoconfiguration.charged { return "every interface that learns is charged once" }
     let learned = routing.routes.reduce(0) { $1.isLearned && !$1.prefix.address.isIPv4 ? $0 &+ 1 : $0 }
-    if autoconfiguration.routers.count > Autoconfiguration.routerLimit
+    let toEverybody = autoconfiguration.ways.reduce(0) { $1.prefix.length == 0 ? $0 &+ 1 : $0 }
+    if toEverybody > Autoconfiguration.routerLimit
+      || autoconfiguration.ways.count &- toEverybody > Autoconfiguration.wayLimit
       || autoconfiguration.prefixes.count > Autoconfiguration.prefixLimit
-      || learned > Autoconfiguration.prefixLimit &+ 1 || made > learning &* Autoconfiguration.addressLimit
+      || learned > Autoconfiguration.prefixLimit &+ Autoconfiguration.wayLimit &+ 1
+      || made > learning &* Autoconfiguration.addressLimit
     {
       return "what routers say has limits"
     }
     // What is there, counted anew.
     let octets =
-      autoconfiguration.routers.count &* MemoryLayout<DefaultRouter>.stride
+      autoconfiguration.ways.count &* MemoryLayout<LearnedWay>.stride
       &+ autoconfiguration.prefixes.count &* MemoryLayout<OnLinkPrefix>.stride
       &+ learned &* MemoryLayout<Route>.stride
       &+ made &* (MemoryLayout<OwnAddress>.stride &+ MemoryLayout<InterfaceAddress>.stride)

@@ -1,0 +1,115 @@
+import MartletTCP
+import MartletWire
+
+// Whom routers lead to: everybody who is not on the link (RFC 4861 §6.3.4), and networks that one of them is nearer to
+// than the others (RFC 4191 §2.3; a host of type C, §3). Of several for the same network one has the route.
+
+extension NetworkStack {
+  /// RFC 4191 §3.1. One to everybody says more than the head of its message does, and comes after it.
+  mutating func learnWays(_ options: RawSpan, by router: IPAddress, on interface: InterfaceID) {
+    var offset = 0
+    var count = 0
+    while count < Autoconfiguration.wayLimit, let told = RouteInformation.next(in: options, from: &offset) {
+      count &+= 1
+      guard isSensible(told.prefix) else { continue }
+      if !learnWay(told, by: router, on: interface) { counts.drop(.routerLimited) }
+    }
+  }
+
+  private func isSensible(_ prefix: IPPrefix) -> Bool {
+    guard case .v6(let network) = prefix.address else { return false }
+    return !network.isLinkLocal && !network.isMulticast && !network.isIPv4Mapped
+      && (prefix.length == 0 || !network.isUnspecified)
+  }
+
+  /// False: there is no room for it.
+  mutating func learnWay(_ told: RouteInformation, by router: IPAddress, on interface: InterfaceID) -> Bool {
+    let k = autoconfiguration.ways.firstIndex {
+      $0.router == router && $0.interface == interface && $0.prefix == told.prefix
+    }
+    if told.lifetime == 0 {
+      if let k { autoconfiguration.ways.remove(at: k) }
+    } else {
+      let way = LearnedWay(
+        prefix: told.prefix, router: router, interface: interface, preference: told.preference,
+        expires: clock.advanced(bySeconds: told.lifetime))
+      if let k {
+        autoconfiguration.ways[k] = way
+      } else if hasRoom(for: told.prefix) {
+        autoconfiguration.ways.append(way)
+      } else {
+        return false
+      }
+      if way.expires < .distant { wakeNeighbours(at: way.expires) }
+    }
+    chooseWay(to: told.prefix)
+    return true
+  }
+
+  private func hasRoom(for prefix: IPPrefix) -> Bool {
+    let alike = autoconfiguration.ways.reduce(0) {
+      ($1.prefix.length == 0) == (prefix.length == 0) ? $0 &+ 1 : $0
+    }
+    return alike < (prefix.length == 0 ? Autoconfiguration.routerLimit : Autoconfiguration.wayLimit)
+  }
+
+  /// RFC 4861 §6.3.6, RFC 4191 §3.2: one that answers before one that does not, then by preference, then the first.
+  private mutating func chooseWay(to prefix: IPPrefix) {
+    // Whoever is on the link needs no router.
+    if autoconfiguration.prefixes.contains(where: { $0.prefix == prefix }) { return }
+    var best: LearnedWay?
+    for way in autoconfiguration.ways where way.prefix == prefix {
+      guard let known = best else {
+        best = way
+        continue
+      }
+      if way.isSilent != known.isSilent {
+        if known.isSilent { best = way }
+      } else if way.preference > known.preference {
+        best = way
+      }
+    }
+    if let best {
+      learnRoute(Route(prefix: prefix, interface: best.interface, gateway: best.router))
+    } else {
+      forgetRoute(to: prefix)
+    }
+  }
+
+  /// A network is on the link no more: maybe a router leads to it.
+  mutating func offLink(_ prefix: IPPrefix) {
+    forgetRoute(to: prefix)
+    chooseWay(to: prefix)
+  }
+
+  /// Nobody answers at an address: if it is a router's, another has its turn.
+  mutating func routerIsSilent(_ address: IPAddress, on interface: InterfaceID) {
+    leaseRouterIsSilent(address, on: interface)
+    for _ in autoconfiguration.ways.indices {
+      guard
+        let k = autoconfiguration.ways.firstIndex(where: {
+          $0.router == address && $0.interface == interface && !$0.isSilent
+        })
+      else { return }
+      var way = autoconfiguration.ways.remove(at: k)
+      way.isSilent = true
+      autoconfiguration.ways.append(way)
+      chooseWay(to: way.prefix)
+    }
+  }
+
+  /// Some run out.
+  mutating func waysAreDue() {
+    let now = clock
+    forgetWays { $0.expires <= now }
+    for way in autoconfiguration.ways where way.expires < .distant { wakeNeighbours(at: way.expires) }
+  }
+
+  mutating func forgetWays(where isOver: (LearnedWay) -> Bool) {
+    for _ in autoconfiguration.ways.indices {
+      guard let k = autoconfiguration.ways.firstIndex(where: isOver) else { return }
+      let way = autoconfiguration.ways.remove(at: k)
+      chooseWay(to: way.prefix)
+    }
+  }
+}
