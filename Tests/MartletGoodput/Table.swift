@@ -21,8 +21,8 @@ struct Table {
     # A cell lasts 10 s and 100 round trips at least, 400 with ten flows, and so long that at the bound 20,000
     # packets go and loss strikes 200 times, but not longer than 60 round trips and 300,000 packets take,
     # 1,000,000 of ten flows. Ten flows that come to terms (Cell.isOfEquals) have longer: a minute, thirty periods
-    # of the algorithm (fifty without loss) and 200 losses of each flow, fewer where that takes more than
-    # 16,000,000 packets (CellRun.untilFair). The second half is measured.
+    # of the algorithm and 200 losses of each flow, fewer where that takes more than 16,000,000 packets
+    # (CellRun.untilFair). The second half is measured.
     #
     # goodput and bound: text octets read by the application, as per cent of the rate; the bound is the
     # least of what the rate carries, the algorithm's response to the loss, and 16 MiB a round trip for
