@@ -40,6 +40,19 @@ public struct NeighborOptions: Equatable, BitwiseCopyable, Sendable {
     }
   }
 
+  /// Where the next option of a kind of which there may be several is, from `offset` on, which is moved behind it. Nil:
+  /// there is none, or one has no length or leaves the message.
+  static func next(_ kind: UInt8, in options: RawSpan, from offset: inout Int) -> Range<Int>? {
+    while offset >= 0, options.byteCount >= 8, offset <= options.byteCount &- 8 {
+      let start = offset
+      let length = Int(options.u8(start &+ 1)) &* 8
+      guard length > 0, length <= options.byteCount &- start else { return nil }
+      offset &+= length
+      if options.u8(start) == kind { return start..<offset }
+    }
+    return nil
+  }
+
   private mutating func take(kind: UInt8, _ option: RawSpan) {
     switch kind {
     case 1 where sourceLinkAddress == nil && option.byteCount == 8:

@@ -28,12 +28,9 @@ public struct PrefixInformation: Equatable, BitwiseCopyable, Sendable {
   /// The next such option among those that a message ends with, from `offset` on, which is moved behind it. Nil: there
   /// is none. A prefix longer than an address is passed over.
   public static func next(in options: RawSpan, from offset: inout Int) -> PrefixInformation? {
-    while offset >= 0, options.byteCount >= 8, offset <= options.byteCount &- 8 {
-      let start = offset
-      let length = Int(options.u8(start &+ 1)) &* 8
-      guard length > 0, length <= options.byteCount &- start else { return nil }
-      offset &+= length
-      guard options.u8(start) == 3, length == encodedCount, options.u8(start &+ 2) <= 128 else { continue }
+    while let option = NeighborOptions.next(3, in: options, from: &offset) {
+      let start = option.lowerBound
+      guard option.count == encodedCount, options.u8(start &+ 2) <= 128 else { continue }
       let flags = options.u8(start &+ 3)
       return PrefixInformation(
         prefix: IPPrefix(.v6(options.ipv6Address(start &+ 16)), length: options.u8(start &+ 2)),

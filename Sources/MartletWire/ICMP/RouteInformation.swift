@@ -18,14 +18,11 @@ public struct RouteInformation: Equatable, BitwiseCopyable, Sendable {
   /// The next such option among those that a message ends with, from `offset` on, which is moved behind it. Nil: there
   /// is none. Passed over is one that is too short for its prefix, and one with the reserved preference.
   public static func next(in options: RawSpan, from offset: inout Int) -> RouteInformation? {
-    while offset >= 0, options.byteCount >= 8, offset <= options.byteCount &- 8 {
-      let start = offset
-      let length = Int(options.u8(start &+ 1)) &* 8
-      guard length > 0, length <= options.byteCount &- start else { return nil }
-      offset &+= length
+    while let option = NeighborOptions.next(24, in: options, from: &offset) {
+      let (start, length) = (option.lowerBound, option.count)
       let bits = options.u8(start &+ 2)
       let least = bits == 0 ? 8 : bits <= 64 ? 16 : 24
-      guard options.u8(start) == 24, length <= 24, length >= least, bits <= 128 else { continue }
+      guard length <= 24, length >= least, bits <= 128 else { continue }
       let preference: Int8
       switch options.u8(start &+ 3) >> 3 & 3 {
       case 0: preference = 0

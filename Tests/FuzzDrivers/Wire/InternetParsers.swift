@@ -107,6 +107,7 @@ func driveICMPv6(_ bytes: RawSpan) throws(Finding) -> Bool {
     ICMPv6Message(parsing: out.span.bytes) == message, "an ICMPv6 message survives writing: \(message)")
   _ = view.isChecksumValid(source: .loopback, destination: .allNodes)
   try checkGroupQuery(GroupQuery(parsingMLD: bytes), isIPv4: false, of: bytes.byteCount)
+  try checkNeighbourOptions(view.body)
   if let quoted = view.quoted { try checkQuote(quoted, view.body) }
   return true
 }
