@@ -221,6 +221,7 @@ extension ColdBlock {
       print.add(origins.sent(probe.end))
       print.add(probe.isRetransmission)
       print.add(origins.ownStamps[probe.stamp])
+      print.add(probe.isAlone)
     }
     undo.add(to: &print, origins)
     print.add(forwardRTO.rawValue)
@@ -299,8 +300,8 @@ extension UndoState {
   fileprivate func add(to print: inout Fingerprint, _ origins: Origins) {
     print.add(isPossible)
     guard isPossible else { return }
-    print.add(origins.sent(una))
-    print.add(origins.sent(nxt))
+    print.add(hasRetransmitted ? origins.sent(resent.start) : UInt32.max)
+    print.add(hasRetransmitted ? origins.sent(resent.end) : UInt32.max)
     print.add(hasRetransmitted ? origins.ownStamps[stamp] : UInt32.max)
     print.add(unaccounted)
     print.add(followsTimeout)

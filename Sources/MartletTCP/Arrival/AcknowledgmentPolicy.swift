@@ -5,7 +5,8 @@ import MartletWire
 
 extension TCB {
   /// SHLD-18, SHLD-19: delayed, but not once more than a full segment waits, so that every second one is
-  /// acknowledged, whatever size the path cuts them to, and so is the rest of a message behind one. The
+  /// acknowledged, also where the path takes somewhat smaller ones than the peer offered (if half as large, every
+  /// third: RFC 5681 §4.2 lets two of the largest wait), and so is the rest of a message behind one. The
   /// acknowledgment leaves at the end of the batch and covers all of it (MUST-58, MUST-59): one for
   /// segments that a device has joined, however many they were.
   mutating func scheduleAcknowledgment(

@@ -16,7 +16,7 @@ package enum SlowStart {
       first(ack, octets, &window, &epoch)
       return 0
     }
-    // A window that was not used proves nothing about the path (RFC 7661 §4.1).
+    // A window that was not used proves nothing about the path (RFC 7661 §4.2).
     guard ack.isWindowLimited else { return 0 }
     let growth = min(octets, window.ssthresh &- window.cwnd)
     window.grow(by: growth)

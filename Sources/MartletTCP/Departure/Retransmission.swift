@@ -126,7 +126,7 @@ extension TCB {
     cold.scoreboard.resend(
       range, cold.rate, flight: inNetwork &+ range.count, now: clock, span: rtt.srtt8 >> 11, &around.pool,
       &around.budget)
-    cold.undo.retransmitted(range.count, stamp: timestampValue(now), now: clock)
+    cold.undo.retransmitted(range, stamp: timestampValue(now), now: clock)
     if recovery.phase == .fastRecovery { cold.reduction.out = cold.reduction.out &+ range.count }
     let burst = around.configuration.initialWindowSegments
     if isPaced(cold.spreadsWindow, burst: burst) { notePacedDeparture(range.count, &cold, now) }

@@ -14,8 +14,8 @@ package struct PathSearch: BitwiseCopyable, Sendable {
   /// The size that is being tried; meaningful while `isOut`.
   package var size: UInt16 = 0
   package var isOut = false
-  /// A router told the size: an idle connection does not remember the search.
-  package var isTold = false
+  /// An idle connection does not remember the search: a router told the size, or it is found, or it cannot be searched.
+  package var isForgettable = false
   package var range = SequenceRange(start: SequenceNumber(0), end: SequenceNumber(0))
   /// No probe before.
   package var notBefore = Tick(rawValue: 0)
@@ -26,7 +26,7 @@ package struct PathSearch: BitwiseCopyable, Sendable {
 
   /// Sizes closer than this are as good as equal.
   static var step: UInt16 { 16 }
-  /// RFC 4821 §7.7 and RFC 1191 §6.3: ten minutes, in milliseconds.
+  /// RFC 4821 §7.3 and RFC 1191 §6.3: ten minutes, in milliseconds.
   static var retryAfter: UInt32 { 600_000 }
 
   /// The present size does not arrive: it, and everything above.
@@ -34,7 +34,7 @@ package struct PathSearch: BitwiseCopyable, Sendable {
     if ceiling == 0 { ceiling = size }
     high = size
     isOut = false
-    isTold = false
+    isForgettable = false
     claimed = 0
     notBefore = now
   }
@@ -43,7 +43,7 @@ package struct PathSearch: BitwiseCopyable, Sendable {
   /// recommended.
   mutating func told(_ size: UInt16, now: Tick) {
     fail(size, now: now.advanced(by: Self.retryAfter))
-    isTold = true
+    isForgettable = true
   }
 
   /// The next size to try above `low`; nil: the search is over for now.
@@ -56,6 +56,7 @@ package struct PathSearch: BitwiseCopyable, Sendable {
     }
     // Found. The path may take more one day.
     high = ceiling
+    isForgettable = true
     notBefore = now.advanced(by: Self.retryAfter)
     return nil
   }
@@ -145,6 +146,8 @@ extension TCB {
       cold.search.told(snd.mss, now: Tick(now))
     } else {
       cold.search.fail(snd.mss, now: Tick(now))
+      // Without SACK the size stays as small as it is (`pathProbe`).
+      cold.search.isForgettable = !mode.contains(.sack)
     }
     snd.mss = lower
     mode.remove(.provenSize)

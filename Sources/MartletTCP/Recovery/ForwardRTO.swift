@@ -18,10 +18,13 @@ extension TCB {
   ) {
     guard cold.forwardRTO != .off else { return }
     if mode.contains(.sack) {
-      // §3.1 step 3 (b), and earlier where it can be known: something arrived that was not sent again.
-      if delivery.originalArrived { return spurious(&cold, &around, now) }
-      // Step 3 (a): only what left after the time-out arrives, so the time-out was right.
-      if delivery.isSelective, cold.forwardRTO == .probing { cold.forwardRTO = .off }
+      if cold.forwardRTO == .probing {
+        // §3.1 step 3 (b): something arrived that was not sent again.
+        if delivery.originalArrived { return spurious(&cold, &around, now) }
+        // Step 3 (a): only what left after the time-out arrives, so the time-out was right.
+        if delivery.isSelective { cold.forwardRTO = .off }
+      }
+      // In step 2 that tells nothing of the first segment: reports may have been lost, or be of what was sent behind it.
     } else if delivery.acknowledged == 0 {
       // §2.1 steps 2 (a), 3 (a): a duplicate: conventional recovery.
       cold.forwardRTO = .off

@@ -109,22 +109,24 @@ extension TCB {
       leaveRecovery(&cold, &around, now)
     }
     let rangesBefore = cold.scoreboard.lost.count
+    var found = Losses()
     if mode.contains(.sack) {
       let waits = timers.armed.contains(.reordering)
-      delivery.lost = detectLosses(&cold, &around, now, &reaction)
+      found = detectLosses(&cold, &around, now, &reaction)
       if waits, !cold.scoreboard.isInUse {
         armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
       }
     } else {
-      delivery.lost = losePartially(delivery, &cold, &around)
+      found.octets = losePartially(delivery, &cold, &around)
     }
+    delivery.lost = found.octets
     if delivery.lost > 0 {
       delivery.lostRanges = UInt8(clamping: max(cold.scoreboard.lost.count &- rangesBefore, 1))
     }
     cold.rate.lost = cold.rate.lost &+ delivery.lost
     delivery.lost &-= resolvePathProbe(lost: delivery.lost, &cold, &around, now)
     resolveTailProbe(seg, delivery, &cold, &around, now)
-    if delivery.lost > 0, recovery.phase == .open { enterRecovery(&cold, &around, now) }
+    if delivery.lost > 0, wantsRecovery(found) { enterRecovery(&cold, &around, now) }
     // The acknowledgment that ends a recovery is still one of it.
     adjustWindow(delivery, recovery.phase == .open ? phase : recovery.phase, &cold, &around, now)
     if snd.flight == 0 {
@@ -168,9 +170,21 @@ extension TCB {
 
   // MARK: Phases
 
+  /// Whether a loss is to be answered by a recovery. In one proportional rate reduction answers. After a time-out, and
+  /// after a smaller path MTU, whatever left before is no news; but what has left since and is lost is the next loss
+  /// (RFC 8985 §9.3, RFC 5681 §4.3).
+  func wantsRecovery(_ found: Losses) -> Bool {
+    switch recovery.phase {
+    case .open: true
+    case .fastRecovery: false
+    case .timeout, .pathMTU: found.isNew && !congestion.ownsWindow
+    }
+  }
+
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
   mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
-    cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt)
+    cold.undo = UndoState(congestion)
+    cold.forwardRTO = .off
     let isAnswered = isLossAnswered(cold, around)
     cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
     if !isAnswered {
@@ -207,7 +221,7 @@ extension TCB {
         spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
       }
     }
-    // A smaller MTU is no congestion: the window stays (RFC 1191 §6.5).
+    // A smaller MTU is no congestion: the window stays (RFC 1191 §6.4).
     if recovery.phase != .pathMTU { congestion.recovered(&cold.congestion) }
     recovery.phase = .open
     recoveryWithoutDuplicates()
@@ -236,6 +250,8 @@ extension TCB {
       seg.wnd.scaled(by: snd.wndShift) == windowBefore
     else { return }
     around.counters.tcpDupAcks &+= 1
+    // RFC 5681 §3.2: "without any intervening ACKs which move SND.UNA". The short way does not reset it.
+    if !cold.scoreboard.isInUse { cold.duplicateAcks = 0 }
     cold.duplicateAcks = cold.duplicateAcks == .max ? .max : cold.duplicateAcks &+ 1
     around.recorder.note(.duplicateAck, seg.ack.rawValue, UInt32(cold.duplicateAcks), at: now)
     guard !mode.contains(.sack) else { return }

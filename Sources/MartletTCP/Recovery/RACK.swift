@@ -36,6 +36,13 @@ package struct RACKState: BitwiseCopyable, Sendable {
   }
 }
 
+/// What was found lost.
+struct Losses: BitwiseCopyable {
+  var octets: UInt32 = 0
+  /// Some of it was sent since the last loss was answered: again, or beyond "recover".
+  var isNew = false
+}
+
 extension TCB {
   /// Steps 1 and 2: the newest transmission that was delivered.
   mutating func updateRACK(_ delivery: Delivery, _ cold: inout ColdBlock, _ now: Instant) {
@@ -94,12 +101,11 @@ extension TCB {
     return UInt32(truncatingIfNeeded: min(steps &* UInt64(minimum) / 4, UInt64(max(rtt.srtt, 1))))
   }
 
-  /// Step 5: judges what was sent before the newest delivery. Returns the octets found lost; arms the
-  /// reordering timer where time has yet to pass.
+  /// Step 5: judges what was sent before the newest delivery. Arms the reordering timer where time has yet to pass.
   mutating func detectLosses(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
-  ) -> UInt32 {
-    guard cold.scoreboard.isInUse, cold.rack.roundTrip > 0 else { return 0 }
+  ) -> Losses {
+    guard cold.scoreboard.isInUse, cold.rack.roundTrip > 0 else { return Losses() }
     let patience = cold.rack.roundTrip &+ reorderingWindow(cold)
     let clock = now.microseconds
     let rack = cold.rack
@@ -113,16 +119,18 @@ extension TCB {
       waits = max(waits, patience &- passed)
       return false
     }
-    if lost > 0 { around.counters.tcpLostRetransmit &+= 1 }
+    var isNew = lost > 0
+    if isNew { around.counters.tcpLostRetransmit &+= 1 }
 
     // First transmissions: how far up the text is too old.
     let edge = overdueEdge(cold, around, patience, clock, &waits)
     if edge.follows(cold.scoreboard.lostEdge) {
       lost &+= cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
+      if edge.follows(cold.recover.advanced(by: 1)) { isNew = true }
     }
     if lost > 0 { around.recorder.note(.lossDetected, cold.scoreboard.lostEdge.rawValue, lost, at: now) }
     if waits > 0 { armReordering(waits, around.configuration, now, &reaction) }
-    return lost
+    return Losses(octets: lost, isNew: isNew)
   }
 
   /// The end of what was sent before RACK.segment and is due.

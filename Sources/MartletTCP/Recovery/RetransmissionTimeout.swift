@@ -7,7 +7,8 @@ extension TCB {
   mutating func reorderingTimerFires(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant, _ reaction: inout Reaction
   ) {
-    var lost = detectLosses(&cold, &around, now, &reaction)
+    let found = detectLosses(&cold, &around, now, &reaction)
+    var lost = found.octets
     guard lost > 0 else { return }
     cold.rate.lost = cold.rate.lost &+ lost
     lost &-= resolvePathProbe(lost: lost, &cold, &around, now)
@@ -15,7 +16,7 @@ extension TCB {
       reaction.insert(.output)
       return
     }
-    if recovery.phase == .open {
+    if wantsRecovery(found) {
       enterRecovery(&cold, &around, now)
     } else if congestion.ownsWindow {
       // No acknowledgment tells of these.
@@ -38,7 +39,7 @@ extension TCB {
   ) {
     let isFirst = timers.tries == 1
     if isFirst, recovery.phase == .open {
-      cold.undo = UndoState(congestion, una: snd.una, nxt: snd.nxt)
+      cold.undo = UndoState(congestion)
       cold.undo.answersMark = mode.contains(.owesCWR)
     }
     if !isFirst { cold.undo.isPossible = false }
@@ -65,8 +66,8 @@ extension TCB {
   }
 
   /// The path takes only smaller segments now: what is in flight is lost, unless it has arrived, and leaves
-  /// again in smaller pieces. That is no congestion (RFC 1191 §6.5, RFC 8201 §5.4): the window stays. But if
-  /// the pieces are too large again "only one segment should be retransmitted" (RFC 1191 §6.5) until it arrives:
+  /// again in smaller pieces. That is no congestion (RFC 1191 §6.4, RFC 8201 §5.4): the window stays. But if
+  /// the pieces are too large again "only one segment should be retransmitted" (RFC 1191 §6.4) until it arrives:
   /// a ladder of messages must not send the flight again for each.
   mutating func loseForPathMTU(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     let mss = UInt32(effectiveSendMSS)

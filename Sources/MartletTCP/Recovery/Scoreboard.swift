@@ -21,6 +21,8 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
   package var resent = SendRecords()
   /// Below it everything has been judged; meaningful while `isInUse`.
   package var lostEdge = SequenceNumber(0)
+  /// Nothing from here on was sent again; meaningful while `resent` is not empty.
+  package var resentEdge = SequenceNumber(0)
   /// Octets that duplicate acknowledgments without SACK stand for.
   package var reported: UInt32 = 0
   /// False: everything in flight is on its way for the first time, as far as is known.
@@ -67,6 +69,8 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
     var newest: SendRecord?
     var oldest: UInt32 = 0
     var octets: UInt32 = 0
+    // Most reports are of new text.
+    guard range.start.precedes(resentEdge) else { return (nil, 0, 0) }
     // No octet is in two records. What was sent again first mostly arrives first: one step.
     for i in 0..<resent.count {
       if octets >= range.count { break }
@@ -131,24 +135,27 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
   package mutating func loseAll(
     upTo edge: SequenceNumber, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) -> UInt32 {
-    let before = lost.totalBytes
+    let (before, oldEdge) = (lost.totalBytes, lostEdge)
     var from = lostEdge
     while let hole = sacked.firstHole(from: from, before: edge, pool) {
       if lost.insert(hole, limit: IntervalSet.maximum, &pool, &budget) == .refused {
         // Judged as far as there is room for it.
         lostEdge = hole.start
-        return finishLosing(before, &pool, &budget)
+        return finishLosing(before, from: oldEdge, &pool, &budget)
       }
       from = hole.end
     }
     lostEdge = SequenceNumber.latest(lostEdge, edge)
-    return finishLosing(before, &pool, &budget)
+    return finishLosing(before, from: oldEdge, &pool, &budget)
   }
 
+  /// Beyond the old edge only a tail probe, a rescue or a path probe was sent again.
   private mutating func finishLosing(
-    _ before: UInt32, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+    _ before: UInt32, from oldEdge: SequenceNumber, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) -> UInt32 {
-    for i in 0..<resent.count { lost.subtract(resent.record(i, pool).range, &pool, &budget) }
+    if resentEdge.follows(oldEdge) {
+      for i in 0..<resent.count { lost.subtract(resent.record(i, pool).range, &pool, &budget) }
+    }
     return lost.totalBytes > before ? lost.totalBytes &- before : 0
   }
 
@@ -214,6 +221,7 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
   ) {
     isInUse = true
     lost.subtract(range, &pool, &budget)
+    resentEdge = resent.isEmpty ? range.end : SequenceNumber.latest(resentEdge, range.end)
     resent.append(range, rate, flight: flight, now: now, span: span, &pool, &budget)
   }
 

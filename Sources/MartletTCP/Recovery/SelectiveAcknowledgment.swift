@@ -53,11 +53,12 @@ extension TCB {
     cold.scoreboard.begin(snd.una)
     deliverUnsacked(
       block, isAcknowledged: false, onceFrom: cold.scoreboard.lostEdge, seg, &delivery, &cold, &around, now)
-    cold.scoreboard.lost.subtract(block, &around.pool, &around.budget)
     let limit = Int(around.configuration.outOfOrderRanges)
+    // Without memory for it, what was lost of it stays so, and leaves again.
     guard cold.scoreboard.sacked.insert(block, limit: limit, &around.pool, &around.budget) != .refused else {
       return
     }
+    cold.scoreboard.lost.subtract(block, &around.pool, &around.budget)
     delivery.octets &+= fresh
     delivery.isSelective = true
     if !cold.rack.hasForward || block.end.follows(cold.rack.forward) {

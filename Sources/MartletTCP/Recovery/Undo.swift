@@ -8,10 +8,9 @@ import MartletWire
 package struct UndoState: BitwiseCopyable, Sendable {
   /// As it was before the recovery.
   package var prior: CongestionController
-  /// SND.UNA and SND.NXT when the recovery began: what was sent again lies between them, and a duplicate report
-  /// of anything else says nothing.
-  package var una: SequenceNumber
-  package var nxt: SequenceNumber
+  /// Whatever was sent again lies in it, with `hasRetransmitted`: a duplicate report of anything else is of a packet that
+  /// the network doubled, or of an earlier probe (RFC 2883 §5.1), and says nothing.
+  package var resent = SequenceRange(start: SequenceNumber(0), end: SequenceNumber(0))
   /// TSval of the first retransmission.
   package var stamp: UInt32 = 0
   /// When that left, in microseconds modulo 2^32.
@@ -27,26 +26,31 @@ package struct UndoState: BitwiseCopyable, Sendable {
 
   /// Nothing.
   package init() {
-    self.init(
-      CongestionController(mss: 1, segments: 1, .newReno), una: SequenceNumber(0), nxt: SequenceNumber(0))
+    self.init(CongestionController(mss: 1, segments: 1, .newReno))
     isPossible = false
   }
 
-  package init(_ prior: CongestionController, una: SequenceNumber, nxt: SequenceNumber) {
+  package init(_ prior: CongestionController) {
     self.prior = prior
-    self.una = una
-    self.nxt = nxt
   }
 
   /// A retransmission leaves.
-  package mutating func retransmitted(_ octets: UInt32, stamp: UInt32, now: UInt32) {
+  package mutating func retransmitted(_ range: SequenceRange, stamp: UInt32, now: UInt32) {
     guard isPossible else { return }
     if !hasRetransmitted {
       self.stamp = stamp
       began = now
+      resent = range
     }
     hasRetransmitted = true
-    unaccounted = unaccounted &+ octets
+    unaccounted = unaccounted &+ range.count
+    resent.start = SequenceNumber.earliest(resent.start, range.start)
+    resent.end = SequenceNumber.latest(resent.end, range.end)
+  }
+
+  /// The range of a duplicate report was sent again, as far as is known.
+  func covers(_ end: SequenceNumber, _ octets: UInt32) -> Bool {
+    resent.start.precedesOrEquals(end.retreated(by: octets)) && end.precedesOrEquals(resent.end)
   }
 
   /// A retransmission at `time` was another recovery's.
@@ -62,9 +66,7 @@ extension TCB {
     _ now: Instant
   ) {
     guard cold.undo.isPossible, cold.undo.hasRetransmitted else { return }
-    if delivery.duplicated > 0, cold.undo.una.precedes(delivery.duplicatedEnd),
-      delivery.duplicatedEnd.precedesOrEquals(cold.undo.nxt)
-    {
+    if delivery.duplicated > 0, cold.undo.covers(delivery.duplicatedEnd, delivery.duplicated) {
       let left = cold.undo.unaccounted
       cold.undo.unaccounted = left > delivery.duplicated ? left &- delivery.duplicated : 0
       if cold.undo.unaccounted == 0 {

@@ -62,7 +62,7 @@ extension Mode {
 }
 
 extension TCB {
-  /// §4.1: "pipeACK >= (1/2)*cwnd". pipeACK is known only when a round trip is over, and slow start doubles
+  /// §4.2: "pipeACK >= (1/2)*cwnd". pipeACK is known only when a round trip is over, and slow start doubles
   /// the window within one; so what was in flight when this round trip began counts as well.
   @inline(__always)
   mutating func isWindowValidated(_ ack: CongestionAck, _ cold: inout ColdBlock) -> Bool {

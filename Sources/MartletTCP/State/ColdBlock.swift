@@ -88,7 +88,7 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// Holds nothing that must be kept.
   public var isIdle: Bool {
     send.isEmpty && receive.isEmpty && outOfOrder.isEmpty && !finWaits && !urgent && !sendsUrgent
-      && duplicate.isEmpty && pendingOpen == 0 && (search.high == 0 || search.isTold)
+      && duplicate.isEmpty && pendingOpen == 0 && (search.high == 0 || search.isForgettable)
   }
 
   /// Nothing is sacked, lost or sent twice any more: what RACK knew would be half a turn of the clock or of the

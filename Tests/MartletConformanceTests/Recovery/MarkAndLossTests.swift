@@ -124,6 +124,7 @@ struct MarkAndLossTests {
     echo(r, 1)
     // The first flight was only late.
     r.ack(3)
+    r.ack(5)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
     #expect(r.s.status?.ssthresh == threshold)
     #expect(r.s.status?.cwnd ?? .max <= threshold + 2_000)

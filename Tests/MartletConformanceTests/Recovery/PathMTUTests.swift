@@ -8,9 +8,10 @@ import Testing
 struct PathMTUTests {
   private func sizes(_ s: Scenario) -> [Int] { s.takeSegments().map(\.text.count).filter { $0 > 0 } }
 
-  private func established(_ family: ScenarioFamily = .ipv4) -> Scenario {
+  private func established(_ family: ScenarioFamily = .ipv4, sack: Bool = true) -> Scenario {
     let mss: UInt16 = family == .ipv4 ? 1_460 : 1_440
-    let s = Scenario(.established(), family: family, offering: [.mss(mss), .sackPermitted, .windowScale(4)]) {
+    let options: [ScriptOption] = [.mss(mss), .windowScale(4)] + (sack ? [.sackPermitted] : [])
+    let s = Scenario(.established(), family: family, offering: options) {
       $0.tcp.congestionControl = .newReno
     }
     s.send(100)
@@ -72,6 +73,24 @@ struct PathMTUTests {
     let found = Int(s.status?.sndMss ?? 0)
     #expect((1_360...1_380).contains(found), "found \(found), tried \(tried.sorted())")
     #expect(s.counters.tcp.tcpMTUPSuccess >= 2)
+    #expect(s.stack.held.coldBlocks == 0)
+  }
+
+  @Test("RFC 4821 §7.3: an idle connection remembers no search that nobody goes on with")
+  func idleWithoutSearch() {
+    let s = established(sack: false)
+    s.send(20_000)
+    s.takeSegments()
+    s.advance(by: .milliseconds(600))
+    s.advance(by: .milliseconds(2_000))
+    s.takeSegments()
+    #expect(s.status?.sndMss ?? .max < 1_460)
+    for acked in [Int](stride(from: 1_101, to: 20_101, by: 1_000)) + [19_581, 20_101] {
+      s.advance(by: .milliseconds(100))
+      s.inject(.ack(seq: 1, ack: acked))
+      s.takeSegments()
+    }
+    #expect(s.stack.held.coldBlocks == 0)
   }
 
   @Test(
@@ -135,7 +154,7 @@ struct PathMTUTests {
   }
 
   @Test(
-    "RFC7323-5.7-a RFC 1191 §6.5: text that is too large for the path leaves again at once, in smaller pieces"
+    "RFC7323-5.7-a RFC 1191 §6.4: text that is too large for the path leaves again at once, in smaller pieces"
   )
   func dropInFlight() {
     let s = established()
@@ -175,7 +194,7 @@ struct PathMTUTests {
     #expect(largest > 1_260)
   }
 
-  @Test("RFC 1191 §6.5: a router's message leaves the window alone in congestion avoidance, too")
+  @Test("RFC 1191 §6.4: a router's message leaves the window alone in congestion avoidance, too")
   func windowAfterTold() {
     let s = established()
     s.setOptions { $0.noDelay = true }
@@ -211,7 +230,7 @@ struct PathMTUTests {
   }
 
   @Test(
-    "RFC 1191 §6.5: of a ladder of messages only the first sends the flight again, each other one a segment")
+    "RFC 1191 §6.4: of a ladder of messages only the first sends the flight again, each other one a segment")
   func ladder() {
     let r = RecoveryScript()
     r.send(20)

@@ -50,7 +50,7 @@ struct WindowValidationTests {
     #expect(other.s.status?.cwnd == 4_000)
   }
 
-  @Test("RFC 7661 §4.1: an application that uses a tenth of the window does not make it grow")
+  @Test("RFC 7661 §4.2: an application that uses a tenth of the window does not make it grow")
   func unusedWindow() {
     let r = grown()
     for n in 0..<50 {
@@ -87,7 +87,7 @@ struct WindowValidationTests {
   }
 
   @Test(
-    "RFC 7661 §4.1: the send buffer grows to two windows, up to its maximum, unless the application set it")
+    "The send buffer grows to two windows, up to its maximum, unless the application set it")
   func sendBufferFollows() {
     for (own, expected) in [(UInt32(0), UInt32(400 << 10)), (300 << 10, 300 << 10)] {
       let r = RecoveryScript(initialWindow: 40) {
@@ -109,7 +109,7 @@ struct WindowValidationTests {
     }
   }
 
-  @Test("RFC 7661 §4.1: a send buffer that grows holds two windows exactly")
+  @Test("A send buffer that grows holds two windows exactly")
   func twoWindows() {
     let r = grownTo(40)
     #expect(r.s.status?.sendBuffer == 256 << 10)

@@ -209,7 +209,7 @@ struct HyStartTests {
     #expect(sender.controller.cwnd == 14_000)
   }
 
-  @Test("RFC 7661 §4.1: a window that is not used does not grow, and still learns the round trip")
+  @Test("RFC 7661 §4.2: a window that is not used does not grow, and still learns the round trip")
   func unusedWindow() throws {
     var sender = Sender(.cubic)
     var ack = CongestionAck(octets: 1_000, flightBefore: 1_000, flight: 0, mss: Self.mss)

@@ -1,0 +1,140 @@
+import MartletStack
+import MartletTCP
+import MartletTesting
+import MartletWire
+import Testing
+
+// What is lost once more, or beside what a recovery is about, and what only looks like it.
+
+@Suite("Losses after losses")
+struct NextLossTests {
+  /// Twenty segments are lost; after the time-out those up to 8 are repaired in slow start, and 9 to 12 leave.
+  private func afterTimeout() -> RecoveryScript {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    // The probe is lost, too.
+    r.advance(202)
+    r.expect(20)
+    r.advance(400)
+    r.expect(1)
+    #expect(r.s.status?.ssthresh == 10_000)
+    r.advance(100)
+    r.ack(2)
+    r.expect(2, 3)
+    r.advance(100)
+    r.ack(3)
+    r.ack(4)
+    r.expect(4..<8)
+    r.advance(100)
+    for n in 5...8 { r.ack(n) }
+    r.expect(8..<16)
+    return r
+  }
+
+  @Test(
+    "RFC8985-9.3-c RFC5681-4.3-f what is lost of the repair after a time-out shrinks the window once more, and once"
+  )
+  func lostAgain() {
+    let r = afterTimeout()
+    let before = r.s.status?.cwnd ?? 0
+    r.advance(100)
+    // 9 to 12 are lost again.
+    r.ack(9)
+    r.ack(9, 13..<14)
+    r.ack(9, 13..<16)
+    #expect(r.s.status?.recovery == .fastRecovery)
+    #expect(r.s.status?.ssthresh ?? .max <= before / 2 + 1_000)
+    #expect(r.s.counters.tcp.tcpLostRetransmit > 0)
+    let halved = r.s.status?.ssthresh
+    r.advance(100)
+    r.ack(10, 13..<16)
+    #expect(r.s.status?.ssthresh == halved)
+    #expect(r.s.counters.tcp.tcpTimeouts == 1)
+  }
+
+  @Test(
+    "RFC 8985 §6.3: what left before a time-out and is found lost after it is no further sign of congestion")
+  func lostBefore() {
+    let r = RecoveryScript().measured()
+    r.send(4)
+    r.expect(1..<5)
+    r.advance(295)
+    r.send(4)
+    _ = r.s.takeSegments()
+    r.advance(2_000)
+    _ = r.s.takeSegments()
+    let ssthresh = r.s.status?.ssthresh
+    let timeouts = r.s.counters.tcp.tcpTimeouts
+    #expect(timeouts >= 1)
+    r.advance(50)
+    r.ack(2)
+    #expect(r.s.status?.ssthresh == ssthresh)
+  }
+
+  @Test(
+    "RFC8985-7.4.2-a a delayed acknowledgment echoes what came before the tail: the probe that repaired it counts",
+    arguments: [true, false])
+  func repairedBesideDelay(isSpurious: Bool) throws {
+    let r = RecoveryScript(timestamps: true, handshake: 10)
+    r.send(1)
+    r.expect(0)
+    r.advance(10)
+    r.ack(1)
+    r.send(2)
+    let sent = r.s.takeSegments().filter { !$0.text.isEmpty }
+    let stamp = try #require(sent.first?.timestamps?.value)
+    r.advance(21)
+    r.expect(2)
+    let before = r.s.status?.cwnd ?? 0
+    // The second is lost, and the probe comes before the peer's timer for the first has run out. Or both had come, and it
+    // runs out just now.
+    r.advance(isSpurious ? 2 : 20)
+    r.s.inject(.ack(seq: 1, ack: 3_001, options: [.timestamps(r.s.peerClock, stamp)]))
+    #expect(r.s.counters.tcp.tcpLossProbeRecovery == (isSpurious ? 0 : 1))
+    if isSpurious {
+      #expect(r.s.status?.cwnd ?? 0 >= before)
+    } else {
+      #expect(r.s.status?.cwnd ?? .max < before)
+    }
+  }
+
+  @Test("RFC 5681 §3.2 three duplicates are three only without an advance between them")
+  func duplicatesBeforeProgress() {
+    let r = RecoveryScript(sack: false, initialWindow: 10).measured()
+    r.send(40)
+    _ = r.s.takeSegments()
+    // One segment overtakes two others, twice: two duplicates, and later one.
+    r.ack(1)
+    r.ack(1)
+    r.ack(4)
+    _ = r.s.takeSegments()
+    r.ack(4)
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+    #expect(r.s.counters.tcp.tcpFastRetrans == 0)
+    // The third in a row is one.
+    r.ack(4)
+    r.ack(4)
+    #expect(r.s.counters.tcp.tcpFastRetrans == 1)
+  }
+
+  @Test(
+    "RFC 2883 §5.1: a packet that the network doubled, or an earlier probe's report, takes no recovery back")
+  func doubled() {
+    let r = RecoveryScript().measured()
+    r.send(20)
+    r.expect(1..<21)
+    r.advance(100)
+    r.ack(1, 2..<5)
+    r.expect(1)
+    let window = r.s.status?.ssthresh
+    r.ack(1, 2..<9)
+    r.ack(1, 8..<9, 2..<9)
+    #expect(r.s.counters.tcp.tcpDSACKUndo == 0)
+    #expect(r.s.status?.recovery == .fastRecovery && r.s.status?.ssthresh == window)
+    // The original of 1 comes after all, and then what was sent again: that is what a report must be of.
+    r.ack(9)
+    r.s.inject(.ack(seq: 1, ack: 9_001, options: [.sack([1_001..<2_001])]))
+    #expect(r.s.counters.tcp.tcpDSACKUndo == 1)
+  }
+}
