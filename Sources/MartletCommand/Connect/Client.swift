@@ -46,7 +46,7 @@
       try turn(until: Self.farewell) { $0.held.connections > 0 }
       streams?.finish()
       if status != ExitStatus.interrupted && !isWithholding { try turn(until: stay) { _ in true } }
-      loop.application.releaseLease(&loop.stack, SystemClock.now)
+      loop.stack.giveBackLease(SystemClock.now)
       try turn(atMost: .zero)
       try statusFile?.writeLast(loop.stack, SystemClock.now)
       return status
@@ -180,8 +180,7 @@
 
     private func sentence(_ refusal: ConnectError) -> String {
       switch refusal {
-      case .noRoute:
-        "No --address is of the same family as \(remote.address). Give the stack one that is."
+      case .noRoute: noWay(to: remote.address)
       case .unreachable: "\(remote.address) is the stack's own address. Connect to the kernel's."
       case .portInUse: "The source port is in use. Choose another --source-port, or leave it out."
       case .broadcastOrMulticast: "\(remote.address) is no single host. Connect to a unicast address."

@@ -43,10 +43,7 @@
     private(set) var refusal: ConnectError?
     private(set) var received: UInt64 = 0
     private(set) var sent: UInt64 = 0
-    /// When to try again, without an address or a way so far. What might bring them may end without an event.
-    private var nextTry: Instant?
-    /// Where a DHCP server lends an address.
-    private var leased: InterfaceID?
+    private var wait = AddressWait()
     private var peerIsFinished = false
     private var isFinished = false
     private var scratch = [UInt8](repeating: 0, count: 64 << 10)
@@ -71,21 +68,20 @@
     }
 
     private mutating func connect(_ stack: inout NetworkStack, _ now: Instant) {
-      let mayWait = stack.hasTentativeAddresses
-      nextTry = now.advanced(by: .milliseconds(500))
-      if mayWait, manners.waitsForAllAddresses { return }
+      if manners.waitsForAllAddresses, wait.goesOn(for: remote.address, stack, now) { return }
       do throws(ConnectError) {
         connection = try stack.connect(to: remote, from: local, options, now: now)
-        nextTry = nil
+        wait.isOver()
       } catch {
-        // On an Ethernet nobody may be found to have our address first, and routers may have to be asked for one.
-        if mayWait, error == .noRoute || error == .addressNotOurs { return }
-        nextTry = nil
+        if error == .noRoute || error == .addressNotOurs, wait.goesOn(for: remote.address, stack, now) {
+          return
+        }
+        wait.isOver()
         refusal = error
       }
     }
 
-    var nextDeadline: Instant? { nextTry }
+    var nextDeadline: Instant? { wait.nextTry }
 
     mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { connect(&stack, now) }
 
@@ -99,9 +95,8 @@
     mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
       switch event {
       case .addressReady, .addressConflict, .addressRemoved:
-        if nextTry != nil { connect(&stack, now) }
+        if wait.nextTry != nil { connect(&stack, now) }
       case .lease(let news, let address, let interface):
-        leased = news == .obtained || news == .renewed ? interface : nil
         journal.tell(news, of: address, try? stack.lease(of: interface), now)
       default: break
       }
@@ -125,13 +120,6 @@
     func report(_ stack: borrowing NetworkStack, _ now: Instant) -> ConnectionReport? {
       guard let connection else { return nil }
       return try? stack.status(connection, now: now)
-    }
-
-    /// Gives a lent address back. It leaves with the next turn.
-    mutating func releaseLease(_ stack: inout NetworkStack, _ now: Instant) {
-      guard let interface = leased else { return }
-      leased = nil
-      try? stack.releaseLease(of: interface, now: now)
     }
 
     /// Gives up.

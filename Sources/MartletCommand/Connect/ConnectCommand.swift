@@ -105,10 +105,6 @@ struct ConnectCommand: ParsableCommand {
     guard port != 0 else { throw ValidationError("Nobody can be reached at port 0.") }
     if iperf3 {
       guard !withholdAck else { throw ValidationError("--iperf3 and --withhold-ack contradict each other.") }
-      guard !device.dhcp else { throw ValidationError("--iperf3 does not wait for a DHCP server.") }
-      if device.isEthernet, device.checkAddresses {
-        throw ValidationError("--iperf3 does not wait for an address. Add --no-check-addresses.")
-      }
     } else if measurement.isGiven {
       throw ValidationError("--reverse, --time, --parallel and --bytes go with --iperf3.")
     }

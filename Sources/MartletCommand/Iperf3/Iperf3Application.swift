@@ -15,6 +15,7 @@
     private let service = Service(port: 0, kind: .iperf3)
     let control: Iperf3ClientConversation
     private(set) var failure: Failure?
+    private var wait = AddressWait()
 
     private var controlID: ConnectionID?
     private var connections: [ConnectionID: ServedConnection] = [:]
@@ -35,9 +36,11 @@
 
     mutating func start(stack: inout NetworkStack, now: Instant) {
       controlID = open(control, &stack, now)
+      test.enter(.parameters, now: now)
     }
 
     mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
+      if controlID == nil, failure == nil, case .addressReady = event { start(stack: &stack, now: now) }
       guard case .connection(let id, let readiness) = event, connections[id] != nil else { return }
       if readiness.contains(.ended), !isOver, test.phase < .results || id == controlID {
         failure = .ended((try? stack.status(id, now: now))?.tcp.endReason ?? .closed)
@@ -48,11 +51,13 @@
 
     var nextDeadline: Instant? {
       if isOver { return nil }
+      if let nextTry = wait.nextTry { return nextTry }
       if test.phase == .running { return test.parameters.octets == 0 ? test.timeIsUp : nil }
       return test.lastProgress.advanced(by: Self.patience)
     }
 
     mutating func deadlineReached(stack: inout NetworkStack, now: Instant) {
+      if wait.nextTry != nil { return start(stack: &stack, now: now) }
       guard test.phase == .running else {
         failure = .ended(.timedOut)
         return
@@ -83,11 +88,13 @@
     ) -> ConnectionID? {
       do throws(ConnectError) {
         let id = try stack.connect(to: remote, options, now: now)
+        wait.isOver()
         connections[id] = ServedConnection(
           UInt64(connections.count), service, conversation, from: remote, at: now)
         return id
       } catch {
-        failure = .refusal(error)
+        let mayWait = error == .noRoute && controlID == nil && wait.goesOn(for: remote.address, stack, now)
+        if !mayWait { failure = .refusal(error) }
         return nil
       }
     }

@@ -42,6 +42,8 @@
       repeat {
         try turn(atMost: .milliseconds(20))
       } while loop.stack.held.connections > 0 && SystemClock.now < end
+      loop.stack.giveBackLease(SystemClock.now)
+      try turn(atMost: .zero)
       return wasInterrupted ? ExitStatus.interrupted : try conclude()
     }
 
@@ -57,6 +59,7 @@
 
     private func conclude() throws -> ExitCode {
       switch loop.application.failure {
+      case .refusal(.noRoute): return fail(ExitStatus.failed, noWay(to: remote.address))
       case .refusal(let error): return fail(ExitStatus.failed, "The stack refuses to connect: \(error).")
       case .ended(.refused):
         return fail(

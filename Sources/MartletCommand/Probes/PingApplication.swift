@@ -31,6 +31,7 @@ package struct PingApplication: ProbingApplication, ~Copyable {
   private var failure: String?
   package private(set) var tally = PingTally()
   private var began: Instant?
+  private var wait = AddressWait()
   private var nextRequest: Instant?
   private var lastRequest: Instant?
   /// By sequence number, of which there are 65,536.
@@ -75,18 +76,16 @@ package struct PingApplication: ProbingApplication, ~Copyable {
   package mutating func start(stack: inout NetworkStack, now: Instant) {
     do throws(ListenError) {
       socket = try stack.openEcho(to: plan.destination)
+      wait.isOver()
       began = now
       nextRequest = now
       send(&stack, now)
     } catch {
-      // On an Ethernet nobody may be found to have our address first, and routers may have to be asked for one. What
-      // might bring it may end without an event.
-      if !stack.hasTentativeAddresses { return fail(noWay(to: plan.destination)) }
-      nextRequest = now.advanced(by: .milliseconds(500))
+      if !wait.goesOn(for: plan.destination, stack, now) { fail(noWay(to: plan.destination)) }
     }
   }
 
-  package var nextDeadline: Instant? { isOver ? nil : nextRequest }
+  package var nextDeadline: Instant? { isOver ? nil : wait.nextTry ?? nextRequest }
 
   package mutating func deadlineReached(stack: inout NetworkStack, now: Instant) {
     if socket == nil {

@@ -25,11 +25,8 @@
     }
     try OutputStream.output.deliver(
       loop.application.takeText() + loop.application.farewell(now: SystemClock.now))
-    if device.dhcp {
-      // A lent address is given back.
-      try? loop.stack.releaseLease(of: InterfaceID(rawValue: 0), now: SystemClock.now)
-      try loop.turn(waitingAtMost: .zero)
-    }
+    loop.stack.giveBackLease(SystemClock.now)
+    try loop.turn(waitingAtMost: .zero)
     switch loop.application.outcome {
     case .reached: return .success
     case .silent: return ProbeStatus.silent

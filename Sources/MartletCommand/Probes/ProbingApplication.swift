@@ -20,8 +20,3 @@ package enum ProbeOutcome: Equatable, Sendable {
   /// Nothing could be sent; a sentence says why.
   case failed(String)
 }
-
-/// Why nothing can be sent to a host.
-package func noWay(to destination: IPAddress) -> String {
-  "No --address is of the same family as \(destination), or no --gateway leads there."
-}

@@ -33,7 +33,7 @@ package struct TracerouteApplication: ProbingApplication, ~Copyable {
   private var failure: String?
   private var hop: Int
   private var sentAt: Instant?
-  private var nextTry: Instant?
+  private var wait = AddressWait()
   private var replies: [HopReply?] = []
   private var isReached = false
   package private(set) var isOver = false
@@ -82,10 +82,8 @@ package struct TracerouteApplication: ProbingApplication, ~Copyable {
           hopLimit: UInt8(truncatingIfNeeded: hop), now: now)
       } catch {
         sentAt = nil
-        // On an Ethernet nobody may be found to have our address first, and routers may have to be asked for one. What
-        // might bring it may end without an event.
-        nextTry = now.advanced(by: .milliseconds(500))
-        if !(error == .noRoute && stack.hasTentativeAddresses) { fail(noWay(to: plan.destination)) }
+        let mayWait = error == .noRoute && wait.goesOn(for: plan.destination, stack, now)
+        if !mayWait { fail(noWay(to: plan.destination)) }
         return
       }
     }
@@ -100,7 +98,7 @@ package struct TracerouteApplication: ProbingApplication, ~Copyable {
     isOver = true
   }
 
-  package var nextDeadline: Instant? { isOver ? nil : sentAt?.advanced(by: plan.timeout) ?? nextTry }
+  package var nextDeadline: Instant? { isOver ? nil : sentAt?.advanced(by: plan.timeout) ?? wait.nextTry }
 
   package mutating func deadlineReached(stack: inout NetworkStack, now: Instant) {
     if sentAt == nil { sendQueries(&stack, now) } else { finishHop(&stack, now) }

@@ -36,7 +36,7 @@
       repeat {
         try turn(atMost: .milliseconds(20))
       } while loop.stack.held.connections > 0 && SystemClock.now < end
-      loop.application.releaseLease(&loop.stack, SystemClock.now)
+      loop.stack.giveBackLease(SystemClock.now)
       try turn(atMost: .zero)
       try statusFile?.writeLast(loop.stack, SystemClock.now)
       sayTotals()

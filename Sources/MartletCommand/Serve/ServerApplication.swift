@@ -17,8 +17,6 @@ struct ServerApplication: Application, ~Copyable {
   private var scratch = [UInt8](repeating: 0, count: 64 << 10)
   private var isStopping = false
   private var floods: FloodWatch
-  /// Where a DHCP server lends an address.
-  private var leased: InterfaceID?
 
   /// How long after both halves are at their end a connection is closed. An application that
   /// takes its time leaves the peer's FIN with an acknowledgment of its own.
@@ -72,7 +70,7 @@ struct ServerApplication: Application, ~Copyable {
     _ group: IPAddress, _ socket: UDPSocketID, _ stack: inout NetworkStack, _ now: Instant
   ) {
     do throws(GroupError) {
-      try stack.joinGroup(socket, group, on: InterfaceID(rawValue: 0), now: now)
+      try stack.joinGroup(socket, group, on: .ofDevice, now: now)
     } catch {
       journal.tell(.warning, "join_failed", "\(group) cannot be joined: \(error).") {
         $0.add("group", "\(group)")
@@ -112,7 +110,6 @@ struct ServerApplication: Application, ~Copyable {
         $0.add("hardware_address", "\(hardware)")
       }
     case .lease(let news, let address, let interface):
-      leased = news == .obtained || news == .renewed ? interface : nil
       journal.tell(news, of: address, try? stack.lease(of: interface), now)
     case .attempt, .echo: break
     }
@@ -156,13 +153,6 @@ struct ServerApplication: Application, ~Copyable {
     for socket in sockets.keys { try? stack.close(socket) }
     (listeners, sockets) = ([:], [:])
     for (id, served) in connections { close(id, served, &stack, now) }
-  }
-
-  /// Gives a lent address back. It leaves with the next turn.
-  mutating func releaseLease(_ stack: inout NetworkStack, _ now: Instant) {
-    guard let interface = leased else { return }
-    leased = nil
-    try? stack.releaseLease(of: interface, now: now)
   }
 
   // MARK: Connections

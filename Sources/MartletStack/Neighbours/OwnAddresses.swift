@@ -89,10 +89,14 @@ extension NetworkStack {
       || ownAddresses.contains { $0.prefix.address == address && $0.state == .tentative }
   }
 
-  /// Whether some address is still being asked about, or for: what needs one may have to wait for `.addressReady`.
-  public var hasTentativeAddresses: Bool {
-    ownAddresses.contains { $0.state == .tentative } || dhcp.isSearching
-      || interfaces.contains { $0.isPresent && $0.routerSearch.deadline != nil }
+  /// Whether some address of the family of `remote` is still being asked about, or for: who connects there may have to
+  /// wait for `.addressReady`.
+  public func awaitsAddress(for remote: IPAddress) -> Bool {
+    let isIPv4 = remote.isIPv4
+    if ownAddresses.contains(where: { $0.state == .tentative && $0.prefix.address.isIPv4 == isIPv4 }) {
+      return true
+    }
+    return isIPv4 ? dhcp.isSearching : interfaces.contains { $0.isPresent && $0.routerSearch.deadline != nil }
   }
 
   /// False: it was none of the interface's.

@@ -48,12 +48,13 @@ struct LeaseTests {
     #expect(request.message.ciaddr == .any && request.options.parameters == .all)
     scene.s.advance(by: .milliseconds(500))
     scene.tell(.ack, to: request, toAll: toAll)
-    var isSearching = scene.s.stack.hasTentativeAddresses
-    #expect(scene.lease == nil && isSearching)
+    var isSearching = scene.s.stack.awaitsAddress(for: .v4(LeaseScene.lent))
+    let searchesIPv6 = scene.s.stack.awaitsAddress(for: .v6(.any))
+    #expect(scene.lease == nil && isSearching && !searchesIPv6)
     scene.s.advance(by: .milliseconds(3_900))
     #expect(scene.s.drain().isEmpty)
     scene.s.advance(by: .milliseconds(3_200))
-    isSearching = scene.s.stack.hasTentativeAddresses
+    isSearching = scene.s.stack.awaitsAddress(for: .v4(LeaseScene.lent))
     #expect(!isSearching)
     #expect(
       scene.s.drain() == [

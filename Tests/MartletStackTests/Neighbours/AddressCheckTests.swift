@@ -34,9 +34,9 @@ struct AddressCheckTests {
   @Test("Before it is ours nothing is answered, sent or received with it", arguments: [4, 6])
   func tentative(version: Int) throws {
     let s = try Station(checksAddresses: true)
-    var isTentative = s.stack.hasTentativeAddresses
-    #expect(isTentative)
     let peer = version == 4 ? v4(10, 0, 0, 9) : v6(9)
+    var isTentative = s.stack.awaitsAddress(for: peer)
+    #expect(isTentative)
     #expect(throws: ConnectError.noRoute) {
       try s.stack.connect(to: Endpoint(address: peer, port: 80), now: s.now)
     }
@@ -48,7 +48,7 @@ struct AddressCheckTests {
       #expect(s.answers(to: s.frame(icmp(from: peer, to: s.address6, type: 128), from: mac(9))).isEmpty)
     }
     s.advance(by: .seconds(10))
-    isTentative = s.stack.hasTentativeAddresses
+    isTentative = s.stack.awaitsAddress(for: peer)
     #expect(!isTentative)
     #expect(Set(s.drain().map { "\($0)" }).count == 2)
     _ = s.pull()

@@ -66,14 +66,14 @@ struct AutoconfigurationTests {
       s.advance(by: .milliseconds(50))
       for frame in s.pull() where frame.ip?.payload.first == 133 {
         times.append(s.now.since(start))
-        let isAsking = s.stack.hasTentativeAddresses
+        let isAsking = s.stack.awaitsAddress(for: v6(9))
         #expect(isAsking, "a router may be heard yet")
         #expect(frame.destination == MACAddress(0x33, 0x33, 0, 0, 0, 2) && frame.ip?.hopLimit == 255)
       }
     }
     let own = ready(s)
     #expect(own.count == 1 && own.allSatisfy { $0.isLinkLocal && $0.high == 0xfe80_0000_0000_0000 })
-    let isAsking = s.stack.hasTentativeAddresses
+    let isAsking = s.stack.awaitsAddress(for: v6(9))
     #expect(times.count == 3 && !isAsking)
     for (later, earlier) in zip(times.dropFirst(), times) {
       #expect((3_950...4_050).contains((later.nanoseconds - earlier.nanoseconds) / 1_000_000))
