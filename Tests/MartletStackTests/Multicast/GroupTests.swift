@@ -211,6 +211,7 @@ struct GroupTests {
     _ = s.takeReports()
     s.inject(s.query(isIPv4: version == 4, response: version == 4 ? 127 : 30_000))
     s.inject(s.query(isIPv4: version == 4, response: version == 4 ? 2 : 200))
+    s.inject(s.query(isIPv4: version == 4, response: version == 4 ? 127 : 30_000))
     s.inject(s.query(group(version), isIPv4: version == 4, response: version == 4 ? 127 : 30_000))
     s.advance(by: .milliseconds(201))
     #expect(s.takeReports().flatMap(\.said).contains(.isMember(group(version))))
@@ -247,7 +248,8 @@ struct GroupTests {
     _ = s.takeReports()
     let four = version == 4
     var damaged = s.query(isIPv4: four)
-    damaged[damaged.count - 1] ^= 1
+    // The interval at which it asks: any is one.
+    damaged[damaged.count - 3] ^= 1
     let strangers: [Packet] = [
       s.query(isIPv4: four, hopLimit: 2), s.query(isIPv4: four, alert: false),
       s.query(isIPv4: four, version: .second, alert: false),
@@ -349,6 +351,10 @@ struct GroupTests {
     s.inject(datagram(s, to: group, [2]))
     s.inject(datagram(s, to: group, port: 5_001, [3]))
     #expect(s.drops(.noSocket) == 1)
+    let other = try s.stack.openDatagram(on: LocalEndpoint(port: 5_002))
+    s.inject(datagram(s, to: group, port: 5_002, [3]))
+    #expect(s.drops(.noSocket) == 2)
+    #expect(throws: DatagramError.wouldBlock) { try receive(s, other) }
     #expect(try receive(s, socket) == [2])
     #expect(throws: DatagramError.wouldBlock) { try receive(s, socket) }
     #expect(throws: DatagramError.wouldBlock) { try receive(s, bound) }
@@ -372,6 +378,17 @@ struct GroupTests {
     try join(s, socket, group)
     for part in parts { s.inject(part) }
     #expect(try receive(s, socket) == text)
+  }
+
+  @Test("Fragments for a group of every host are not kept: no such datagram is that long")
+  func fragmentsForAll() throws {
+    let (s, _) = try station(6)
+    let whole = udp(
+      from: Endpoint(address: v6(9), port: 9), to: Endpoint(address: .v6(.allNodes), port: 5_000),
+      Packet(repeating: 7, count: 3_000))
+    let parts = cut(whole, 1_400, id: 7)
+    for part in parts { s.inject(s.frame(part, from: mac(9), to: hardware(of: .v6(.allNodes)))) }
+    #expect(s.drops(.multicast) == UInt64(parts.count) && s.stack.held.unfinishedDatagrams == 0)
   }
 
   @Test("What goes to a group goes no further than the link, unless it is told to", arguments: [4, 6])

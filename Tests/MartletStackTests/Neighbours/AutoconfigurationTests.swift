@@ -104,6 +104,28 @@ struct AutoconfigurationTests {
     #expect(asked.contains { $0.neighbour?.type == 136 && $0.destination == mac(9) })
   }
 
+  @Test("RFC 4862 §5.5.4: an address whose time is over is used no more, not even to say goodbye")
+  func over() throws {
+    let s = try started()
+    s.inject(advertisement(s, [Prefix(valid: 60, preferred: 60)]))
+    s.advance(by: .seconds(3))
+    let own = IPAddress.v6(try #require(ready(s).first))
+    _ = s.pull()
+    let client = try s.stack.connect(to: Endpoint(address: Self.far, port: 80), now: s.now)
+    let syn = try #require(s.pull().first?.ip)
+    let local = Endpoint(address: own, port: try #require(syn.header?.sourcePort))
+    s.inject(
+      s.frame(
+        tcp(from: Endpoint(address: Self.far, port: 80), to: local, seq: 9, ack: syn.seq &+ 1, [.syn, .ack]),
+        from: mac(255)))
+    #expect(try s.stack.status(client, now: s.now).tcp.state == .established)
+    _ = s.pull()
+    s.advance(by: .seconds(60))
+    #expect(s.drain().contains(.addressRemoved(own, s.interface)))
+    #expect(try s.stack.status(client, now: s.now).tcp.endReason == .unreachable)
+    #expect(s.pull().allSatisfy { $0.ip?.source != own })
+  }
+
   @Test("RFC 7217: one secret makes one address of a network, and others of others")
   func stable() throws {
     func made(_ seed: UInt64, _ secret: AddressSecret?, _ high: UInt64) throws -> IPv6Address {

@@ -214,6 +214,21 @@ struct TemporaryAddressTests {
     #expect(s.drops(.routerLimited) > 0)
   }
 
+  @Test("Half of the places are for stable addresses, however many temporary ones are made in three days")
+  func places() throws {
+    let s = try started()
+    let prefixes = (0..<8).map { Prefix(high: network + ($0 << 8)) }
+    for _ in 0..<72 {
+      advertise(Array(prefixes[..<4]), to: s)
+      s.advance(by: .hours(1))
+      _ = s.pull()
+    }
+    _ = s.drain()
+    advertise(Array(prefixes[4...]), to: s)
+    s.advance(by: .seconds(3))
+    #expect(Set(ready(s).map(\.high)).isSuperset(of: prefixes[4...].map(\.high)))
+  }
+
   @Test(
     "Lifetimes that make no sense are refused",
     arguments: [(0, 48), (59, 3_600), (3_600, 3_600), (-1, 1)] as [(Int64, Int64)])
