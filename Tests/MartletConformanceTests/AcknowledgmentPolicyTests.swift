@@ -22,7 +22,9 @@ struct AcknowledgmentPolicyTests {
     return answered
   }
 
-  @Test("RFC5681-4.2-c/i each of the first 16 full segments is acknowledged at once, then every second, once")
+  @Test(
+    "RFC5681-4.2-c/i each of the first 16 full segments is acknowledged at once, then every second, once",
+    .bothFamilies)
   func start() {
     let s = Scenario(.established())
     var seq = 1
@@ -30,7 +32,8 @@ struct AcknowledgmentPolicyTests {
     #expect(feed(s, 100, from: &seq) == 50)
   }
 
-  @Test("RFC 5681 §4.2 a path that carries less than the offered size has its full segments too")
+  @Test(
+    "RFC 5681 §4.2 a path that carries less than the offered size has its full segments too", .bothFamilies)
   func smallerPath() {
     let s = Scenario(.established())
     var seq = 1
@@ -38,14 +41,15 @@ struct AcknowledgmentPolicyTests {
     #expect(feed(s, 100, from: &seq, size: 1_200) == 50)
   }
 
-  @Test("SHLD-18 a small segment waits for the answer at the start too")
+  @Test("SHLD-18 a small segment waits for the answer at the start too", .bothFamilies)
   func smallAtStart() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, 1_000))
     s.expectNext(after: .milliseconds(40), .ack(ack: 1_001))
   }
 
-  @Test("RFC 5681 §4.2 after a spell as long as a time-out the sender starts anew: quickly again")
+  @Test(
+    "RFC 5681 §4.2 after a spell as long as a time-out the sender starts anew: quickly again", .bothFamilies)
   func afterIdle() {
     let s = Scenario(.established())
     var seq = 1
@@ -57,7 +61,7 @@ struct AcknowledgmentPolicyTests {
     #expect(feed(s, 20, from: &seq) == 10)
   }
 
-  @Test("RFC 5681 §4.2 a hole, while it is open and after it was filled")
+  @Test("RFC 5681 §4.2 a hole, while it is open and after it was filled", .bothFamilies)
   func afterHole() {
     let s = Scenario(.established())
     var seq = 1
@@ -76,7 +80,8 @@ struct AcknowledgmentPolicyTests {
     #expect(feed(s, 20, from: &seq) == 10)
   }
 
-  @Test("RFC 5681 §4.2 more than a full segment waits no longer: the rest of a message behind one")
+  @Test(
+    "RFC 5681 §4.2 more than a full segment waits no longer: the rest of a message behind one", .bothFamilies)
   func rest() {
     let s = Scenario(.established()) { $0.tcp.quickAcks = 0 }
     s.inject(.segment(.ack, seq: 1, ack: 1, 1_460))
@@ -90,7 +95,9 @@ struct AcknowledgmentPolicyTests {
     s.expect(.ack(ack: 2_962))
   }
 
-  @Test("RFC 5681 §4.2 segments that a device joined have one acknowledgment, and so has a batch of them")
+  @Test(
+    "RFC 5681 §4.2 segments that a device joined have one acknowledgment, and so has a batch of them",
+    .bothFamilies)
   func joined() {
     let s = Scenario(.established()) { $0.tcp.quickAcks = 0 }
     let large = (0..<4).map { s.packet(.data(seq: 1 + $0 * 14_600, ack: 1, 14_600)) }
@@ -111,7 +118,9 @@ struct AcknowledgmentPolicyTests {
     s.expect(.ack(ack: 61_321))
   }
 
-  @Test("MUST-40 a host that slept through the delay acknowledges as it wakes", arguments: [1, 33, 40, 64])
+  @Test(
+    "MUST-40 a host that slept through the delay acknowledges as it wakes", .bothFamilies,
+    arguments: [1, 33, 40, 64])
   func slept(seconds: Int64) {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, "text"))

@@ -8,7 +8,9 @@ import Testing
 
 @Suite("RFC 9293: acknowledgments")
 struct AcknowledgmentTests {
-  @Test("SHLD-18 MUST-40 RFC5681-4.2-a a small segment is acknowledged after 40 ms, less than half a second")
+  @Test(
+    "SHLD-18 MUST-40 RFC5681-4.2-a a small segment is acknowledged after 40 ms, less than half a second",
+    .bothFamilies)
   func delayed() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, "small"))
@@ -17,7 +19,7 @@ struct AcknowledgmentTests {
   }
 
   @Test(
-    "MUST-40 RFC5681-4.2-b/d/e half a second is never reached, whatever is configured",
+    "MUST-40 RFC5681-4.2-b/d/e half a second is never reached, whatever is configured", .bothFamilies,
     arguments: [499, 500, 5_000, 100_000] as [Int64])
   func longestDelay(milliseconds: Int64) {
     let s = Scenario(.established()) { $0.tcp.delayedAck = .milliseconds(milliseconds) }
@@ -25,7 +27,7 @@ struct AcknowledgmentTests {
     s.expectNext(in: .milliseconds(400)...(.milliseconds(498)), .ack(seq: 1, ack: 6))
   }
 
-  @Test("SHLD-18 an answer of the application carries the acknowledgment")
+  @Test("SHLD-18 an answer of the application carries the acknowledgment", .bothFamilies)
   func piggybacked() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, "question"))
@@ -36,7 +38,9 @@ struct AcknowledgmentTests {
     s.expectNothing(for: .seconds(1))
   }
 
-  @Test("SHLD-19 RFC5681-4.2-c every second full segment is acknowledged at once", arguments: [1_460, 536])
+  @Test(
+    "SHLD-19 RFC5681-4.2-c every second full segment is acknowledged at once", .bothFamilies,
+    arguments: [1_460, 536])
   func everySecond(size: Int) {
     let s = Scenario(.established(), offering: [.mss(UInt16(size))]) { $0.tcp.quickAcks = 0 }
     for pair in 0..<10 {
@@ -48,7 +52,7 @@ struct AcknowledgmentTests {
     }
   }
 
-  @Test("SHLD-19 the last of an odd number waits no longer than any")
+  @Test("SHLD-19 the last of an odd number waits no longer than any", .bothFamilies)
   func oddOne() {
     let s = Scenario(.established()) { $0.tcp.quickAcks = 0 }
     for i in 0..<3 { s.inject(.data(seq: 1 + i * 1_460, ack: 1, 1_460)) }
@@ -56,7 +60,9 @@ struct AcknowledgmentTests {
     s.expectNext(after: .milliseconds(40), .ack(ack: 4_381))
   }
 
-  @Test("MUST-58 MUST-59 what arrives together is looked at together, and answered by one acknowledgment")
+  @Test(
+    "MUST-58 MUST-59 what arrives together is looked at together, and answered by one acknowledgment",
+    .bothFamilies)
   func batch() {
     let s = Scenario(.established())
     s.injectTogether((0..<20).map { .data(seq: 1 + $0 * 1_460, ack: 1, 1_460) })
@@ -65,7 +71,8 @@ struct AcknowledgmentTests {
     #expect(s.receive().octets == scriptText(0..<29_200))
   }
 
-  @Test("MUST-58 but duplicate acknowledgments are never merged: their number is what they say")
+  @Test(
+    "MUST-58 but duplicate acknowledgments are never merged: their number is what they say", .bothFamilies)
   func duplicates() {
     let s = Scenario(.established())
     s.injectTogether((1...5).map { .data(seq: 1 + $0 * 1_460, ack: 1, 1_460) })
@@ -73,7 +80,9 @@ struct AcknowledgmentTests {
     s.expectNothing()
   }
 
-  @Test("SHLD-31 MAY-13 RFC5681-3.2-a RFC5681-4.2-f/g text beyond a hole is kept, and acknowledged at once")
+  @Test(
+    "SHLD-31 MAY-13 RFC5681-3.2-a RFC5681-4.2-f/g text beyond a hole is kept, and acknowledged at once",
+    .bothFamilies)
   func outOfOrder() {
     let s = Scenario(.established())
     for seq in [1_461, 4_381, 2_921] {
@@ -87,7 +96,9 @@ struct AcknowledgmentTests {
     #expect(s.receive().octets == scriptText(0..<5_840))
   }
 
-  @Test("MAY-13 RFC5681-3.2-b RFC5681-4.2-h what fills a part of the hole is acknowledged at once too")
+  @Test(
+    "MAY-13 RFC5681-3.2-b RFC5681-4.2-h what fills a part of the hole is acknowledged at once too",
+    .bothFamilies)
   func partOfHole() {
     let s = Scenario(.established())
     s.inject(.data(seq: 301, ack: 1, 100))
@@ -100,7 +111,7 @@ struct AcknowledgmentTests {
     s.expect(.ack(ack: 401))
   }
 
-  @Test("Text that comes twice is acknowledged each time, at once")
+  @Test("Text that comes twice is acknowledged each time, at once", .bothFamilies)
   func twice() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, "text"))
@@ -111,7 +122,8 @@ struct AcknowledgmentTests {
     #expect(s.receive().text == "text")
   }
 
-  @Test("MUST-39 a reader who takes an octet at a time opens the window by a segment at a time")
+  @Test(
+    "MUST-39 a reader who takes an octet at a time opens the window by a segment at a time", .bothFamilies)
   func slowReader() {
     let s = Scenario(.established()) { $0.tcp.receiveBuffer = 8_192 }
     var seq = 1
@@ -135,7 +147,7 @@ struct AcknowledgmentTests {
     #expect(updates == [1_460, 4_380, 7_300])
   }
 
-  @Test("MUST-39 where half the buffer is less than a segment, half the buffer is the step")
+  @Test("MUST-39 where half the buffer is less than a segment, half the buffer is the step", .bothFamilies)
   func smallBuffer() {
     let s = Scenario(.established()) { $0.tcp.receiveBuffer = 2_048 }
     s.inject(.data(seq: 1, ack: 1, 1_460))

@@ -49,7 +49,7 @@ struct AddressAndICMPTests {
     }
   }
 
-  @Test("SHLD-20 who does not ask for soft errors is not troubled by them")
+  @Test("SHLD-20 who does not ask for soft errors is not troubled by them", .bothFamilies)
   func notAsked() throws {
     let s = Scenario(.established())
     s.send("text")
@@ -105,7 +105,7 @@ struct AddressAndICMPTests {
     }
   }
 
-  @Test("MUST-54 an error reaches the connection that it quotes and no other")
+  @Test("MUST-54 an error reaches the connection that it quotes and no other", .bothFamilies)
   func rightConnection() throws {
     let s = Scenario(.established())
     s.connectPeer(from: 40_001)
@@ -166,7 +166,8 @@ struct AddressAndICMPTests {
   }
 
   @Test(
-    "MAY-12 RFC5961-5.2-a/b RFC9293-3.10.7.4-f/g text whose acknowledgment is far too old is challenged"
+    "MAY-12 RFC5961-5.2-a/b RFC9293-3.10.7.4-f/g text whose acknowledgment is far too old is challenged",
+    .bothFamilies
   )
   func distantAcknowledgment() {
     // What a field can say, or the largest window where that was scaled.

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("RFC 9293: closing")
 struct CloseTests {
-  @Test("MUST-12 the reader can tell the peer's close, a reset and a time-out apart")
+  @Test("MUST-12 the reader can tell the peer's close, a reset and a time-out apart", .bothFamilies)
   func told() {
     let closed = Scenario(.established())
     closed.inject(.fin(seq: 1, ack: 1, "last"))
@@ -31,7 +31,8 @@ struct CloseTests {
     #expect(silent.trySend("more") == .failure(.ended(.timedOut)))
   }
 
-  @Test("MUST-13 TIME-WAIT lasts twice the segment lifetime, and begins anew with the peer's FIN")
+  @Test(
+    "MUST-13 TIME-WAIT lasts twice the segment lifetime, and begins anew with the peer's FIN", .bothFamilies)
   func timeWait() {
     let s = Scenario(.timeWait())
     s.advance(by: .seconds(59))
@@ -45,7 +46,7 @@ struct CloseTests {
     s.expect(.rst(seq: 2))
   }
 
-  @Test("SHLD-2 a reset may carry text, which is nobody's")
+  @Test("SHLD-2 a reset may carry text, which is nobody's", .bothFamilies)
   func resetWithText() {
     let s = Scenario(.established())
     s.inject(.segment(.rst, seq: 1, "connection refused by policy"))
@@ -54,7 +55,7 @@ struct CloseTests {
     #expect(s.receive() == ScenarioReceived(error: .ended(.reset)))
   }
 
-  @Test("SHLD-3 closing with unread text resets, instead of pretending that it was read")
+  @Test("SHLD-3 closing with unread text resets, instead of pretending that it was read", .bothFamilies)
   func closeUnread() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, 1_000))
@@ -69,7 +70,7 @@ struct CloseTests {
     read.expect(.fin(seq: 1, ack: 1_001))
   }
 
-  @Test("SHLD-3 text that arrives after the close resets too", arguments: [false, true])
+  @Test("SHLD-3 text that arrives after the close resets too", .bothFamilies, arguments: [false, true])
   func textAfterClose(isFinAcknowledged: Bool) {
     let s = Scenario(isFinAcknowledged ? .finWait2(orphan: true) : .finWait1(orphan: true))
     s.inject(.data(seq: 1, ack: isFinAcknowledged ? 2 : 1, "too late"))
@@ -77,7 +78,9 @@ struct CloseTests {
     s.expectQuiet()
   }
 
-  @Test("MAY-2 a SYN beyond the old connection's numbers reopens TIME-WAIT, with a number beyond its own")
+  @Test(
+    "MAY-2 a SYN beyond the old connection's numbers reopens TIME-WAIT, with a number beyond its own",
+    .bothFamilies)
   func reopened() {
     let s = Scenario(.timeWait(orphan: true), iss: 0xffff_fff0)
     s.inject(.syn(seq: 3))
@@ -89,7 +92,9 @@ struct CloseTests {
     #expect(s.stack.held.timeWait == 0)
   }
 
-  @Test("MAY-2 a SYN that may be old gets an acknowledgment and opens nothing", arguments: [1, 0, -1_000])
+  @Test(
+    "MAY-2 a SYN that may be old gets an acknowledgment and opens nothing", .bothFamilies,
+    arguments: [1, 0, -1_000])
   func oldSYN(seq: Int) {
     let s = Scenario(.timeWait(orphan: true))
     s.inject(.syn(seq: seq))
@@ -99,7 +104,8 @@ struct CloseTests {
   }
 
   @Test(
-    "SHLD-4 timestamps decide where both connections have them: a later one opens, an earlier one does not")
+    "SHLD-4 timestamps decide where both connections have them: a later one opens, an earlier one does not",
+    .bothFamilies)
   func timestamps() {
     for (tsval, opens) in [(1_001, true), (999, false)] as [(UInt32, Bool)] {
       for seq in [-5_000, 5_000] {
@@ -115,7 +121,7 @@ struct CloseTests {
     }
   }
 
-  @Test("SHLD-4 a listener takes the next connection from the same ports without waiting")
+  @Test("SHLD-4 a listener takes the next connection from the same ports without waiting", .bothFamilies)
   func reused() {
     let s = Scenario(.timeWait(orphan: true), offering: ScriptOption.everything())
     s.advance(by: .milliseconds(1))
@@ -126,7 +132,7 @@ struct CloseTests {
     #expect(s.counters.timeWaitsRecycled == 1)
   }
 
-  @Test("T1 a reset does not end TIME-WAIT, at whatever number", arguments: [2, 1, 3, 70_000])
+  @Test("T1 a reset does not end TIME-WAIT, at whatever number", .bothFamilies, arguments: [2, 1, 3, 70_000])
   func assassination(seq: Int) {
     let s = Scenario(.timeWait())
     s.inject(.rst(seq: seq))

@@ -20,7 +20,7 @@ struct DSACKTests {
     return s
   }
 
-  @Test("RFC 2883 §4.1.1 a segment that came before is the first block, once")
+  @Test("RFC 2883 §4.1.1 a segment that came before is the first block, once", .bothFamilies)
   func example1() {
     let s = receiver()
     s.inject(.data(seq: 3_001, ack: 1, 500))
@@ -37,7 +37,7 @@ struct DSACKTests {
     #expect(s.counters.tcp.tcpDSACKOfoSent == 0)
   }
 
-  @Test("RFC 2883 §4.1.2 then what waits beyond a hole")
+  @Test("RFC 2883 §4.1.2 then what waits beyond a hole", .bothFamilies)
   func example2() {
     let s = receiver()
     s.inject(.data(seq: 4_501, ack: 1, 500))
@@ -46,7 +46,7 @@ struct DSACKTests {
     s.expect(.ack(ack: 4_001, options: [.sack([3_001..<3_501, 4_501..<5_001])]))
   }
 
-  @Test("RFC 2883 §4.1.3 a duplicate beyond the hole is followed by the block that holds it")
+  @Test("RFC 2883 §4.1.3 a duplicate beyond the hole is followed by the block that holds it", .bothFamilies)
   func example3() {
     let s = receiver()
     s.inject(.data(seq: 4_501, ack: 1, 500))
@@ -58,7 +58,7 @@ struct DSACKTests {
     #expect(s.counters.tcp.tcpDSACKOldSent == 0)
   }
 
-  @Test("RFC 2883 §4.2.1 of a segment that came in part, the part")
+  @Test("RFC 2883 §4.2.1 of a segment that came in part, the part", .bothFamilies)
   func example4() {
     let s = receiver(1_000)
     s.inject(.data(seq: 2_001, ack: 1, 500))
@@ -70,7 +70,9 @@ struct DSACKTests {
     #expect(s.receive().octets == scriptText(0..<2_500))
   }
 
-  @Test("RFC 2883 §4.2.2 of two stretches that came before, the first; both below the acknowledgment")
+  @Test(
+    "RFC 2883 §4.2.2 of two stretches that came before, the first; both below the acknowledgment",
+    .bothFamilies)
   func example5() {
     let s = receiver(1_000)
     s.inject(.data(seq: 3_001, ack: 1, 500))
@@ -81,7 +83,7 @@ struct DSACKTests {
     s.expect(.ack(ack: 2_501, options: [.sack([1_001..<1_501, 3_001..<3_501])]))
   }
 
-  @Test("RFC 2883 §4.2.3 likewise above it, and the block that it belongs to second")
+  @Test("RFC 2883 §4.2.3 likewise above it, and the block that it belongs to second", .bothFamilies)
   func example6() {
     let s = receiver(1_000)
     for seq in [3_501, 1_501, 2_501] { s.inject(.data(seq: seq, ack: 1, 500)) }
@@ -91,7 +93,9 @@ struct DSACKTests {
     #expect(s.receive().octets == scriptText(0..<1_000))
   }
 
-  @Test("RFC 2883 §4 text that fills the hole and overlaps what lay behind it: the overlap, now acknowledged")
+  @Test(
+    "RFC 2883 §4 text that fills the hole and overlaps what lay behind it: the overlap, now acknowledged",
+    .bothFamilies)
   func filled() {
     let s = receiver(1_000)
     s.inject(.data(seq: 1_501, ack: 1, 500))
@@ -100,7 +104,7 @@ struct DSACKTests {
     s.expect(.ack(ack: 2_001, options: [.sack([1_501..<1_701])]))
   }
 
-  @Test("RFC 2883 §4 four blocks, three beside timestamps, the duplicate among them")
+  @Test("RFC 2883 §4 four blocks, three beside timestamps, the duplicate among them", .bothFamilies)
   func room() {
     for (offer, room) in [(bare, 4), (ScriptOption.everything(), 3)] {
       let s = Scenario(.established(), offering: offer)
@@ -112,7 +116,7 @@ struct DSACKTests {
     }
   }
 
-  @Test("RFC 2883 §4.3 PAWS drops the segment, and the duplicate is reported all the same")
+  @Test("RFC 2883 §4.3 PAWS drops the segment, and the duplicate is reported all the same", .bothFamilies)
   func paws() {
     let s = Scenario(.established(), offering: ScriptOption.everything())
     let old = s.peerClock
@@ -126,7 +130,7 @@ struct DSACKTests {
     #expect(s.takeSegments().last?.sack == [1..<501])
   }
 
-  @Test("RFC 2883 §4 a FIN that comes again is a duplicate of its sequence number")
+  @Test("RFC 2883 §4 a FIN that comes again is a duplicate of its sequence number", .bothFamilies)
   func finish() {
     let s = Scenario(.established(), offering: bare)
     s.inject(.fin(seq: 1, ack: 1, 100))
@@ -137,7 +141,9 @@ struct DSACKTests {
     s.expect(.ack(ack: 102, options: [.sack([101..<102])]))
   }
 
-  @Test("RFC 2883 §4 (1) duplicates that arrive together are reported each by its own acknowledgment")
+  @Test(
+    "RFC 2883 §4 (1) duplicates that arrive together are reported each by its own acknowledgment",
+    .bothFamilies)
   func together() {
     let s = receiver()
     s.injectTogether([1, 501, 1_001].map { .data(seq: $0, ack: 1, 500) })
@@ -145,7 +151,7 @@ struct DSACKTests {
     s.expectNothing(for: .seconds(1))
   }
 
-  @Test("RFC2018-4-a blocks do not wait until the application has nothing to send")
+  @Test("RFC2018-4-a blocks do not wait until the application has nothing to send", .bothFamilies)
   func besideText() {
     let s = Scenario(.established(), offering: bare)
     s.inject(.ack(seq: 1, ack: 1, window: 0))
@@ -157,7 +163,7 @@ struct DSACKTests {
     s.expect(.data(seq: 1, ack: 1, 100))
   }
 
-  @Test("RFC 2883 §4 without SACK-permitted there is no report")
+  @Test("RFC 2883 §4 without SACK-permitted there is no report", .bothFamilies)
   func notOffered() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, 500))
@@ -174,7 +180,7 @@ struct DSACKTests {
     s.expect(.ack(ack: 501, options: [.sack([101..<401])]))
   }
 
-  @Test("RFC2018-8-c what a block has named is never dropped, though nobody will read it")
+  @Test("RFC2018-8-c what a block has named is never dropped, though nobody will read it", .bothFamilies)
   func neverReneged() {
     let s = Scenario(.established(), offering: bare)
     s.inject(.data(seq: 501, ack: 1, 500))
@@ -193,7 +199,7 @@ struct DSACKTests {
     s.expect(.fin(seq: 1, ack: 3_001))
   }
 
-  @Test("RFC 2883 §4 a report leaves nothing behind: the connection is idle again")
+  @Test("RFC 2883 §4 a report leaves nothing behind: the connection is idle again", .bothFamilies)
   func idle() {
     let s = receiver()
     #expect(s.receive().octets.count == 4_000)

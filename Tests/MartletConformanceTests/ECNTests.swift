@@ -11,7 +11,9 @@ import Testing
 struct ECNNegotiationTests {
   private let asked: TCPFlags = [.syn, .ece, .cwr]
 
-  @Test("SHLD-8 RFC 3168 §6.1.1 both bits of a SYN ask, ECE alone agrees; only whoever is willing does")
+  @Test(
+    "SHLD-8 RFC 3168 §6.1.1 both bits of a SYN ask, ECE alone agrees; only whoever is willing does",
+    .bothFamilies)
   func passive() {
     let requests: [(TCPFlags, Bool)] = [
       (asked, true), (asked.union(.ae), true), (.syn, false), ([.syn, .ece], false), ([.syn, .cwr], false),
@@ -29,7 +31,7 @@ struct ECNNegotiationTests {
     }
   }
 
-  @Test("RFC 3168 §6.1.1 a SYN with a codepoint of its own has met somebody who writes there")
+  @Test("RFC 3168 §6.1.1 a SYN with a codepoint of its own has met somebody who writes there", .bothFamilies)
   func mangled() {
     for codepoint in [ECN.ect0, .ect1, .ce] {
       let s = Scenario(.listening)
@@ -38,7 +40,7 @@ struct ECNNegotiationTests {
     }
   }
 
-  @Test("RFC 3168 §6.1.1.2 an active open: ECE alone agrees, both bits are a reflection")
+  @Test("RFC 3168 §6.1.1.2 an active open: ECE alone agrees, both bits are a reflection", .bothFamilies)
   func active() {
     for policy in ECNPolicy.allCases {
       for (answer, agrees) in [(TCPFlags.ece, true), ([], false), ([.ece, .cwr], false), (.cwr, false)] {
@@ -52,7 +54,7 @@ struct ECNNegotiationTests {
     }
   }
 
-  @Test("RFC 3168 §6.1.1.1 a SYN without an answer comes again without the request")
+  @Test("RFC 3168 §6.1.1.1 a SYN without an answer comes again without the request", .bothFamilies)
   func fallback() {
     let s = Scenario { $0.tcp.ecn = .on }
     s.connect()
@@ -64,7 +66,7 @@ struct ECNNegotiationTests {
     #expect(s.status?.ecn == false)
   }
 
-  @Test("RFC 3168 §6.1.1.1 who is asked again without the request does without")
+  @Test("RFC 3168 §6.1.1.1 who is asked again without the request does without", .bothFamilies)
   func fallbackOfPeer() {
     let s = Scenario(.listening)
     s.inject(.syn().adding([.ece, .cwr]))
@@ -76,7 +78,7 @@ struct ECNNegotiationTests {
     #expect(s.status?.ecn == false)
   }
 
-  @Test("RFC 3168 §6.1.1 a simultaneous open does without")
+  @Test("RFC 3168 §6.1.1 a simultaneous open does without", .bothFamilies)
   func simultaneous() {
     let s = Scenario { $0.tcp.ecn = .on }
     s.connect()
@@ -115,14 +117,15 @@ struct ECNReceiverTests {
     #expect(s.receive().octets == scriptText(0..<600))
   }
 
-  @Test("RFC 3168 §6.1.3 a mark beyond a hole counts")
+  @Test("RFC 3168 §6.1.3 a mark beyond a hole counts", .bothFamilies)
   func outOfOrder() {
     let s = ecnScenario()
     s.inject(.data(seq: 101, ack: 1, 100).ecn(.ce))
     s.expect(.ack(ack: 1).adding(.ece))
   }
 
-  @Test("RFC 3168 §6.1.5 §6.1.4 a mark outside the window, or on a pure acknowledgment, does not")
+  @Test(
+    "RFC 3168 §6.1.5 §6.1.4 a mark outside the window, or on a pure acknowledgment, does not", .bothFamilies)
   func unbelieved() {
     let s = ecnScenario()
     s.inject(.data(seq: 1, ack: 1, 100).ecn(.ect0))
@@ -138,7 +141,7 @@ struct ECNReceiverTests {
     #expect(s.counters.tcp.inCEPkts == 0)
   }
 
-  @Test("RFC 3168 §6.1.1 where nothing was agreed, marks and echoes mean nothing")
+  @Test("RFC 3168 §6.1.1 where nothing was agreed, marks and echoes mean nothing", .bothFamilies)
   func notAgreed() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, 100).ecn(.ce))
@@ -154,7 +157,9 @@ struct ECNReceiverTests {
 
 @Suite("RFC 3168 §6.1.2: the sender")
 struct ECNSenderTests {
-  @Test("RFC 3168 §6.1.2 ECT(0) on new text; §6.1.5 not on what is sent again; §6.1.4 nor without text")
+  @Test(
+    "RFC 3168 §6.1.2 ECT(0) on new text; §6.1.5 not on what is sent again; §6.1.4 nor without text",
+    .bothFamilies)
   func capable() {
     let s = ecnScenario()
     s.send(100)
@@ -168,7 +173,7 @@ struct ECNSenderTests {
     s.expect(.fin(seq: 201, 0).ecn(.notECT))
   }
 
-  @Test("RFC 3168 §6.1.6 neither ECT nor CWR on a window probe")
+  @Test("RFC 3168 §6.1.6 neither ECT nor CWR on a window probe", .bothFamilies)
   func probe() {
     let s = ecnScenario()
     s.send(1_000)
@@ -185,7 +190,7 @@ struct ECNSenderTests {
     }
   }
 
-  @Test("RFC 3168 §6.1.2 once per window of data, whatever number of acknowledgments say so")
+  @Test("RFC 3168 §6.1.2 once per window of data, whatever number of acknowledgments say so", .bothFamilies)
   func oncePerRoundTrip() throws {
     let s = ecnScenario()
     s.send(100_000)
@@ -209,7 +214,7 @@ struct ECNSenderTests {
     #expect(s.counters.tcp.retransSegs == 0)
   }
 
-  @Test("RFC 3168 §6.1.2 an acknowledgment with ECE opens the window by nothing")
+  @Test("RFC 3168 §6.1.2 an acknowledgment with ECE opens the window by nothing", .bothFamilies)
   func noGrowth() throws {
     let s = ecnScenario()
     s.send(100_000)
@@ -220,7 +225,8 @@ struct ECNSenderTests {
     #expect(s.status?.cwnd == cwnd)
   }
 
-  @Test("RFC 3168 §6.1.2 a repair after a smaller path MTU has reduced nothing: an echo is obeyed")
+  @Test(
+    "RFC 3168 §6.1.2 a repair after a smaller path MTU has reduced nothing: an echo is obeyed", .bothFamilies)
   func whilePathShrinks() throws {
     let s = ecnScenario()
     s.send(7_300)
@@ -234,7 +240,7 @@ struct ECNSenderTests {
     #expect(s.status.map { $0.cwnd < cwnd } == true)
   }
 
-  @Test("RFC 3168 §6.1.2 after a time-out too new text has CWR, what is sent again has not")
+  @Test("RFC 3168 §6.1.2 after a time-out too new text has CWR, what is sent again has not", .bothFamilies)
   func afterTimeout() throws {
     let s = ecnScenario()
     s.send(1_460)
@@ -254,7 +260,9 @@ struct ECNSenderTests {
 
 @Suite("RFC 3168: two stacks and a queue that marks")
 struct ECNPairTests {
-  @Test("SHLD-8 RFC 3168 §5 a queue that marks loses nothing and is obeyed", arguments: [false, true])
+  @Test(
+    "SHLD-8 RFC 3168 §5 a queue that marks loses nothing and is obeyed", .bothFamilies,
+    arguments: [false, true])
   func marked(overIPv6: Bool) {
     var conditions = LinkConditions(delay: .milliseconds(10))
     conditions.rate = 10_000_000
@@ -286,7 +294,7 @@ struct ECNPairTests {
 }
 
 /// An established connection that has agreed to ECN, opened by the peer.
-private func ecnScenario(_ family: ScenarioFamily = .ipv4) -> Scenario {
+private func ecnScenario(_ family: ScenarioFamily = .standard) -> Scenario {
   let s = Scenario(.listening, family: family)
   s.inject(.syn().adding([.ece, .cwr]))
   s.expect(.synAck(seq: 0, ack: 1).adding(.ece))

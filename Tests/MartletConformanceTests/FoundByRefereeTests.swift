@@ -9,7 +9,7 @@ import Testing
 @Suite("Found by the referee")
 struct FoundByRefereeTests {
   @Test(
-    "RFC 5681 §4.2 a FIN that comes before what is in front of it is acknowledged at once",
+    "RFC 5681 §4.2 a FIN that comes before what is in front of it is acknowledged at once", .bothFamilies,
     arguments: [ScenarioStart.established(), .finWait1(), .finWait2()])
   func finishOutOfOrder(start: ScenarioStart) {
     let s = Scenario(start)
@@ -21,7 +21,9 @@ struct FoundByRefereeTests {
     #expect(s.receive().octets == scriptText(0..<10))
   }
 
-  @Test("RFC 5961 §5.2 with small windows an acknowledgment is too old only beyond what a field can say")
+  @Test(
+    "RFC 5961 §5.2 with small windows an acknowledgment is too old only beyond what a field can say",
+    .bothFamilies)
   func oldBesideSmallWindows() {
     let s = Scenario(.established(), window: 1_000)
     s.send(4_000)
@@ -34,7 +36,7 @@ struct FoundByRefereeTests {
     #expect(s.counters.tcp.tcpACKsIgnored == 1)
   }
 
-  @Test("Table 6 the third segment may begin before the window, if its text ends in it")
+  @Test("Table 6 the third segment may begin before the window, if its text ends in it", .bothFamilies)
   func partlyOldThirdSegment() {
     let s = Scenario(.synReceived())
     s.inject(.data(seq: 0, ack: 1, 5))
@@ -43,7 +45,7 @@ struct FoundByRefereeTests {
     #expect(s.receive().octets == scriptText(0..<4))
   }
 
-  @Test("Table 6 a third segment that ends before the window is answered, and opens nothing")
+  @Test("Table 6 a third segment that ends before the window is answered, and opens nothing", .bothFamilies)
   func oldThirdSegment() {
     let s = Scenario(.synReceived())
     s.inject(.data(seq: -4, ack: 1, 5))
@@ -51,7 +53,9 @@ struct FoundByRefereeTests {
     #expect(s.state == .synReceived)
   }
 
-  @Test("Table 6 a third segment may bring nothing but a FIN behind what is old", arguments: [1, 5, 100])
+  @Test(
+    "Table 6 a third segment may bring nothing but a FIN behind what is old", .bothFamilies,
+    arguments: [1, 5, 100])
   func partlyOldFinish(count: Int) {
     let s = Scenario(.synReceived())
     s.inject(.fin(seq: 1 - count, ack: 1, .octets([UInt8](repeating: 7, count: count))))
@@ -61,7 +65,8 @@ struct FoundByRefereeTests {
   }
 
   @Test(
-    "R5 of two FINs that wait the earlier one counts, in whatever order they come", arguments: [true, false])
+    "R5 of two FINs that wait the earlier one counts, in whatever order they come", .bothFamilies,
+    arguments: [true, false])
   func twoFinishes(isFarFirst: Bool) {
     let s = Scenario(.established())
     let far = InjectedSegment.fin(seq: 5_000, ack: 1)
@@ -76,7 +81,7 @@ struct FoundByRefereeTests {
     #expect(s.receive().isEndOfStream)
   }
 
-  @Test("R5 a FIN within text that waits is not believed")
+  @Test("R5 a FIN within text that waits is not believed", .bothFamilies)
   func finishWithinText() {
     let s = Scenario(.established())
     s.inject(.data(seq: 11, ack: 1, 20))
@@ -89,7 +94,7 @@ struct FoundByRefereeTests {
     #expect(s.receive().octets == scriptText(0..<40))
   }
 
-  @Test("R5 a FIN in its turn is the end, whatever waits behind it")
+  @Test("R5 a FIN in its turn is the end, whatever waits behind it", .bothFamilies)
   func finishBeforeText() {
     let s = Scenario(.established())
     s.inject(.data(seq: 11, ack: 1, 20))
@@ -102,7 +107,9 @@ struct FoundByRefereeTests {
     #expect(s.receive().isEndOfStream)
   }
 
-  @Test("R5 before a FIN in its turn the first arrival of an octet counts, too; beyond it nothing is kept")
+  @Test(
+    "R5 before a FIN in its turn the first arrival of an octet counts, too; beyond it nothing is kept",
+    .bothFamilies)
   func finishBeforeAndBehindText() {
     let s = Scenario(.established())
     let first = [UInt8](repeating: 200, count: 20)
@@ -118,7 +125,9 @@ struct FoundByRefereeTests {
     #expect(s.stack.held.chunks == 0)
   }
 
-  @Test("RFC 7323 §5.3 R1: an old timestamp is acknowledged in SYN-RECEIVED too, once per interval")
+  @Test(
+    "RFC 7323 §5.3 R1: an old timestamp is acknowledged in SYN-RECEIVED too, once per interval", .bothFamilies
+  )
   func oldTimestampHalfOpen() {
     let s = Scenario(.synReceived(), offering: ScriptOption.everything())
     s.inject(.ack(options: [.timestamps(900, 0)]).withoutTimestamps())
@@ -132,6 +141,7 @@ struct FoundByRefereeTests {
 
   @Test(
     "RFC 5961 §4.2 a SYN without the timestamps that were agreed on is challenged all the same",
+    .bothFamilies,
     arguments: [ScenarioStart.synReceived(), .established(), .finWait2(), .closeWait(), .lastAck()])
   func restartedWithoutTimestamps(start: ScenarioStart) {
     let s = Scenario(start, offering: [.mss(1_460), .timestamps(1_000, 0)])
@@ -139,7 +149,8 @@ struct FoundByRefereeTests {
     s.expect(.ack())
   }
 
-  @Test("RFC 7323 §5.3 R1: an old timestamp is acknowledged in TIME-WAIT too, once per interval")
+  @Test(
+    "RFC 7323 §5.3 R1: an old timestamp is acknowledged in TIME-WAIT too, once per interval", .bothFamilies)
   func oldTimestampTimeWait() {
     let s = Scenario(.timeWait(), offering: ScriptOption.everything())
     s.inject(.ack(seq: 2, ack: 2, options: [.timestamps(900, 0)]).withoutTimestamps())
@@ -149,7 +160,8 @@ struct FoundByRefereeTests {
     #expect(s.state == .timeWait)
   }
 
-  @Test("§3.10.7.4 a stream that has lost text to a reset does not end like one that is complete")
+  @Test(
+    "§3.10.7.4 a stream that has lost text to a reset does not end like one that is complete", .bothFamilies)
   func endOfLostText() {
     let s = Scenario(.established())
     s.inject(.fin(seq: 1, ack: 1, 10))
@@ -158,7 +170,7 @@ struct FoundByRefereeTests {
     #expect(s.receive() == ScenarioReceived(error: .ended(.reset)))
   }
 
-  @Test("§3.10.7.4 a stream that was read to its end has ended, whatever comes after")
+  @Test("§3.10.7.4 a stream that was read to its end has ended, whatever comes after", .bothFamilies)
   func endOfReadText() {
     let s = Scenario(.established())
     s.inject(.fin(seq: 1, ack: 1, 10))
@@ -167,7 +179,9 @@ struct FoundByRefereeTests {
     #expect(s.receive().isEndOfStream)
   }
 
-  @Test("§3.10.7.4 whoever has shut the receiving half is told of a reset", arguments: [true, false])
+  @Test(
+    "§3.10.7.4 whoever has shut the receiving half is told of a reset", .bothFamilies,
+    arguments: [true, false])
   func resetAfterShutdown(shutsFirst: Bool) {
     let s = Scenario(.established())
     if shutsFirst { s.shutdown(.receive) }
@@ -178,6 +192,7 @@ struct FoundByRefereeTests {
 
   @Test(
     "§3.10.5 whoever aborts before the FIN could leave tells the peer, which would wait for it",
+    .bothFamilies,
     arguments: [ScenarioStart.established(), .closeWait()])
   func abortWithHeldFinish(start: ScenarioStart) {
     let s = Scenario(start)
@@ -191,7 +206,7 @@ struct FoundByRefereeTests {
   }
 
   @Test(
-    "SHLD-3 close with unread text is told by a reset, also where both FINs were sent",
+    "SHLD-3 close with unread text is told by a reset, also where both FINs were sent", .bothFamilies,
     arguments: [true, false])
   func closeWithUnreadText(isFirst: Bool) {
     let s = Scenario(.established())
@@ -205,7 +220,9 @@ struct FoundByRefereeTests {
     s.expectQuiet()
   }
 
-  @Test("RFC 7323 §4.3 (2): the timestamp of the segment that ends a connection counts in TIME-WAIT")
+  @Test(
+    "RFC 7323 §4.3 (2): the timestamp of the segment that ends a connection counts in TIME-WAIT",
+    .bothFamilies)
   func lastTimestamp() {
     let s = Scenario(.closing(), offering: [.mss(1_460), .timestamps(1_000, 0)])
     s.inject(.ack(seq: 2, ack: 2, options: [.timestamps(2_000, 0)]).withoutTimestamps())
@@ -215,7 +232,9 @@ struct FoundByRefereeTests {
     s.expectState(.timeWait)
   }
 
-  @Test("§3.8.6.2.1 (3): half the largest window leaves beside what is in flight, where Nagle is off")
+  @Test(
+    "§3.8.6.2.1 (3): half the largest window leaves beside what is in flight, where Nagle is off",
+    .bothFamilies)
   func halfWindowWithoutNagle() {
     let s = Scenario(.established(), window: 1_000)
     s.setOptions { $0.noDelay = true }

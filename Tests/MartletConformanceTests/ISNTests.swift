@@ -42,7 +42,9 @@ struct ISNTests {
     #expect(passiveISS(l, from: 4_000) &- answer == 2_500)
   }
 
-  @Test("SHLD-1 O1 at one time, each pair of ports has a number of its own, scattered over the whole range")
+  @Test(
+    "SHLD-1 O1 at one time, each pair of ports has a number of its own, scattered over the whole range",
+    .bothFamilies)
   func hash() {
     let s = Scenario(.listening)
     let numbers = (0..<256).map { passiveISS(s, from: 10_000 + UInt16($0)) }
@@ -54,7 +56,7 @@ struct ISNTests {
     #expect(Set(steps).count == 255)
   }
 
-  @Test("MUST-9 O1 the same ports at the same time have another number under another secret")
+  @Test("MUST-9 O1 the same ports at the same time have another number under another secret", .bothFamilies)
   func secret() {
     let numbers = (1...64).map { activeISS(Scenario(.closed, seed: $0)) }
     #expect(Set(numbers).count == 64)
@@ -80,7 +82,7 @@ struct ISNTests {
     #expect(Set(steps).count > 120)
   }
 
-  @Test("O2 a port that is taken is drawn again, until there is none")
+  @Test("O2 a port that is taken is drawn again, until there is none", .bothFamilies)
   func clash() {
     let s = Scenario(.closed) {
       $0.firstEphemeralPort = 60_000

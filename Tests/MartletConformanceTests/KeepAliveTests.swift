@@ -9,7 +9,7 @@ import Testing
 @Suite("RFC 9293: keepalive")
 struct KeepAliveTests {
   /// A connection that probes after 60 s, then every 10 s, and gives up after the fourth.
-  private func probing(family: ScenarioFamily = .ipv4) -> Scenario {
+  private func probing(family: ScenarioFamily = .standard) -> Scenario {
     let s = Scenario(.established(), family: family)
     s.setOptions {
       $0.keepAlive = true
@@ -20,7 +20,7 @@ struct KeepAliveTests {
     return s
   }
 
-  @Test("MUST-25 by default an idle connection is never probed")
+  @Test("MUST-25 by default an idle connection is never probed", .bothFamilies)
   func off() {
     let s = Scenario(.established())
     s.expectNothing(for: .hours(24 * 30))
@@ -30,7 +30,8 @@ struct KeepAliveTests {
   }
 
   @Test(
-    "MUST-24 MUST-28 SHLD-12 switched on, the first probe comes after two hours, empty, one before the next number"
+    "MUST-24 MUST-28 SHLD-12 switched on, the first probe comes after two hours, empty, one before the next number",
+    .bothFamilies
   )
   func defaults() {
     let s = Scenario(.established())
@@ -43,7 +44,7 @@ struct KeepAliveTests {
     s.expectNothing(for: .hours(24))
   }
 
-  @Test("MUST-24 for each connection by itself, from its first moment")
+  @Test("MUST-24 for each connection by itself, from its first moment", .bothFamilies)
   func each() {
     let s = Scenario(.closed)
     var options = ConnectionOptions()
@@ -72,7 +73,7 @@ struct KeepAliveTests {
     #expect(s.receive().error == .ended(.keepAliveTimedOut))
   }
 
-  @Test("MUST-26 whatever comes from the peer puts the probe off")
+  @Test("MUST-26 whatever comes from the peer puts the probe off", .bothFamilies)
   func traffic() {
     let s = probing()
     s.advance(by: .seconds(50))
@@ -84,7 +85,8 @@ struct KeepAliveTests {
   }
 
   @Test(
-    "MUST-26 an acknowledgment of our text puts it off too, and while text is unacknowledged it is not asked")
+    "MUST-26 an acknowledgment of our text puts it off too, and while text is unacknowledged it is not asked",
+    .bothFamilies)
   func unacknowledged() {
     let s = probing()
     s.advance(by: .seconds(59))
@@ -95,7 +97,7 @@ struct KeepAliveTests {
     s.expectNext(after: .seconds(60), .ack(seq: 1, ack: 1))
   }
 
-  @Test("MUST-29 any answer counts, however many probes were lost before it", arguments: 1...4)
+  @Test("MUST-29 any answer counts, however many probes were lost before it", .bothFamilies, arguments: 1...4)
   func lostProbes(sent: Int) {
     let s = probing()
     s.expectNext(after: .seconds(60), .ack(seq: 0, ack: 1))
@@ -107,7 +109,7 @@ struct KeepAliveTests {
     #expect(s.state == .established)
   }
 
-  @Test("A peer that restarted answers a probe with a reset, and that is told")
+  @Test("A peer that restarted answers a probe with a reset, and that is told", .bothFamilies)
   func restarted() {
     let s = probing()
     s.expectNext(after: .seconds(60), .ack(seq: 0, ack: 1))
@@ -115,7 +117,9 @@ struct KeepAliveTests {
     #expect(s.endReason == .reset)
   }
 
-  @Test("MUST-26 while a tail-loss probe or the reordering window is waited for, no keep-alive is sent")
+  @Test(
+    "MUST-26 while a tail-loss probe or the reordering window is waited for, no keep-alive is sent",
+    .bothFamilies)
   func besideLossTimers() {
     let r = RecoveryScript().measured()
     r.s.setOptions {

@@ -34,7 +34,8 @@ struct NewRenoTests {
   }
 
   @Test(
-    "MUST-19 RFC5681-3.1-a/j each acknowledged segment lets two leave: a round trip doubles the window")
+    "MUST-19 RFC5681-3.1-a/j each acknowledged segment lets two leave: a round trip doubles the window",
+    .bothFamilies)
   func slowStart() {
     let s = established()
     s.send(50_000)
@@ -48,7 +49,8 @@ struct NewRenoTests {
   }
 
   @Test(
-    "MUST-19 RFC6298-5.4-a RFC5681-3.1-a/m/n/r/s a time-out: one segment, slow start, avoidance"
+    "MUST-19 RFC6298-5.4-a RFC5681-3.1-a/m/n/r/s a time-out: one segment, slow start, avoidance",
+    .bothFamilies
   )
   func timeout() {
     let s = established()
@@ -74,7 +76,7 @@ struct NewRenoTests {
     #expect(s.status?.cwnd == 6_000)
   }
 
-  @Test("MUST-19 a second time-out for the same text leaves ssthresh where the first put it")
+  @Test("MUST-19 a second time-out for the same text leaves ssthresh where the first put it", .bothFamilies)
   func repeatedTimeout() {
     let s = established()
     s.send(10_000)
@@ -85,7 +87,8 @@ struct NewRenoTests {
     #expect(s.status?.cwnd == 1_000)
   }
 
-  @Test("MUST-19 one acknowledgment of everything after a time-out does not jump past slow start")
+  @Test(
+    "MUST-19 one acknowledgment of everything after a time-out does not jump past slow start", .bothFamilies)
   func spuriousTimeout() {
     let s = established()
     s.send(10_000)
@@ -98,7 +101,8 @@ struct NewRenoTests {
   }
 
   @Test(
-    "MUST-19 RFC5681-3.1-k RFC5681-3.2-c/g/l the third duplicate, and no other, brings the lost segment"
+    "MUST-19 RFC5681-3.1-k RFC5681-3.2-c/g/l the third duplicate, and no other, brings the lost segment",
+    .bothFamilies
   )
   func fastRetransmit() {
     let s = established()
@@ -123,7 +127,9 @@ struct NewRenoTests {
     #expect(s.status?.cwnd == 5_000)
   }
 
-  @Test("RFC5681-3.2-d/e/h RFC 3042: each of the first two duplicates lets a new segment out, and cwnd stays")
+  @Test(
+    "RFC5681-3.2-d/e/h RFC 3042: each of the first two duplicates lets a new segment out, and cwnd stays",
+    .bothFamilies)
   func limitedTransmit() {
     let s = established()
     s.send(20_000)
@@ -139,7 +145,9 @@ struct NewRenoTests {
     #expect(s.status?.ssthresh == 5_000)
   }
 
-  @Test("RFC5681-4.3-g RFC 6582: a partial acknowledgment brings the next lost segment, in the same recovery")
+  @Test(
+    "RFC5681-4.3-g RFC 6582: a partial acknowledgment brings the next lost segment, in the same recovery",
+    .bothFamilies)
   func partialAcknowledgment() {
     let s = established()
     s.send(10_000)
@@ -158,7 +166,8 @@ struct NewRenoTests {
   }
 
   @Test(
-    "RFC5681-3.2-k RFC5681-4.3-a/b/c RFC8985-9.3-b a loss under repair lets out what is delivered"
+    "RFC5681-3.2-k RFC5681-4.3-a/b/c RFC8985-9.3-b a loss under repair lets out what is delivered",
+    .bothFamilies
   )
   func proportionalRate() {
     let s = established()
@@ -182,7 +191,7 @@ struct NewRenoTests {
     #expect(s.takeSegments().count <= 5)
   }
 
-  @Test("RFC 6582 §3.2 step 2: duplicates of what recovery itself sent begin no second one")
+  @Test("RFC 6582 §3.2 step 2: duplicates of what recovery itself sent begin no second one", .bothFamilies)
   func noSecondRecovery() {
     let s = established()
     s.send(10_000)
@@ -194,7 +203,7 @@ struct NewRenoTests {
     #expect(s.counters.tcp.tcpFastRetrans == 0)
   }
 
-  @Test("RFC 5681 §2: text, another window or nothing in flight make no duplicate")
+  @Test("RFC 5681 §2: text, another window or nothing in flight make no duplicate", .bothFamilies)
   func noDuplicates() {
     let s = established()
     for _ in 1...5 { s.inject(.ack(seq: 1, ack: 1)) }
@@ -207,7 +216,9 @@ struct NewRenoTests {
     #expect(s.status?.inRecovery == false)
   }
 
-  @Test("RFC5681-2-a RFC5681-3-b no more leaves than the smaller of the peer's window and cwnd allows")
+  @Test(
+    "RFC5681-2-a RFC5681-3-b no more leaves than the smaller of the peer's window and cwnd allows",
+    .bothFamilies)
   func smallerWindow() {
     for (window, count) in [(4_000, 4), (10_000, 10), (10_500, 10), (30_000, 10)] as [(UInt16, Int)] {
       let s = Scenario(.established(), offering: [.mss(1_000)], window: window) {
@@ -223,6 +234,7 @@ struct NewRenoTests {
 
   @Test(
     "RFC5681-3.1-m/n/o/p RFC5681-4.3-d after a recovery a round trip adds a segment, however it is acknowledged",
+    .bothFamilies,
     arguments: [50, 100, 1_000, 2_500, 5_000])
   func avoidance(step: Int) {
     let s = established()
@@ -242,7 +254,9 @@ struct NewRenoTests {
     #expect(s.status?.cwnd == 6_000)
   }
 
-  @Test("RFC5681-4.3-e losses in two successive windows halve the window twice", arguments: [true, false])
+  @Test(
+    "RFC5681-4.3-e losses in two successive windows halve the window twice", .bothFamilies,
+    arguments: [true, false])
   func successiveLosses(sack: Bool) {
     let r = RecoveryScript(sack: sack).measured()
     var next = 1

@@ -67,7 +67,7 @@ struct OptionTests {
     for segment in s.takeSegments() { #expect(segment.packet.count <= 1_300) }
   }
 
-  @Test("MUST-65 RFC2018-2-a no segment but a SYN carries the MSS option, or SACK-permitted")
+  @Test("MUST-65 RFC2018-2-a no segment but a SYN carries the MSS option, or SACK-permitted", .bothFamilies)
   func onlyOnSYN() {
     let s = Scenario(.listening, offering: ScriptOption.everything())
     var segments: [SeenSegment] = []
@@ -115,7 +115,8 @@ struct OptionTests {
     s.expect(.syn(options: [.mss(1_360)]))
   }
 
-  @Test("MUST-4 the MSS is found among NOPs, wherever it stands, and before the end of the list")
+  @Test(
+    "MUST-4 the MSS is found among NOPs, wherever it stands, and before the end of the list", .bothFamilies)
   func anyOrder() {
     let mss: [UInt8] = [2, 4, 1, 44]  // 300
     for before in 0...3 {
@@ -133,7 +134,7 @@ struct OptionTests {
   }
 
   @Test(
-    "MUST-5 MUST-6 text is delivered whatever options stand before it",
+    "MUST-5 MUST-6 text is delivered whatever options stand before it", .bothFamilies,
     arguments: [
       [2, 4, 5, 180], [3, 3, 7, 1], [253, 4, 0xf0, 0x0f], [254, 40] + [UInt8](repeating: 9, count: 38),
       [8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1], [5, 10, 0, 0, 0, 1, 0, 0, 0, 9, 1, 1],
@@ -146,7 +147,7 @@ struct OptionTests {
   }
 
   @Test(
-    "MUST-7 an impossible option length harms neither the handshake nor what follows",
+    "MUST-7 an impossible option length harms neither the handshake nor what follows", .bothFamilies,
     arguments: [
       [2, 0], [2, 1], [2, 3, 5], [2, 5, 5, 180, 0], [2, 40, 5, 180], [253, 0, 0, 0], [253, 1], [253, 255],
       [253],

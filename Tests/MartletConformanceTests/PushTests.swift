@@ -8,7 +8,9 @@ import Testing
 
 @Suite("RFC 9293: push")
 struct PushTests {
-  @Test("MUST-60 an octet leaves at once when nothing is in flight, else with the next acknowledgment")
+  @Test(
+    "MUST-60 an octet leaves at once when nothing is in flight, else with the next acknowledgment",
+    .bothFamilies)
   func nothingIsHeldBack() {
     let s = Scenario(.established())
     s.send("a")
@@ -19,7 +21,7 @@ struct PushTests {
     s.expect(.data(seq: 2, ack: 1, "b").adding(.psh))
   }
 
-  @Test("MUST-61 the segment that empties the queue carries PSH, no other does")
+  @Test("MUST-61 the segment that empties the queue carries PSH, no other does", .bothFamilies)
   func lastSegment() {
     let s = Scenario(.established())
     s.setOptions { $0.noDelay = true }
@@ -33,7 +35,7 @@ struct PushTests {
     s.expect(.data(seq: 5_461, 1_460).adding(.psh))
   }
 
-  @Test("SHLD-27 three writes that share a segment share one PSH")
+  @Test("SHLD-27 three writes that share a segment share one PSH", .bothFamilies)
   func collapsed() {
     let s = Scenario(.established())
     s.send("a")
@@ -48,7 +50,8 @@ struct PushTests {
   }
 
   @Test(
-    "SHLD-28 a long text leaves in full segments, whatever the writes were", arguments: [7, 1_000, 5_000])
+    "SHLD-28 a long text leaves in full segments, whatever the writes were", .bothFamilies,
+    arguments: [7, 1_000, 5_000])
   func fullSegments(write: Int) {
     let s = Scenario(.established())
     for _ in 0..<(20_000 / write) { s.send(.count(write)) }

@@ -40,7 +40,7 @@ struct ReceiveBufferTests {
     return Int(s.status?.receiveBuffer ?? 0)
   }
 
-  @Test("RFC 7323 §1.1 twice what is read in a round trip, or more", arguments: [true, false])
+  @Test("RFC 7323 §1.1 twice what is read in a round trip, or more", .bothFamilies, arguments: [true, false])
   func grows(timestamps: Bool) {
     let s = scenario(timestamps: timestamps)
     var seq = 1
@@ -62,7 +62,7 @@ struct ReceiveBufferTests {
     #expect(told > 2 << 20)
   }
 
-  @Test("RFC 7323 §1.1 an application that does not read makes nothing grow")
+  @Test("RFC 7323 §1.1 an application that does not read makes nothing grow", .bothFamilies)
   func unread() {
     let s = scenario()
     var seq = 1
@@ -75,7 +75,7 @@ struct ReceiveBufferTests {
     #expect(round(s, from: &seq, octets: 1_400) <= 4 * start)
   }
 
-  @Test("RFC 7323 §1.1 a size that the application has set stays")
+  @Test("RFC 7323 §1.1 a size that the application has set stays", .bothFamilies)
   func fixed() {
     let s = scenario()
     var seq = 1
@@ -91,7 +91,7 @@ struct ReceiveBufferTests {
     for _ in 0..<5 { #expect(round(off, from: &seq, octets: 60_000) == start) }
   }
 
-  @Test("E5 no growth beyond half the memory, nor by more than a quarter of what is free")
+  @Test("E5 no growth beyond half the memory, nor by more than a quarter of what is free", .bothFamilies)
   func memory() {
     let s = scenario { $0.memoryBudget = 1 << 20 }
     var seq = 1
@@ -111,7 +111,7 @@ struct ReceiveBufferTests {
     #expect(Int(t.status?.receiveBuffer ?? 0) <= 512 << 10)
   }
 
-  @Test("RFC 7323 §1.1 echoes that lie open nothing that was not read")
+  @Test("RFC 7323 §1.1 echoes that lie open nothing that was not read", .bothFamilies)
   func lyingEchoes() {
     let s = scenario()
     var seq = 1
@@ -127,7 +127,7 @@ struct ReceiveBufferTests {
     s.takeSegments()
   }
 
-  @Test("RFC 7323 §2.2 without a window scale the field is the limit")
+  @Test("RFC 7323 §2.2 without a window scale the field is the limit", .bothFamilies)
   func unscaled() {
     let s = Scenario(.established(), offering: [.mss(1_460), .timestamps(1_000, 0)]) {
       $0.tcp.receiveBuffer = 32 << 10
@@ -136,7 +136,8 @@ struct ReceiveBufferTests {
     for _ in 0..<10 { #expect(round(s, from: &seq, octets: 30_000) <= 65_536) }
   }
 
-  @Test("RFC 7323 §1.1 a long fat path is filled: 50 Mbit/s over 100 ms", arguments: [true, false])
+  @Test(
+    "RFC 7323 §1.1 a long fat path is filled: 50 Mbit/s over 100 ms", .bothFamilies, arguments: [true, false])
   func longFatPath(timestamps: Bool) {
     var conditions = LinkConditions(delay: .milliseconds(50))
     conditions.rate = 50_000_000

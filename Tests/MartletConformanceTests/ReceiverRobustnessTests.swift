@@ -20,7 +20,7 @@ struct ReceiverRobustnessTests {
   }
 
   @Test(
-    "E3 tinies out of order: 256 ranges, memory in proportion, and each named range is kept",
+    "E3 tinies out of order: 256 ranges, memory in proportion, and each named range is kept", .bothFamilies,
     arguments: [2, 3, 256, 4_096])
   func tinies(distance: Int) throws {
     let s = Scenario(.established(), offering: ScriptOption.everything()) { $0.tcp.receiveBuffer = 4 << 20 }
@@ -59,7 +59,8 @@ struct ReceiverRobustnessTests {
     #expect(last?.ack == next)
   }
 
-  @Test("E3 with as many ranges as may be a hole of several segments fills, from its beginning")
+  @Test(
+    "E3 with as many ranges as may be a hole of several segments fills, from its beginning", .bothFamilies)
   func holeOfSeveral() {
     let s = Scenario(.established(), offering: bare) { $0.tcp.outOfOrderRanges = 4 }
     for i in 1...4 { s.inject(.data(seq: 1 + i * 5_000, ack: 1, 1_000)) }
@@ -75,7 +76,9 @@ struct ReceiverRobustnessTests {
     #expect(s.receive().octets == scriptText(0..<21_000))
   }
 
-  @Test("E6 an octet at a time: the text is copied together, not kept in packets", arguments: [false, true])
+  @Test(
+    "E6 an octet at a time: the text is copied together, not kept in packets", .bothFamilies,
+    arguments: [false, true])
   func octetAtATime(outOfOrder: Bool) {
     let s = Scenario(.established(), offering: bare)
     let first = outOfOrder ? 2 : 1
@@ -89,6 +92,7 @@ struct ReceiverRobustnessTests {
 
   @Test(
     "R5 RFC 2883 §4 whatever overlaps, the first arrival of an octet counts, and each repetition is reported",
+    .bothFamilies,
     arguments: 1...40 as ClosedRange<UInt64>)
   func overlaps(seed: UInt64) throws {
     var random = SplitMix(seed)
@@ -131,7 +135,8 @@ struct ReceiverRobustnessTests {
     #expect(s.receive().octets == model.dropFirst().compactMap(\.self), "seed \(seed)")
   }
 
-  @Test("R4 a receive window that wraps, at the largest scale: text to its edge and not beyond")
+  @Test(
+    "R4 a receive window that wraps, at the largest scale: text to its edge and not beyond", .bothFamilies)
   func largestWindow() throws {
     let s = Scenario(.established(), offering: ScriptOption.everything(), peerISN: 0xffff_f000) {
       $0.tcp.receiveBuffer = 12 << 20
@@ -151,7 +156,7 @@ struct ReceiverRobustnessTests {
     #expect(s.status?.outOfOrder == 100)
   }
 
-  @Test("R4 the peer's window from 2^30 to nothing and back, across the wrap of ours")
+  @Test("R4 the peer's window from 2^30 to nothing and back, across the wrap of ours", .bothFamilies)
   func sendWindowWraps() {
     let s = Scenario(.established(), offering: [.mss(1_460), .windowScale(14)], iss: 0xffff_f000)
     s.allowsShrinkingWindow = true
@@ -174,7 +179,8 @@ struct ReceiverRobustnessTests {
   }
 
   @Test(
-    "SHLD-14 a buffer made smaller while a hole is open: what was promised comes in, what was named stays")
+    "SHLD-14 a buffer made smaller while a hole is open: what was promised comes in, what was named stays",
+    .bothFamilies)
   func smallerBehindHole() {
     let s = Scenario(.established(), offering: bare) { $0.tcp.receiveBuffer = 20_000 }
     s.inject(.data(seq: 10_001, ack: 1, 1_000))
@@ -198,7 +204,7 @@ struct ReceiverRobustnessTests {
     #expect(wnd >= 20_480 - 16_000 - 480 && wnd <= 20_480 - 16_000 + 2_048)
   }
 
-  @Test("MUST-66 E5 a window that is shut: text is answered at once, and nothing of it kept")
+  @Test("MUST-66 E5 a window that is shut: text is answered at once, and nothing of it kept", .bothFamilies)
   func shutWindow() {
     let s = Scenario(.established(), offering: bare) { $0.tcp.receiveBuffer = 4_096 }
     for i in 0..<4 { s.inject(.data(seq: 1 + i * 1_024, ack: 1, 1_024)) }

@@ -9,7 +9,8 @@ import Testing
 @Suite("RFC 9293: retransmission")
 struct RetransmissionTests {
   @Test(
-    "MUST-18 RFC6298-3-a/b what was sent twice gives no sample, and the back-off stays until one is clean")
+    "MUST-18 RFC6298-3-a/b what was sent twice gives no sample, and the back-off stays until one is clean",
+    .bothFamilies)
   func karn() {
     let s = Scenario(.established())
     s.send(100)
@@ -29,7 +30,7 @@ struct RetransmissionTests {
     #expect(s.status?.rto == 300)
   }
 
-  @Test("MUST-18 with timestamps the echo tells which one arrived, and gives a sample")
+  @Test("MUST-18 with timestamps the echo tells which one arrived, and gives a sample", .bothFamilies)
   func echo() {
     // Without SACK, or a tail-loss probe would come first.
     let s = Scenario(.established(), offering: [.mss(1_460), .timestamps(1_000, 0), .windowScale(7)])
@@ -44,7 +45,7 @@ struct RetransmissionTests {
     #expect(s.status.map { $0.rtt < 12_000 } == true)
   }
 
-  @Test("MUST-19 RFC6298-2.2-a RFC6298-2.3-a/b/c/d RTO is SRTT + 4·RTTVAR, sample by sample")
+  @Test("MUST-19 RFC6298-2.2-a RFC6298-2.3-a/b/c/d RTO is SRTT + 4·RTTVAR, sample by sample", .bothFamilies)
   func estimator() {
     let s = Scenario(.established())
     s.measure(roundTrip: .milliseconds(500), from: 1)
@@ -60,7 +61,9 @@ struct RetransmissionTests {
     s.expectNext(after: .milliseconds(1_513), .data(seq: 4, 1))
   }
 
-  @Test("MUST-19 RFC6298-2.1-a RFC6298-5.5-a RFC6298-5.6-a a second at first; each time-out doubles the next")
+  @Test(
+    "MUST-19 RFC6298-2.1-a RFC6298-5.5-a RFC6298-5.6-a a second at first; each time-out doubles the next",
+    .bothFamilies)
   func backOff() {
     let s = Scenario(.established())
     s.send(100)
@@ -71,7 +74,8 @@ struct RetransmissionTests {
   }
 
   @Test(
-    "MUST-19 RFC6298-5-a/b RFC6298-5.3-a what acknowledges new text restarts the timer, nothing else does"
+    "MUST-19 RFC6298-5-a/b RFC6298-5.3-a what acknowledges new text restarts the timer, nothing else does",
+    .bothFamilies
   )
   func restarted() {
     let s = Scenario(.established())
@@ -86,7 +90,8 @@ struct RetransmissionTests {
   }
 
   @Test(
-    "MUST-20 SHLD-9 SHLD-10 RFC9293-3.9.1.8-a after three retransmissions the application hears of it, once"
+    "MUST-20 SHLD-9 SHLD-10 RFC9293-3.9.1.8-a after three retransmissions the application hears of it, once",
+    .bothFamilies
   )
   func advice() {
     let s = Scenario(.established())
@@ -109,7 +114,8 @@ struct RetransmissionTests {
     #expect(s.news.contains(.error))
   }
 
-  @Test("MUST-20 SHLD-11 after R2, which is longer than 100 s, the connection ends and says so")
+  @Test(
+    "MUST-20 SHLD-11 after R2, which is longer than 100 s, the connection ends and says so", .bothFamilies)
   func givingUp() {
     let s = Scenario(.established())
     s.send(100)
@@ -127,7 +133,9 @@ struct RetransmissionTests {
     s.expectQuiet()
   }
 
-  @Test("MUST-21 the application may have R2 earlier", arguments: [1_500, 5_000, 100_000] as [Int64])
+  @Test(
+    "MUST-21 the application may have R2 earlier", .bothFamilies,
+    arguments: [1_500, 5_000, 100_000] as [Int64])
   func shortLimit(milliseconds: Int64) {
     let s = Scenario(.established())
     s.setOptions { $0.userTimeout = .milliseconds(milliseconds) }
@@ -140,7 +148,7 @@ struct RetransmissionTests {
     #expect(s.takeSegments().last?.flags.contains(.rst) == true)
   }
 
-  @Test("MUST-21 and later: a day without an answer, if it likes")
+  @Test("MUST-21 and later: a day without an answer, if it likes", .bothFamilies)
   func longLimit() {
     let s = Scenario(.established())
     s.setOptions { $0.userTimeout = .hours(24) }
@@ -174,7 +182,7 @@ struct RetransmissionTests {
     #expect(s.status?.retransmits == 7)
   }
 
-  @Test("MUST-22 the limits of SYN and text are set apart")
+  @Test("MUST-22 the limits of SYN and text are set apart", .bothFamilies)
   func limitsApart() {
     let s = Scenario(.synSent) {
       $0.tcp.synRetries = 2
@@ -195,7 +203,9 @@ struct RetransmissionTests {
     text.expectNext(after: .seconds(16), .reset())
   }
 
-  @Test("MUST-19 RFC6298-5.7-a RFC5681-3.1-g where the SYN was lost, text begins with three seconds")
+  @Test(
+    "MUST-19 RFC6298-5.7-a RFC5681-3.1-g where the SYN was lost, text begins with three seconds",
+    .bothFamilies)
   func afterLostSYN() {
     let s = Scenario(.synSent)
     s.expectNext(after: .seconds(1), .syn(seq: 0))
@@ -220,7 +230,9 @@ struct RetransmissionTests {
     s.expectNext(after: .seconds(3), .data(seq: 1, .count(size)))
   }
 
-  @Test("RFC6298-4-a where nothing varies the time-out stays above the round trip", arguments: [1, 200])
+  @Test(
+    "RFC6298-4-a where nothing varies the time-out stays above the round trip", .bothFamilies,
+    arguments: [1, 200])
   func steadyPath(floor: Int64) {
     let s = Scenario(.established()) { $0.tcp.minimumRTO = .milliseconds(floor) }
     for i in 1...80 { s.measure(roundTrip: .milliseconds(100), from: i) }
@@ -233,6 +245,7 @@ struct RetransmissionTests {
 
   @Test(
     "RFC6298-3-c RFC7323-4.2-a each round trip gives one sample, however many acknowledgments it has",
+    .bothFamilies,
     arguments: [false, true])
   func onePerRoundTrip(timestamps: Bool) {
     // Without SACK, or a tail-loss probe would come before the acknowledgments.

@@ -32,7 +32,8 @@ struct OffPathTests {
     #expect(s.endReason == .reset)
   }
 
-  @Test("O3 the peer of a challenged reset may still mean it: its answer to the challenge fits")
+  @Test(
+    "O3 the peer of a challenged reset may still mean it: its answer to the challenge fits", .bothFamilies)
   func answered() {
     let s = Scenario(.established())
     s.inject(.rst(seq: 100))
@@ -44,6 +45,7 @@ struct OffPathTests {
 
   @Test(
     "O3 RFC5961-4.2-a/b/c RFC9293-3.10.7.4-d/e any SYN on an established connection is challenged",
+    .bothFamilies,
     arguments: [0, 1, 2, 65_536, 1 << 30, -5_000])
   func synchronize(seq: Int) {
     for segment in [InjectedSegment.syn(seq: seq), .synAck(seq: seq, ack: 1)] {
@@ -55,7 +57,7 @@ struct OffPathTests {
     }
   }
 
-  @Test("O4 RFC5961-7-b one connection's challenges use up no other's")
+  @Test("O4 RFC5961-7-b one connection's challenges use up no other's", .bothFamilies)
   func challengesApart() {
     let s = Scenario(.established())
     s.connectPeer(from: 40_001)
@@ -71,7 +73,9 @@ struct OffPathTests {
     #expect(s.counters.tcp.challengeACK == 3)
   }
 
-  @Test("RFC5961-7-c the time between challenges can be set", arguments: [50, 500, 5_000] as [Int64])
+  @Test(
+    "RFC5961-7-c the time between challenges can be set", .bothFamilies,
+    arguments: [50, 500, 5_000] as [Int64])
   func challengeInterval(milliseconds: Int64) {
     let s = Scenario(.established()) { $0.tcp.challengeInterval = .milliseconds(milliseconds) }
     s.inject(.rst(seq: 2))
@@ -87,7 +91,9 @@ struct OffPathTests {
 
 @Suite("Robustness: misbehaving peers")
 struct MisbehavingPeerTests {
-  @Test("R1 acknowledging what was never sent advances nothing, and is answered twice a second at most")
+  @Test(
+    "R1 acknowledging what was never sent advances nothing, and is answered twice a second at most",
+    .bothFamilies)
   func optimistic() {
     let s = Scenario(.established())
     s.send(1_000)
@@ -108,7 +114,7 @@ struct MisbehavingPeerTests {
     #expect(s.status?.unacked == 0)
   }
 
-  @Test("R4 a window that shrinks leaves SND.NXT where it is and lets nothing new out")
+  @Test("R4 a window that shrinks leaves SND.NXT where it is and lets nothing new out", .bothFamilies)
   func shrinking() {
     let s = Scenario(.established(), window: 14_600)
     s.send(30_000)
@@ -127,7 +133,7 @@ struct MisbehavingPeerTests {
   }
 
   @Test(
-    "R4 P2 RFC7323-2.3-h/j a scale above 14 counts as 14, and no window overflows",
+    "R4 P2 RFC7323-2.3-h/j a scale above 14 counts as 14, and no window overflows", .bothFamilies,
     arguments: [14, 15, 31, 255] as [UInt8])
   func scale(shift: UInt8) {
     let s = Scenario(.listening, iss: 0xffff_fff0)
@@ -142,7 +148,8 @@ struct MisbehavingPeerTests {
     #expect(s.takeSegments().count == 10)
   }
 
-  @Test("R5 where two segments disagree the first counts, and what was acknowledged never changes")
+  @Test(
+    "R5 where two segments disagree the first counts, and what was acknowledged never changes", .bothFamilies)
   func overlaps() {
     let s = Scenario(.established())
     s.inject(.data(seq: 11, ack: 1, "BBBBB"))
@@ -179,7 +186,7 @@ struct MisbehavingPeerTests {
 @Suite("Robustness: everything ends")
 struct DeadlineTests {
   @Test(
-    "E8 every state whose owner has gone ends by itself, when the peer says nothing any more",
+    "E8 every state whose owner has gone ends by itself, when the peer says nothing any more", .bothFamilies,
     arguments: [
       .synReceived(), .finWait1(orphan: true), .finWait2(orphan: true), .closing(orphan: true),
       .lastAck(orphan: true), .timeWait(orphan: true), .finWait1(.active, orphan: true),
@@ -205,7 +212,9 @@ struct DeadlineTests {
     #expect(owned.state == .finWait2)
   }
 
-  @Test("E8 an orphan whose text is never acknowledged is given up after eight tries, with a reset")
+  @Test(
+    "E8 an orphan whose text is never acknowledged is given up after eight tries, with a reset", .bothFamilies
+  )
   func orphanText() {
     let s = Scenario(.established())
     s.send(100)
@@ -219,7 +228,9 @@ struct DeadlineTests {
     s.expectQuiet()
   }
 
-  @Test("E8 an orphan before a window that stays shut ends too, however patiently the peer answers")
+  @Test(
+    "E8 an orphan before a window that stays shut ends too, however patiently the peer answers", .bothFamilies
+  )
   func orphanBeforeShutWindow() {
     let s = Scenario(.established())
     s.inject(.ack(seq: 1, ack: 1, window: 0))
@@ -238,6 +249,7 @@ struct DeadlineTests {
 
   @Test(
     "E8 an orphan whose peer repeats an acknowledgment with a shut window ends too (CVE-2015-5358)",
+    .bothFamilies,
     arguments: [.finWait1(orphan: true), .closing(orphan: true), .lastAck(orphan: true)] as [ScenarioStart])
   func orphanBeforeRepeatedAcknowledgment(start: ScenarioStart) {
     let s = Scenario(start)
@@ -250,7 +262,9 @@ struct DeadlineTests {
     s.expectQuiet()
   }
 
-  @Test("E8 an orphan with text in flight ends behind a window that shuts, however often the peer says so")
+  @Test(
+    "E8 an orphan with text in flight ends behind a window that shuts, however often the peer says so",
+    .bothFamilies)
   func orphanWithTextBeforeShutWindow() {
     let s = Scenario(.established())
     s.send(3_000)
@@ -266,6 +280,7 @@ struct DeadlineTests {
 
   @Test(
     "E8 an orphan whose peer shuts and opens its window for ever, and acknowledges nothing, ends too",
+    .bothFamilies,
     arguments: [0, 100])
   func orphanBeforeBlinkingWindow(text: Int) {
     let s = Scenario(.established())
@@ -281,7 +296,9 @@ struct DeadlineTests {
     s.expectQuiet()
   }
 
-  @Test("E8 an orphan whose peer takes an octet now and then is reset; one that takes segments is not")
+  @Test(
+    "E8 an orphan whose peer takes an octet now and then is reset; one that takes segments is not",
+    .bothFamilies)
   func orphanThatTrickles() {
     for (step, isReset) in [(1, true), (1_460, false)] {
       let s = Scenario(.established())
@@ -300,7 +317,7 @@ struct DeadlineTests {
     }
   }
 
-  @Test("T4 a clock that jumps fires each timer once, and one that goes back fires none")
+  @Test("T4 a clock that jumps fires each timer once, and one that goes back fires none", .bothFamilies)
   func jump() {
     let s = Scenario(.established())
     s.send(100)
@@ -319,7 +336,7 @@ struct DeadlineTests {
 @Suite("Robustness: no storms")
 struct StormTests {
   @Test(
-    "E11 empty segments that do not fit are answered once in half a second",
+    "E11 empty segments that do not fit are answered once in half a second", .bothFamilies,
     arguments: [
       .synReceived(), .synReceived(.active), .established(), .finWait1(), .closeWait(), .timeWait(),
     ]
@@ -338,6 +355,7 @@ struct StormTests {
 
   @Test(
     "E11 RFC 5961 §4.2 SYNs are challenged once in half a second, whatever their timestamps and what they bring",
+    .bothFamilies,
     arguments: [
       .synReceived(), .synReceived(.active), .established(), .finWait2(), .closeWait(), .timeWait(),
     ] as [ScenarioStart], [900, 100_000] as [UInt32])
@@ -353,7 +371,7 @@ struct StormTests {
   }
 
   @Test(
-    "E11 no reset is ever answered",
+    "E11 no reset is ever answered", .bothFamilies,
     arguments: [
       .closed, .listening, .synSent, .synReceived(), .synReceived(.active), .finWait2(), .timeWait(),
     ] as [ScenarioStart])

@@ -11,7 +11,8 @@ struct SACKTests {
   private let bare: [ScriptOption] = [.mss(1_460), .sackPermitted]
 
   @Test(
-    "RFC2018-4-d/e/f/g/h the block that came last is first, then those before it, the latest first"
+    "RFC2018-4-d/e/f/g/h the block that came last is first, then those before it, the latest first",
+    .bothFamilies
   )
   func order() {
     let s = Scenario(.established(), offering: bare)
@@ -35,7 +36,7 @@ struct SACKTests {
     #expect(last?.timestamps != nil)
   }
 
-  @Test("RFC2018-4-h a block that grows again and again does not push the others out")
+  @Test("RFC2018-4-h a block that grows again and again does not push the others out", .bothFamilies)
   func distinct() {
     let s = Scenario(.established(), offering: bare)
     for seq in [1_001, 2_001, 3_001] { s.inject(.data(seq: seq, ack: 1, 100)) }
@@ -44,7 +45,7 @@ struct SACKTests {
     #expect(last?.sack == [3_001..<3_601, 2_001..<2_101, 1_001..<1_101])
   }
 
-  @Test("Blocks that meet become one")
+  @Test("Blocks that meet become one", .bothFamilies)
   func merged() {
     let s = Scenario(.established(), offering: bare)
     for seq in [1_001, 2_001, 1_201] { s.inject(.data(seq: seq, ack: 1, 100)) }
@@ -53,7 +54,9 @@ struct SACKTests {
     s.expect(.ack(ack: 1, options: [.sack([1_001..<1_301, 2_001..<2_101])]))
   }
 
-  @Test("RFC2018-4-f what is acknowledged is no block any more, and without a hole there is no option")
+  @Test(
+    "RFC2018-4-f what is acknowledged is no block any more, and without a hole there is no option",
+    .bothFamilies)
   func filled() {
     let s = Scenario(.established(), offering: bare)
     s.inject(.data(seq: 101, ack: 1, 100))
@@ -69,14 +72,14 @@ struct SACKTests {
     s.expect(.ack(ack: 401, options: [.sack([501..<601])]))
   }
 
-  @Test("RFC2018-4-b without SACK-permitted from the peer there are no blocks")
+  @Test("RFC2018-4-b without SACK-permitted from the peer there are no blocks", .bothFamilies)
   func notOffered() {
     let s = Scenario(.established(), offering: [.mss(1_460)])
     s.inject(.data(seq: 101, ack: 1, 100))
     s.expect(.ack(ack: 1).lacking(.sack))
   }
 
-  @Test("Across the wrap of sequence numbers")
+  @Test("Across the wrap of sequence numbers", .bothFamilies)
   func wrap() {
     let s = Scenario(.established(), offering: bare, peerISN: 0xffff_ff00)
     s.inject(.data(seq: 201, ack: 1, 100))
@@ -88,7 +91,9 @@ struct SACKTests {
     #expect(s.receive().octets == scriptText(0..<300))
   }
 
-  @Test("E3 at the bound the arriving range is refused, and nothing that a block has named is dropped")
+  @Test(
+    "E3 at the bound the arriving range is refused, and nothing that a block has named is dropped",
+    .bothFamilies)
   func bounded() {
     let s = Scenario(.established(), offering: bare) { $0.tcp.outOfOrderRanges = 8 }
     for i in 1...8 { s.inject(.data(seq: 1 + i * 1_000, ack: 1, 100)) }

@@ -8,7 +8,9 @@ import Testing
 
 @Suite("RFC 9293: sending")
 struct SendingTests {
-  @Test("SHLD-7 Nagle: a small write waits while anything is unacknowledged, a full segment does not")
+  @Test(
+    "SHLD-7 Nagle: a small write waits while anything is unacknowledged, a full segment does not",
+    .bothFamilies)
   func nagle() {
     let s = Scenario(.established())
     s.send(10)
@@ -39,7 +41,7 @@ struct SendingTests {
     s.expectNothing()
   }
 
-  @Test("MUST-17 for all of a listener's connections, and for an open")
+  @Test("MUST-17 for all of a listener's connections, and for an open", .bothFamilies)
   func noDelayFromTheStart() {
     let s = Scenario(.established()) { $0.tcp.connection.noDelay = true }
     let l = Scenario(.closed)
@@ -65,7 +67,7 @@ struct SendingTests {
     #expect(s.status?.noDelay == false)
   }
 
-  @Test("MUST-38 a window that opens by slivers is not answered with slivers")
+  @Test("MUST-38 a window that opens by slivers is not answered with slivers", .bothFamilies)
   func slivers() {
     let s = Scenario(.established(), window: 4_380)
     s.send(20_000)
@@ -81,7 +83,9 @@ struct SendingTests {
     s.expect(.data(seq: 4_381, 1_460))
   }
 
-  @Test("MUST-38 (3): half of the largest window ever offered is worth a segment, where windows are small")
+  @Test(
+    "MUST-38 (3): half of the largest window ever offered is worth a segment, where windows are small",
+    .bothFamilies)
   func halfOfLargest() {
     let s = Scenario(.established(), window: 1_000)
     s.send(5_000)
@@ -92,7 +96,7 @@ struct SendingTests {
     s.expect(.data(seq: 1_001, 500))
   }
 
-  @Test("MUST-38 (4): what stays small leaves by the override timer, within a second")
+  @Test("MUST-38 (4): what stays small leaves by the override timer, within a second", .bothFamilies)
   func override() {
     let s = Scenario(.established(), window: 4_380)
     s.send(20_000)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Robustness: state machine")
 struct StateMachineTests {
-  @Test("T3 P4 LISTEN asks for RST, ACK and SYN in this order, and for nothing else")
+  @Test("T3 P4 LISTEN asks for RST, ACK and SYN in this order, and for nothing else", .bothFamilies)
   func listen() {
     for (flags, answer) in Self.listenAnswers {
       let s = Scenario(.listening)
@@ -36,7 +36,8 @@ struct StateMachineTests {
   ]
 
   @Test(
-    "P4 bits that are reserved today do not make a segment unwelcome", arguments: 0...7 as ClosedRange<UInt8>)
+    "P4 bits that are reserved today do not make a segment unwelcome", .bothFamilies,
+    arguments: 0...7 as ClosedRange<UInt8>)
   func reservedBits(bits: UInt8) {
     let s = Scenario(.listening)
     s.inject(.syn().reserved(bits))
@@ -52,7 +53,7 @@ struct StateMachineTests {
     #expect(reset.endReason == .reset)
   }
 
-  @Test("T3 P4 SYN-SENT asks for ACK, RST and SYN in this order")
+  @Test("T3 P4 SYN-SENT asks for ACK, RST and SYN in this order", .bothFamilies)
   func synSent() {
     for ack in [0, 2, -1, 1 << 30] {
       for flags in [.ack, [.syn, .ack], [.fin, .ack]] as [TCPFlags] {
@@ -79,7 +80,7 @@ struct StateMachineTests {
   }
 
   @Test(
-    "P4 a segment without ACK is dropped in every later state, in silence",
+    "P4 a segment without ACK is dropped in every later state, in silence", .bothFamilies,
     arguments: [
       .synReceived(), .synReceived(.active), .established(), .finWait1(), .finWait2(), .closeWait(),
     ] as [ScenarioStart])
@@ -95,7 +96,7 @@ struct StateMachineTests {
     }
   }
 
-  @Test("T3 a handshake in pieces: an acknowledgment, then the SYN, then the rest")
+  @Test("T3 a handshake in pieces: an acknowledgment, then the SYN, then the rest", .bothFamilies)
   func pieces() {
     let s = Scenario(.synSent)
     s.inject(.ack(seq: 0, ack: 1))
@@ -110,7 +111,7 @@ struct StateMachineTests {
     #expect(s.receive().text == "text")
   }
 
-  @Test("T3 the SYN again in SYN-RECEIVED gets the same answer again; another SYN does not")
+  @Test("T3 the SYN again in SYN-RECEIVED gets the same answer again; another SYN does not", .bothFamilies)
   func synAgain() {
     let s = Scenario(.synReceived())
     s.inject(.syn(seq: 0))
@@ -126,7 +127,7 @@ struct StateMachineTests {
     #expect(active.state == .established)
   }
 
-  @Test("T3 text and FIN on a SYN are left to come again")
+  @Test("T3 text and FIN on a SYN are left to come again", .bothFamilies)
   func textOnSYN() {
     let s = Scenario(.listening)
     s.inject(.syn(seq: 0, "early").adding(.fin))
@@ -137,7 +138,7 @@ struct StateMachineTests {
     #expect(s.receive().text == "early")
   }
 
-  @Test("T3 text and FIN on a SYN-ACK are taken at once")
+  @Test("T3 text and FIN on a SYN-ACK are taken at once", .bothFamilies)
   func textOnSynAck() {
     let s = Scenario(.synSent)
     s.inject(.synAck(seq: 0, ack: 1, "early").adding(.fin))
@@ -146,7 +147,7 @@ struct StateMachineTests {
     #expect(s.receive() == ScenarioReceived(octets: Array("early".utf8), isEndOfStream: true))
   }
 
-  @Test("T3 text beyond the peer's FIN is nobody's")
+  @Test("T3 text beyond the peer's FIN is nobody's", .bothFamilies)
   func textBeyondFIN() {
     let s = Scenario(.established())
     s.inject(.fin(seq: 6, ack: 1, "world"))

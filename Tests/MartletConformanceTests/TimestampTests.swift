@@ -31,7 +31,8 @@ struct TimestampTests {
   }
 
   @Test(
-    "RFC7323-3.2-b RFC7323-4.1-a RFC7323-5.4-a/b/c the value counts milliseconds, and the echo is the peer's")
+    "RFC7323-3.2-b RFC7323-4.1-a RFC7323-5.4-a/b/c the value counts milliseconds, and the echo is the peer's",
+    .bothFamilies)
   func values() {
     let s = established()
     s.inject(.data(seq: 1, ack: 1, "x", options: [.timestamps(1_234, 0)]))
@@ -46,7 +47,7 @@ struct TimestampTests {
     #expect((second?.timestamps?.value ?? 0) &- (first?.timestamps?.value ?? 0) == 150)
   }
 
-  @Test("O10 RFC7323-5.3-a PAWS: text with an older timestamp is dropped and acknowledged")
+  @Test("O10 RFC7323-5.3-a PAWS: text with an older timestamp is dropped and acknowledged", .bothFamilies)
   func wrapped() {
     let s = established()
     s.inject(.data(seq: 1, ack: 1, "old", options: [.timestamps(999, 0)]))
@@ -62,7 +63,9 @@ struct TimestampTests {
     #expect(s.receive().text == "same")
   }
 
-  @Test("RFC7323-5.2-a RFC7323-5.3-c what fills a hole is held to TS.Recent as it was when the hole opened")
+  @Test(
+    "RFC7323-5.2-a RFC7323-5.3-c what fills a hole is held to TS.Recent as it was when the hole opened",
+    .bothFamilies)
   func lateOriginal() {
     let s = established()
     s.inject(.data(seq: 101, ack: 1, 100, options: [.timestamps(1_010, 0)]))
@@ -87,7 +90,7 @@ struct TimestampTests {
     #expect(s.counters.tcp.pawsEstab == 3)
   }
 
-  @Test("O10 RFC7323-5.2-f a reset is not held to timestamps")
+  @Test("O10 RFC7323-5.2-f a reset is not held to timestamps", .bothFamilies)
   func reset() {
     for options in [[], [.timestamps(5, 0)]] as [[ScriptOption]] {
       let s = established()
@@ -96,7 +99,9 @@ struct TimestampTests {
     }
   }
 
-  @Test("O10 RFC7323-4.3-a/b/c TS.Recent moves only with a segment that covers the last acknowledgment sent")
+  @Test(
+    "O10 RFC7323-4.3-a/b/c TS.Recent moves only with a segment that covers the last acknowledgment sent",
+    .bothFamilies)
   func recent() {
     let s = established()
     // Beyond a hole: its timestamp is not echoed, nor does it make what fills the hole look old.
@@ -112,7 +117,7 @@ struct TimestampTests {
     #expect(s.expect(.ack(ack: 401))?.timestamps?.echo == 3_000)
   }
 
-  @Test("O10 an unacceptable segment does not move TS.Recent either")
+  @Test("O10 an unacceptable segment does not move TS.Recent either", .bothFamilies)
   func unacceptable() {
     let s = established()
     s.inject(.data(seq: 1 << 24, ack: 1, "far out", options: [.timestamps(1_000 + 0x7fff_0000, 0)]))
@@ -123,7 +128,9 @@ struct TimestampTests {
     #expect(s.receive().text == "next")
   }
 
-  @Test("RFC7323-3.2-g/h a segment without the option, where it was agreed upon, is dropped in silence")
+  @Test(
+    "RFC7323-3.2-g/h a segment without the option, where it was agreed upon, is dropped in silence",
+    .bothFamilies)
   func missing() {
     let s = established()
     s.inject(.data(seq: 1, ack: 1, "forged").withoutTimestamps())
@@ -131,7 +138,7 @@ struct TimestampTests {
     #expect(s.receive().error == .wouldBlock)
   }
 
-  @Test("O10 RFC7323-5.5-a after 24 days of silence any timestamp is taken, and echoed")
+  @Test("O10 RFC7323-5.5-a after 24 days of silence any timestamp is taken, and echoed", .bothFamilies)
   func longIdle() {
     let s = established()
     s.advance(by: .hours(25 * 24))
@@ -149,7 +156,7 @@ struct TimestampTests {
     #expect(s.receive().error == .wouldBlock)
   }
 
-  @Test("RFC7323-3.2-c on a SYN without ACK the echo says nothing", arguments: [false, true])
+  @Test("RFC7323-3.2-c on a SYN without ACK the echo says nothing", .bothFamilies, arguments: [false, true])
   func echoWithoutACK(crossing: Bool) {
     var answers: Set<[UInt32]> = []
     for echo in [0, 1, 0x4000_0000, 0xc000_0000, 0xffff_ffff] as [UInt32] {
@@ -166,7 +173,8 @@ struct TimestampTests {
     #expect(answers.count == 1)
   }
 
-  @Test("RFC7323-3.2-i where it was not agreed upon the option is ignored, and the segment taken")
+  @Test(
+    "RFC7323-3.2-i where it was not agreed upon the option is ignored, and the segment taken", .bothFamilies)
   func notAgreedUpon() {
     let s = Scenario(.established(), offering: [.mss(1_460)])
     s.inject(.data(seq: 1, ack: 1, "new", options: [.timestamps(5_000, 7)]))
@@ -176,7 +184,7 @@ struct TimestampTests {
     #expect(s.status?.timestamps == false)
   }
 
-  @Test("RFC7323-5.2-g the timestamp of a reset that ends nothing changes nothing")
+  @Test("RFC7323-5.2-g the timestamp of a reset that ends nothing changes nothing", .bothFamilies)
   func timestampOfReset() {
     let s = established()
     for seq in [2, 0, -1_000] {
@@ -187,7 +195,7 @@ struct TimestampTests {
     #expect(s.receive().text == "younger than the resets")
   }
 
-  @Test("RFC7323-5.3-b the timestamp is looked at before the sequence number")
+  @Test("RFC7323-5.3-b the timestamp is looked at before the sequence number", .bothFamilies)
   func beforeSequence() {
     let s = established()
     s.inject(.data(seq: 1 << 24, ack: 1, "far out, and old", options: [.timestamps(999, 0)]))

@@ -9,7 +9,8 @@ import Testing
 @Suite("RFC 9293: urgent data")
 struct UrgentTests {
   @Test(
-    "MUST-30 MUST-32 the mark is told when it arrives, before the text is read, and the text stays in-band")
+    "MUST-30 MUST-32 the mark is told when it arrives, before the text is read, and the text stays in-band",
+    .bothFamilies)
   func told() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, "hello").urgent(3))
@@ -19,7 +20,7 @@ struct UrgentTests {
     #expect(!s.readiness.contains(.urgent))
   }
 
-  @Test("MUST-32 RFC9293-3.9.1.8-a the mark is told although its text is still on the way")
+  @Test("MUST-32 RFC9293-3.9.1.8-a the mark is told although its text is still on the way", .bothFamilies)
   func aheadOfText() {
     let s = Scenario(.established())
     s.inject(.ack(seq: 1, ack: 1).urgent(1_000))
@@ -31,7 +32,7 @@ struct UrgentTests {
     #expect(s.readiness.contains(.urgent))
   }
 
-  @Test("MUST-33 how much urgent text is left can be asked, and falls as it is read")
+  @Test("MUST-33 how much urgent text is left can be asked, and falls as it is read", .bothFamilies)
   func left() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, "abcdefgh").urgent(5))
@@ -45,7 +46,8 @@ struct UrgentTests {
   }
 
   @Test(
-    "MUST-31 urgent text of any length, over as many segments as it takes", arguments: [1, 10, 1_461, 65_535])
+    "MUST-31 urgent text of any length, over as many segments as it takes", .bothFamilies,
+    arguments: [1, 10, 1_461, 65_535])
   func anyLength(length: Int) {
     let s = Scenario(.established())
     var seq = 1
@@ -61,7 +63,7 @@ struct UrgentTests {
     #expect(s.status?.urgentPending == 0)
   }
 
-  @Test("MUST-31 a later mark moves it on, an earlier one does not move it back")
+  @Test("MUST-31 a later mark moves it on, an earlier one does not move it back", .bothFamilies)
   func moves() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, 10).urgent(10))
@@ -71,7 +73,7 @@ struct UrgentTests {
     #expect(s.status?.urgentPending == 20)
   }
 
-  @Test("MUST-62 the pointer that is sent names the octet after the urgent text")
+  @Test("MUST-62 the pointer that is sent names the octet after the urgent text", .bothFamilies)
   func sent() {
     let s = Scenario(.established())
     s.send("abc", urgent: true)
@@ -88,7 +90,7 @@ struct UrgentTests {
   }
 
   @Test(
-    "P3 a pointer before, in, at or past the text changes nothing but the mark",
+    "P3 a pointer before, in, at or past the text changes nothing but the mark", .bothFamilies,
     arguments: [0, 1, 4, 5, 6, 1_000, 65_535] as [UInt16])
   func pointers(pointer: UInt16) {
     let s = Scenario(.established())

@@ -26,7 +26,8 @@ struct WindowScaleTests {
     #expect(server.status?.sndWnd == 8_000)
   }
 
-  @Test("RFC7323-2.2-c on a segment without SYN the option changes no scale", arguments: [nil, 3])
+  @Test(
+    "RFC7323-2.2-c on a segment without SYN the option changes no scale", .bothFamilies, arguments: [nil, 3])
   func afterHandshake(shift: UInt8?) {
     let offer: [ScriptOption] = [.mss(1_460)] + (shift.map { [.windowScale($0)] } ?? [])
     let s = Scenario(.established(), offering: offer)
@@ -38,7 +39,9 @@ struct WindowScaleTests {
     #expect(s.receive().text == "text")
   }
 
-  @Test("RFC7323-2.4-b/c what was offered once is in the window, though the field has rounded it away since")
+  @Test(
+    "RFC7323-2.4-b/c what was offered once is in the window, though the field has rounded it away since",
+    .bothFamilies)
   func roundedEdge() {
     let s = Scenario(.established(), offering: [.mss(1_460), .sackPermitted, .windowScale(7)])
     s.inject(.data(seq: 1, ack: 1, 1_460))

@@ -9,7 +9,7 @@ import Testing
 @Suite("RFC 9293: window")
 struct WindowTests {
   @Test(
-    "MUST-1 a window field of 0x8000 and more is large, not negative",
+    "MUST-1 a window field of 0x8000 and more is large, not negative", .bothFamilies,
     arguments: [0x7fff, 0x8000, 0x8001, 0xffff] as [UInt16])
   func unsignedField(window: UInt16) {
     let s = Scenario(.established(), window: window) { $0.tcp.initialWindowSegments = 200 }
@@ -20,7 +20,9 @@ struct WindowTests {
     #expect(sent.allSatisfy { $0.text.count == 1_460 })
   }
 
-  @Test("REC-1 a window of 2^30 octets is used beyond 64 KiB, and across the wrap of sequence numbers")
+  @Test(
+    "REC-1 a window of 2^30 octets is used beyond 64 KiB, and across the wrap of sequence numbers",
+    .bothFamilies)
   func scaledWindow() {
     let offer: [ScriptOption] = [.mss(1_460), .windowScale(14)]
     let s = Scenario(.established(), offering: offer, iss: 0xffff_0000) { $0.tcp.initialWindowSegments = 200 }

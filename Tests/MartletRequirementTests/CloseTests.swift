@@ -58,7 +58,7 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S4.2 the length of TIME-WAIT is configured")
+  @Test("S4.2 the length of TIME-WAIT is configured", .bothFamilies)
   func configuredTimeWait() {
     let s = Scenario(.timeWait()) { $0.tcp.timeWait = .seconds(240) }
     s.expectNothing(for: .milliseconds(239_999))
@@ -93,7 +93,7 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S4.3 in LAST-ACK the FIN is repeated until it is acknowledged", arguments: roles)
+  @Test("S4.3 in LAST-ACK the FIN is repeated until it is acknowledged", .bothFamilies, arguments: roles)
   func repeatedFINInLastAck(_ role: ScenarioRole) {
     let s = Scenario(.lastAck(role, orphan: true))
     for wait in role.timeouts(3) { s.expectNext(after: wait, .fin(seq: 1, ack: 2, 0)) }
@@ -153,7 +153,9 @@ private let roles = ScenarioRole.both
     #expect(s.takeError() == nil)
   }
 
-  @Test("S4.5 in CLOSING the FIN is repeated, and the peer's repeated FIN is acknowledged", arguments: roles)
+  @Test(
+    "S4.5 in CLOSING the FIN is repeated, and the peer's repeated FIN is acknowledged", .bothFamilies,
+    arguments: roles)
   func repeatedFINInClosing(_ role: ScenarioRole) {
     let s = Scenario(.closing(role))
     s.expectNext(after: role.firstTimeout, .fin(seq: 1, ack: 2, 0))

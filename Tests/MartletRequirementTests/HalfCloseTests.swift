@@ -45,7 +45,9 @@ private let roles = ScenarioRole.both
     #expect(s.status?.state == .closed)
   }
 
-  @Test("S4.6 a megabyte goes through the half that is still open, either way", arguments: [true, false])
+  @Test(
+    "S4.6 a megabyte goes through the half that is still open, either way", .bothFamilies,
+    arguments: [true, false])
   func megabyte(_ clientCloses: Bool) throws {
     let w = TwoStacks()
     try w.open()
@@ -69,6 +71,7 @@ private let roles = ScenarioRole.both
 
   @Test(
     "S4.6 what was queued before the close is delivered, repeated if lost, before the FIN is acknowledged",
+    .bothFamilies,
     arguments: roles, [false, true])
   func queuedText(_ role: ScenarioRole, _ orphan: Bool) {
     let s = Scenario(.established(role))
@@ -96,7 +99,7 @@ private let roles = ScenarioRole.both
     s.expectState(.finWait2)
   }
 
-  @Test("S4.6 a FIN that overtakes its text ends the stream only behind it", arguments: roles)
+  @Test("S4.6 a FIN that overtakes its text ends the stream only behind it", .bothFamilies, arguments: roles)
   func overtakingFIN(_ role: ScenarioRole) {
     let s = Scenario(.established(role))
     s.inject(.fin(seq: 6, ack: 1, "world"))
@@ -113,7 +116,8 @@ private let roles = ScenarioRole.both
   // MARK: S4.9
 
   @Test(
-    "S4.9 a connection without owner holds no receive buffer, and no send buffer once only the FIN is out")
+    "S4.9 a connection without owner holds no receive buffer, and no send buffer once only the FIN is out",
+    .bothFamilies)
   func orphanHoldsNothing() {
     let s = Scenario(.established())
     s.send(10)
@@ -131,7 +135,7 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "S4.9 SHLD-3 text for a connection without owner is answered by a RST, and is not kept",
+    "S4.9 SHLD-3 text for a connection without owner is answered by a RST, and is not kept", .bothFamilies,
     arguments: [false, true])
   func textForOrphan(_ acknowledged: Bool) {
     let s = Scenario(acknowledged ? .finWait2(orphan: true) : .finWait1(orphan: true))
@@ -140,7 +144,9 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S4.9 FIN-WAIT-2 without owner ends after a configured time, 60 s by default", arguments: [60, 5])
+  @Test(
+    "S4.9 FIN-WAIT-2 without owner ends after a configured time, 60 s by default", .bothFamilies,
+    arguments: [60, 5])
   func finWait2OfOrphan(_ seconds: Int64) {
     let s = Scenario(.finWait2(orphan: true)) { $0.tcp.finWait2 = .seconds(seconds) }
     s.expectNothing(for: .milliseconds(seconds * 1_000 - 1))
@@ -151,7 +157,7 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S4.9 the clock of FIN-WAIT-2 starts when the owner lets go; with an owner it lasts")
+  @Test("S4.9 the clock of FIN-WAIT-2 starts when the owner lets go; with an owner it lasts", .bothFamilies)
   func finWait2WithOwner() {
     let s = Scenario(.finWait2())
     s.expectNothing(for: .hours(72))
@@ -164,7 +170,9 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S4.9 E8 an orphan whose FIN nobody acknowledges is given up, with a RST", arguments: roles)
+  @Test(
+    "S4.9 E8 an orphan whose FIN nobody acknowledges is given up, with a RST", .bothFamilies, arguments: roles
+  )
   func silentPeerOfOrphan(_ role: ScenarioRole) {
     let s = Scenario(.finWait1(role, orphan: true))
     for wait in role.timeouts(8) { s.expectNext(after: wait, .fin(seq: 1, ack: 1, 0)) }
@@ -201,7 +209,9 @@ private let roles = ScenarioRole.both
 
   // MARK: S4.11
 
-  @Test("S4.11 each direction gives back what it held when it has closed and its bytes are delivered")
+  @Test(
+    "S4.11 each direction gives back what it held when it has closed and its bytes are delivered",
+    .bothFamilies)
   func resourcesByDirection() {
     let s = Scenario(.established())
     // The receiving direction: closed by the peer, read to the end.
@@ -225,7 +235,7 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S4.11 the other way round: our half first, then the peer's")
+  @Test("S4.11 the other way round: our half first, then the peer's", .bothFamilies)
   func resourcesOfActiveCloser() {
     let s = Scenario(.established())
     s.send(5_000)
@@ -246,7 +256,7 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S4.11 text that nobody will read goes at once when its half is shut")
+  @Test("S4.11 text that nobody will read goes at once when its half is shut", .bothFamilies)
   func shutReceivingHalf() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, 1_000))

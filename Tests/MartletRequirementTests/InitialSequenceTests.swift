@@ -7,7 +7,8 @@ import Testing
 /// S2.9: RFC 9293 §3.4.1, as it shows on the wire.
 @Suite struct InitialSequenceTests {
   private func ofClient(
-    _ family: ScenarioFamily = .ipv4, seed: UInt64 = 1, after wait: TimeAmount = .zero, to port: UInt16 = 80,
+    _ family: ScenarioFamily = .standard, seed: UInt64 = 1, after wait: TimeAmount = .zero,
+    to port: UInt16 = 80,
     from localPort: UInt16 = 49_152
   ) throws -> UInt32 {
     let s = Scenario(.closed, family: family, seed: seed)
@@ -17,7 +18,8 @@ import Testing
   }
 
   private func ofServer(
-    _ family: ScenarioFamily = .ipv4, seed: UInt64 = 1, after wait: TimeAmount = .zero, from host: UInt8 = 2,
+    _ family: ScenarioFamily = .standard, seed: UInt64 = 1, after wait: TimeAmount = .zero,
+    from host: UInt8 = 2,
     port: UInt16 = 40_000
   ) throws -> UInt32 {
     let s = Scenario(.listening, family: family, seed: seed)
@@ -40,7 +42,9 @@ import Testing
     }
   }
 
-  @Test("S2.9 SHLD-1 the hash: each part of the four-tuple, and the secret, changes the number altogether")
+  @Test(
+    "S2.9 SHLD-1 the hash: each part of the four-tuple, and the secret, changes the number altogether",
+    .bothFamilies)
   func hash() throws {
     for family in ScenarioFamily.allCases {
       var numbers = [try ofClient(family), try ofServer(family)]
@@ -58,7 +62,7 @@ import Testing
     }
   }
 
-  @Test("S2.9 MUST-9 from one seed to the next, each bit of the number is as often 1 as 0")
+  @Test("S2.9 MUST-9 from one seed to the next, each bit of the number is as often 1 as 0", .bothFamilies)
   func bits() throws {
     var ones = [Int](repeating: 0, count: 32)
     for seed in 0..<400 as Range<UInt64> {
@@ -71,6 +75,7 @@ import Testing
 
   @Test(
     "S2.9 a new incarnation begins beyond everything that the old one sent, at up to 250,000 octets a second",
+    .bothFamilies,
     arguments: [ScenarioRole.passive, .active])
   func incarnationsDoNotOverlap(_ role: ScenarioRole) throws {
     let w = TwoStacks { $0.tcp.timestamps = false }

@@ -55,7 +55,9 @@ import Testing
     #expect(w.inFlight.isEmpty)
   }
 
-  @Test("S2.8 a late SYN whose sender is gone: the third segment never comes, and at 63 s nothing is left")
+  @Test(
+    "S2.8 a late SYN whose sender is gone: the third segment never comes, and at 63 s nothing is left",
+    .bothFamilies)
   func lateSYNFromNobody() throws {
     let w = twoStacks(.ipv4)
     let old = try pastIncarnation(w)
@@ -96,7 +98,8 @@ import Testing
   }
 
   @Test(
-    "S2.8 the new SYN finds the late one's half-open entry: the ACK it earns brings a RST, then it connects"
+    "S2.8 the new SYN finds the late one's half-open entry: the ACK it earns brings a RST, then it connects",
+    .bothFamilies
   )
   func newSYNMeetsOld() throws {
     let w = twoStacks(.ipv4)
@@ -114,7 +117,8 @@ import Testing
     #expect(w.b.accepted.count == 2)
   }
 
-  @Test("S2.8 late SYN and late text of a former connection: no connection, and none of the text")
+  @Test(
+    "S2.8 late SYN and late text of a former connection: no connection, and none of the text", .bothFamilies)
   func lateSYNAndText() throws {
     let w = twoStacks(.ipv4)
     try w.open()
@@ -183,7 +187,7 @@ import Testing
     #expect(try readAfterLateText(w, later: turn) == Array("old".utf8))
   }
 
-  @Test("S2.11 SHLD-4 timestamps keep it out even then")
+  @Test("S2.11 SHLD-4 timestamps keep it out even then", .bothFamilies)
   func lateTextWithTimestamps() throws {
     let w = TwoStacks(.ipv4)
     let turn = TimeAmount.nanoseconds((1 << 32) * 4_000)

@@ -59,7 +59,7 @@ private let roles = ScenarioRole.both
     }
   }
 
-  @Test("S5.1 two stacks without any connection: one segment, one RST, and silence")
+  @Test("S5.1 two stacks without any connection: one segment, one RST, and silence", .bothFamilies)
   func silenceAfterOne() throws {
     let w = TwoStacks()
     try w.connect(w.a)
@@ -89,7 +89,7 @@ private let roles = ScenarioRole.both
     #expect(sum == 500)
   }
 
-  @Test("S5.1 they can be switched off")
+  @Test("S5.1 they can be switched off", .bothFamilies)
   func stealth() {
     let s = Scenario(.closed) { $0.resetsPerSecond = 0 }
     s.inject(.syn(seq: 0))
@@ -113,7 +113,7 @@ private let roles = ScenarioRole.both
     s.expectQuiet(sourceLocation: sourceLocation)
   }
 
-  @Test("S5.2 MUST-12 reset by the peer", arguments: roles)
+  @Test("S5.2 MUST-12 reset by the peer", .bothFamilies, arguments: roles)
   func resetByPeer(_ role: ScenarioRole) {
     for flags: TCPFlags in [.rst, [.rst, .ack]] {
       let s = Scenario(.established(role))
@@ -131,7 +131,7 @@ private let roles = ScenarioRole.both
     expectEnd(s, .refused)
   }
 
-  @Test("S5.2 timed out: no answer to the SYN; no answer to text")
+  @Test("S5.2 timed out: no answer to the SYN; no answer to text", .bothFamilies)
   func timedOut() {
     let s = Scenario(.synSent)
     s.advance(by: .seconds(183))
@@ -145,7 +145,9 @@ private let roles = ScenarioRole.both
     expectEnd(e, .timedOut)
   }
 
-  @Test("S5.2 MUST-12 an orderly close is no error: the end of the stream, then `.closed`", arguments: roles)
+  @Test(
+    "S5.2 MUST-12 an orderly close is no error: the end of the stream, then `.closed`", .bothFamilies,
+    arguments: roles)
   func orderly(_ role: ScenarioRole) {
     let s = Scenario(.lastAck(role))
     s.inject(.ack(seq: 2, ack: 2))
@@ -155,7 +157,9 @@ private let roles = ScenarioRole.both
     #expect(s.takeError() == nil)
   }
 
-  @Test("S5.2 text that came before a FIN is read before the end; text before a RST is not to be trusted")
+  @Test(
+    "S5.2 text that came before a FIN is read before the end; text before a RST is not to be trusted",
+    .bothFamilies)
   func textBeforeEnd() {
     let f = Scenario(.established())
     f.inject(.data(seq: 1, ack: 1, "text"))
@@ -170,7 +174,7 @@ private let roles = ScenarioRole.both
     #expect(r.receive().error == .ended(.reset))
   }
 
-  @Test("S5.2 a RST in each synchronized state", arguments: roles)
+  @Test("S5.2 a RST in each synchronized state", .bothFamilies, arguments: roles)
   func resetInEachState(_ role: ScenarioRole) {
     for (start, seq, reason): (ScenarioStart, Int, EndReason) in [
       (.established(role), 1, .reset), (.finWait1(role), 1, .reset), (.finWait2(role), 1, .reset),
@@ -184,7 +188,7 @@ private let roles = ScenarioRole.both
     }
   }
 
-  @Test("S5.2 MUST-12 our own abort sends a RST, and the handle is gone", arguments: roles)
+  @Test("S5.2 MUST-12 our own abort sends a RST, and the handle is gone", .bothFamilies, arguments: roles)
   func abort(_ role: ScenarioRole) {
     for (start, seq): (ScenarioStart, Int?) in [
       (.established(role), 1), (.finWait1(role), 2), (.finWait2(role), 2), (.closeWait(role), 1),
@@ -220,7 +224,8 @@ private let roles = ScenarioRole.both
     s.expectQuiet()
   }
 
-  @Test("S5.3 MUST-29 one answer in time, and the next probe is two hours away", arguments: roles)
+  @Test(
+    "S5.3 MUST-29 one answer in time, and the next probe is two hours away", .bothFamilies, arguments: roles)
   func keepAliveAnswered(_ role: ScenarioRole) {
     let s = Scenario(.established(role))
     s.setOptions { $0.keepAlive = true }
@@ -235,7 +240,8 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "S5.3 a keepalive probe meets a peer that has restarted: its RST ends the connection", arguments: roles)
+    "S5.3 a keepalive probe meets a peer that has restarted: its RST ends the connection", .bothFamilies,
+    arguments: roles)
   func keepAliveMeetsReset(_ role: ScenarioRole) {
     let s = Scenario(.established(role))
     s.setOptions { $0.keepAlive = true }
@@ -245,7 +251,9 @@ private let roles = ScenarioRole.both
     #expect(s.endReason == .reset)
   }
 
-  @Test("S5.3 MUST-21 the user timeout ends a connection whose text is not acknowledged", arguments: roles)
+  @Test(
+    "S5.3 MUST-21 the user timeout ends a connection whose text is not acknowledged", .bothFamilies,
+    arguments: roles)
   func userTimeout(_ role: ScenarioRole) {
     let s = Scenario(.established(role))
     s.setOptions { $0.userTimeout = .seconds(10) }
@@ -259,7 +267,7 @@ private let roles = ScenarioRole.both
     #expect(s.status?.gaveUpAfter == 10_000)
   }
 
-  @Test("S5.3 MUST-21 the user timeout counts for a SYN too")
+  @Test("S5.3 MUST-21 the user timeout counts for a SYN too", .bothFamilies)
   func userTimeoutOfSYN() {
     let s = Scenario(.closed)
     var options = ConnectionOptions()
@@ -275,6 +283,7 @@ private let roles = ScenarioRole.both
 
   @Test(
     "S5.3 MUST-20 SHLD-10 SHLD-11 without one, R1 is told after three tries and R2 ends it after fifteen",
+    .bothFamilies,
     arguments: roles)
   func retransmissionLimit(_ role: ScenarioRole) {
     let s = Scenario(.established(role))
@@ -332,6 +341,7 @@ private let roles = ScenarioRole.both
 
   @Test(
     "S5.3 a vanished peer in FIN-WAIT-1, CLOSING and LAST-ACK: the FIN is repeated, then given up",
+    .bothFamilies,
     arguments: roles)
   func vanishedWhileClosing(_ role: ScenarioRole) {
     for start in [ScenarioStart.finWait1(role), .closing(role), .lastAck(role)] {

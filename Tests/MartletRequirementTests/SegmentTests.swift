@@ -137,23 +137,24 @@ import Testing
     (.ece, 13, 0x40), (.cwr, 13, 0x80), (.ae, 12, 0x01),
   ]
 
-  @Test("S1.2 each of the nine flags is its own bit", arguments: 0..<9)
+  @Test("S1.2 each of the nine flags is its own bit", .bothFamilies, arguments: 0..<9)
   func ownBit(_ index: Int) throws {
     let (flag, octet, mask) = Self.flags[index]
     let s = Scenario(.closed)
     var packet = s.packet(.segment(flag, seq: 5))
-    #expect(packet[20 + octet] & ~0xf0 == mask || packet[20 + octet] == mask)
-    #expect(packet[20 + (25 - octet)] & (octet == 12 ? 0xff : 0x0f) == 0)
+    let header = ScenarioFamily.standard == .ipv4 ? 20 : 40
+    #expect(packet[header + octet] & ~0xf0 == mask || packet[header + octet] == mask)
+    #expect(packet[header + (25 - octet)] & (octet == 12 ? 0xff : 0x0f) == 0)
     let segment = try #require(WireSegment(packet, fromA: true))
     #expect(segment.flags == flag)
     for (other, _, _) in Self.flags where other != flag { #expect(!segment.flags.contains(other)) }
     // Any other bit of the two octets is another flag, or reserved.
-    packet[20 + 13] = 0xff
-    packet[20 + 12] |= 0x0f
+    packet[header + 13] = 0xff
+    packet[header + 12] |= 0x0f
     #expect(WireSegment(packet, fromA: true)?.flags.rawValue == 0x1ff)
   }
 
-  @Test("S1.2 in LISTEN each flag alone has its own effect", arguments: 0..<9)
+  @Test("S1.2 in LISTEN each flag alone has its own effect", .bothFamilies, arguments: 0..<9)
   func effectInListen(_ index: Int) {
     let flag = Self.flags[index].0
     let s = Scenario(.listening)
@@ -168,7 +169,7 @@ import Testing
   }
 
   @Test(
-    "S1.2 in ESTABLISHED, beside ACK: FIN, SYN, RST and URG act; PSH, ECE, CWR, AE do not",
+    "S1.2 in ESTABLISHED, beside ACK: FIN, SYN, RST and URG act; PSH, ECE, CWR, AE do not", .bothFamilies,
     arguments: 0..<9)
   func effectInEstablished(_ index: Int) {
     let flag = Self.flags[index].0
@@ -193,7 +194,7 @@ import Testing
     s.expectNothing()
   }
 
-  @Test("S1.2 P4 a SYN with ECE, CWR and AE beside it, or reserved bits, is a SYN")
+  @Test("S1.2 P4 a SYN with ECE, CWR and AE beside it, or reserved bits, is a SYN", .bothFamilies)
   func flagsBesideSYN() {
     for flags: TCPFlags in [[.ece, .cwr], [.ae, .ece, .cwr], .psh, .urg] {
       let s = Scenario(.listening)
@@ -205,7 +206,7 @@ import Testing
 
   // MARK: S1.3
 
-  @Test("S1.3 without the flag ACK the number counts for nothing")
+  @Test("S1.3 without the flag ACK the number counts for nothing", .bothFamilies)
   func numberWithoutFlag() {
     // In LISTEN an ACK would earn a RST.
     let l = Scenario(.listening)
@@ -232,7 +233,7 @@ import Testing
     e.expectState(.established)
   }
 
-  @Test("S1.3 what is sent without the flag has zero in the field")
+  @Test("S1.3 what is sent without the flag has zero in the field", .bothFamilies)
   func fieldOfSent() throws {
     let s = Scenario(.closed)
     s.inject(.ack(seq: 1, ack: 777).to(port: 81))
@@ -271,7 +272,9 @@ import Testing
 
   // MARK: S1.5
 
-  @Test("S1.5 text is readable as soon as it has come, with PSH or without", arguments: [true, false])
+  @Test(
+    "S1.5 text is readable as soon as it has come, with PSH or without", .bothFamilies,
+    arguments: [true, false])
   func push(_ pushed: Bool) {
     let s = Scenario(.established())
     s.takeEvents()
@@ -280,7 +283,7 @@ import Testing
     #expect(s.receive().text == "now")
   }
 
-  @Test("S1.5 MUST-61 the segment that empties the send queue carries PSH, others do not")
+  @Test("S1.5 MUST-61 the segment that empties the send queue carries PSH, others do not", .bothFamilies)
   func pushSent() {
     let s = Scenario(.established())
     s.send(2_920)
@@ -289,7 +292,8 @@ import Testing
   }
 
   @Test(
-    "S1.5 MUST-30 MUST-32 MUST-33 URG: the application hears of urgent text first, and how much there is"
+    "S1.5 MUST-30 MUST-32 MUST-33 URG: the application hears of urgent text first, and how much there is",
+    .bothFamilies
   )
   func urgentReceived() {
     let s = Scenario(.established())
@@ -308,7 +312,9 @@ import Testing
     #expect(!s.readiness.contains(.urgent))
   }
 
-  @Test("S1.5 MUST-31 MUST-62 URG sent: the pointer names the octet after the urgent text, of any length")
+  @Test(
+    "S1.5 MUST-31 MUST-62 URG sent: the pointer names the octet after the urgent text, of any length",
+    .bothFamilies)
   func urgentSent() {
     let s = Scenario(.established())
     s.send(3_000, urgent: true)

@@ -6,7 +6,8 @@ import Testing
 
 /// RFC 9293 §3.8.6.2.1: a sender that is offered little.
 @Suite struct SillyWindowTests {
-  @Test("MUST-38 SHLD-30 a small opening is not used at once, but after the override time it is")
+  @Test(
+    "MUST-38 SHLD-30 a small opening is not used at once, but after the override time it is", .bothFamilies)
   func smallOpening() {
     let s = Scenario(.established(), window: 10_000)
     s.inject(.ack(seq: 1, ack: 1, window: 0))
@@ -20,7 +21,7 @@ import Testing
   }
 
   @Test(
-    "MUST-38 an opening of a full segment, or of half the largest window, is used at once",
+    "MUST-38 an opening of a full segment, or of half the largest window, is used at once", .bothFamilies,
     arguments: [1_460, 5_000])
   func sufficientOpening(_ largest: UInt16) {
     let s = Scenario(.established(), window: largest == 5_000 ? 2_000 : 10_000)
@@ -40,7 +41,7 @@ import Testing
     s.expectNothing()
   }
 
-  @Test("MUST-38 all that is queued goes at once, however little, when nothing is in flight")
+  @Test("MUST-38 all that is queued goes at once, however little, when nothing is in flight", .bothFamilies)
   func everythingQueued() {
     let s = Scenario(.established(), window: 10_000)
     s.inject(.ack(seq: 1, ack: 1, window: 100))

@@ -38,7 +38,7 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
 /// S6: what the connection is for.
 @Suite struct StreamTests {
   @Test(
-    "S6.1 every octet arrives once, in order and unchanged, both ways at the same time",
+    "S6.1 every octet arrives once, in order and unchanged, both ways at the same time", .bothFamilies,
     arguments: WireFaults.all,
     [1, 2, 3] as [UInt64])
   func faultyWire(_ faults: WireFaults, _ seed: UInt64) throws {
@@ -60,7 +60,7 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    "S6.1 an octet that came first stays: a later segment that says otherwise changes nothing",
+    "S6.1 an octet that came first stays: a later segment that says otherwise changes nothing", .bothFamilies,
     arguments: roles)
   func firstArrivalCounts(_ role: ScenarioRole) {
     let s = Scenario(.established(role))
@@ -96,7 +96,7 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("S6.2 half-closed ones last as long", arguments: roles)
+  @Test("S6.2 half-closed ones last as long", .bothFamilies, arguments: roles)
   func idleHalfClosed(_ role: ScenarioRole) {
     for start in [ScenarioStart.finWait2(role), .closeWait(role)] {
       let s = Scenario(start)
@@ -113,7 +113,8 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
   ]
 
   @Test(
-    "S6.3 both directions go over the wrap of sequence numbers, in order and with holes", arguments: origins,
+    "S6.3 both directions go over the wrap of sequence numbers, in order and with holes", .bothFamilies,
+    arguments: origins,
     roles)
   func wraps(_ origin: UInt32, _ role: ScenarioRole) {
     for offer in [[ScriptOption.mss(1_460)], [.mss(1_460), .sackPermitted]] {
@@ -160,7 +161,7 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    "S6.3 T2 a handshake and a close on the wrap itself",
+    "S6.3 T2 a handshake and a close on the wrap itself", .bothFamilies,
     arguments: [0xffff_fffd, 0xffff_fffe, 0xffff_ffff] as [UInt32], roles)
   func handshakeOnWrap(_ origin: UInt32, _ role: ScenarioRole) {
     let s = Scenario(.timeWait(role), peerISN: origin, iss: origin)
@@ -172,7 +173,7 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    "S6.3 more octets than there is window, many times over, from just before the wrap",
+    "S6.3 more octets than there is window, many times over, from just before the wrap", .bothFamilies,
     arguments: [true, false])
   func transferOverWrap(_ timestamps: Bool) throws {
     let transfer = try BulkTransfer(timestamps: timestamps)
@@ -188,7 +189,7 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
     #endif
   }
 
-  @Test("S6.3 more than 4 GiB on one connection", .enabled(if: isOptimised))
+  @Test("S6.3 more than 4 GiB on one connection", .bothFamilies, .enabled(if: isOptimised))
   func transferBeyondTheSequenceSpace() throws {
     let count = 4 << 30 + 256 << 20
     #expect(try BulkTransfer(timestamps: true).run(count, from: 0) == count)
@@ -198,7 +199,8 @@ struct WireFaults: Sendable, CustomTestStringConvertible {
   static var runsLongTests: Bool { getenv("MARTLET_LONG_TESTS") != nil }
 
   @Test(
-    "S6.3 nine gigabytes on one connection: two wraps", .enabled(if: runsLongTests), arguments: [true, false])
+    "S6.3 nine gigabytes on one connection: two wraps", .bothFamilies, .enabled(if: runsLongTests),
+    arguments: [true, false])
   func longTransfer(_ timestamps: Bool) throws {
     #expect(try BulkTransfer(timestamps: timestamps).run(9 << 30, from: 0) == 9 << 30)
   }

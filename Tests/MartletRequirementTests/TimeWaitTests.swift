@@ -28,7 +28,7 @@ private let roles = ScenarioRole.both
     }
   }
 
-  @Test("S4.7 nothing but the FIN restarts it")
+  @Test("S4.7 nothing but the FIN restarts it", .bothFamilies)
   func notRestarted() {
     let s = Scenario(.timeWait(orphan: true))
     s.expectNothing(for: .seconds(59))
@@ -88,7 +88,7 @@ private let roles = ScenarioRole.both
     #expect(received.octets.isEmpty && received.isEndOfStream)
   }
 
-  @Test("S4.8 the client's own port is taken while it waits")
+  @Test("S4.8 the client's own port is taken while it waits", .bothFamilies)
   func portInUse() {
     let s = Scenario(.timeWait(.active, orphan: true))
     let peer = Endpoint(address: s.peer, port: 80)
@@ -115,7 +115,9 @@ private let roles = ScenarioRole.both
     s.expectState(.timeWait)
   }
 
-  @Test("S4.8 RFC 1337: old text, the ACK it earns, and the RST which that earns: TIME-WAIT survives")
+  @Test(
+    "S4.8 RFC 1337: old text, the ACK it earns, and the RST which that earns: TIME-WAIT survives",
+    .bothFamilies)
   func assassination() throws {
     // The three hazards of RFC 1337 begin so. With two stacks: b is back in LISTEN.
     let w = TwoStacks { $0.tcp.timestamps = false }
@@ -163,7 +165,8 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "S4.8 a SYN that may be old is answered by an ACK, not by a SYN-ACK", arguments: [2, 1, 0, -1_000_000])
+    "S4.8 a SYN that may be old is answered by an ACK, not by a SYN-ACK", .bothFamilies,
+    arguments: [2, 1, 0, -1_000_000])
   func oldSYN(_ seq: Int) {
     let s = Scenario(.timeWait(orphan: true))
     s.inject(.syn(seq: seq))
@@ -173,7 +176,7 @@ private let roles = ScenarioRole.both
     #expect(s.stack.held.halfOpen == 0)
   }
 
-  @Test("S4.8 a SYN-ACK never reopens")
+  @Test("S4.8 a SYN-ACK never reopens", .bothFamilies)
   func synAckDoesNotReopen() {
     let s = Scenario(.timeWait(orphan: true))
     s.inject(.synAck(seq: 1_000, ack: 2))
@@ -181,7 +184,7 @@ private let roles = ScenarioRole.both
     s.expectState(.timeWait)
   }
 
-  @Test("S4.8 a reopening SYN whose third segment never comes leaves TIME-WAIT as it was")
+  @Test("S4.8 a reopening SYN whose third segment never comes leaves TIME-WAIT as it was", .bothFamilies)
   func reopenedInVain() {
     let s = Scenario(.timeWait(orphan: true))
     s.inject(.syn(seq: 1_000))
@@ -205,6 +208,7 @@ private let roles = ScenarioRole.both
 
   @Test(
     "S4.8 SHLD-4 MAY-2 RFC 6191: a later timestamp reopens, an earlier one does not, else the number decides",
+    .bothFamilies,
     arguments: decisions)
   func timestampsDecide(_ seq: Int, _ tsval: UInt32?, _ reopens: Bool) {
     let s = Scenario(.timeWait(orphan: true), offering: ScriptOption.everything())
@@ -220,7 +224,9 @@ private let roles = ScenarioRole.both
     }
   }
 
-  @Test("S4.8 two stacks: the same client port connects again a moment after the server closed first")
+  @Test(
+    "S4.8 two stacks: the same client port connects again a moment after the server closed first",
+    .bothFamilies)
   func reusedPort() throws {
     for timestamps in [true, false] {
       let w = TwoStacks { $0.tcp.timestamps = timestamps }

@@ -23,7 +23,9 @@ private let roles = ScenarioRole.both
     }
   }
 
-  @Test("MUST-35 the probe carries one octet, with ACK and the window like any segment", arguments: roles)
+  @Test(
+    "MUST-35 the probe carries one octet, with ACK and the window like any segment", .bothFamilies,
+    arguments: roles)
   func probeContent(_ role: ScenarioRole) throws {
     let s = Scenario(.established(role), offering: ScriptOption.everything(), window: 0)
     s.send("abc")
@@ -34,7 +36,8 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "MUST-35 the last octet, and a FIN that has no octet before it, are probed with too", arguments: roles)
+    "MUST-35 the last octet, and a FIN that has no octet before it, are probed with too", .bothFamilies,
+    arguments: roles)
   func lastOctetAndFIN(_ role: ScenarioRole) {
     let s = Scenario(.established(role), window: 0)
     s.send("z")
@@ -48,7 +51,9 @@ private let roles = ScenarioRole.both
     s.expectState(.finWait2)
   }
 
-  @Test("SHLD-29 one time-out means the measured one: a round trip of 100 ms gives 300 ms, then 600")
+  @Test(
+    "SHLD-29 one time-out means the measured one: a round trip of 100 ms gives 300 ms, then 600",
+    .bothFamilies)
   func measuredTimeout() {
     let s = Scenario(.established())
     s.send(1_460)
@@ -62,7 +67,8 @@ private let roles = ScenarioRole.both
     s.expectNext(after: .milliseconds(1_200), .data(seq: 1_461, 1))
   }
 
-  @Test("SHLD-30 a window that opens and closes again is probed as a new one", arguments: roles)
+  @Test(
+    "SHLD-30 a window that opens and closes again is probed as a new one", .bothFamilies, arguments: roles)
   func startsAnew(_ role: ScenarioRole) {
     let s = Scenario(.established(role), window: 0)
     s.send(2_920)
@@ -77,7 +83,9 @@ private let roles = ScenarioRole.both
     s.expectNext(in: .milliseconds(200)...(.seconds(1)), .data(seq: 1_461, 1))
   }
 
-  @Test("MUST-35 a probe whose octet is taken is followed by the next octet, and nothing is sent twice")
+  @Test(
+    "MUST-35 a probe whose octet is taken is followed by the next octet, and nothing is sent twice",
+    .bothFamilies)
   func octetByOctet() {
     let s = Scenario(.established(), window: 0)
     s.send("abcdef")
@@ -121,7 +129,8 @@ private let roles = ScenarioRole.both
     }
   }
 
-  @Test("MUST-37 the window may stay closed for days while probes are answered", arguments: roles)
+  @Test(
+    "MUST-37 the window may stay closed for days while probes are answered", .bothFamilies, arguments: roles)
   func closedForDays(_ role: ScenarioRole) {
     let s = Scenario(.established(role), window: 0)
     s.send(2_000)
@@ -140,7 +149,9 @@ private let roles = ScenarioRole.both
     s.expect(.data(seq: 1, 1_460))
   }
 
-  @Test("MUST-37 probes that nobody answers end the connection after R2, as text would", arguments: roles)
+  @Test(
+    "MUST-37 probes that nobody answers end the connection after R2, as text would", .bothFamilies,
+    arguments: roles)
   func unansweredProbes(_ role: ScenarioRole) {
     let s = Scenario(.established(role), window: 0)
     s.send(2_000)
@@ -153,7 +164,7 @@ private let roles = ScenarioRole.both
     #expect(s.endReason == .timedOut)
   }
 
-  @Test("MUST-37 answers to probes are no sign of loss, in whatever state", arguments: roles)
+  @Test("MUST-37 answers to probes are no sign of loss, in whatever state", .bothFamilies, arguments: roles)
   func answersAreNoDuplicates(_ role: ScenarioRole) {
     for closing in [false, true] {
       let s = Scenario(closing ? .established(role) : .closeWait(role), window: 0)
@@ -169,7 +180,7 @@ private let roles = ScenarioRole.both
     }
   }
 
-  @Test("MUST-37 a FIN, and text, that come while our sending is blocked are taken as ever")
+  @Test("MUST-37 a FIN, and text, that come while our sending is blocked are taken as ever", .bothFamilies)
   func receivingGoesOn() {
     let s = Scenario(.established(), window: 0)
     s.send(2_000)
@@ -196,6 +207,7 @@ private let roles = ScenarioRole.both
 
   @Test(
     "MUST-34 SHLD-15 RFC7323-2.4-a/d a window that shrinks does no harm, and nothing new is sent beyond it",
+    .bothFamilies,
     arguments: roles)
   func nothingNew(_ role: ScenarioRole) {
     let s = shrunk(role)
@@ -212,7 +224,8 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "SHLD-16 what lies inside the new edge is retransmitted, what lies beyond it is not", arguments: roles)
+    "SHLD-16 what lies inside the new edge is retransmitted, what lies beyond it is not", .bothFamilies,
+    arguments: roles)
   func retransmittedInside(_ role: ScenarioRole) {
     let s = shrunk(role)
     s.expectNext(in: .milliseconds(200)...(.seconds(1)), .data(seq: 1_461, 1_460))
@@ -224,7 +237,7 @@ private let roles = ScenarioRole.both
     s.expectNothing()
   }
 
-  @Test("SHLD-16 fast retransmit stays inside the new edge as well")
+  @Test("SHLD-16 fast retransmit stays inside the new edge as well", .bothFamilies)
   func fastRetransmitInside() {
     let s = Scenario(.established(), window: 10_000)
     s.send(20_000)
@@ -237,6 +250,7 @@ private let roles = ScenarioRole.both
 
   @Test(
     "SHLD-17 what lies beyond the edge does not time the connection out while probes are answered",
+    .bothFamilies,
     arguments: roles)
   func beyondDoesNotTimeOut(_ role: ScenarioRole) {
     let s = shrunk(role)
@@ -269,7 +283,9 @@ private let roles = ScenarioRole.both
     #expect(next == 20_001)
   }
 
-  @Test("MUST-34 MUST-1 REC-1 a window field is unsigned, and windows beyond 16 bits are kept whole")
+  @Test(
+    "MUST-34 MUST-1 REC-1 a window field is unsigned, and windows beyond 16 bits are kept whole",
+    .bothFamilies)
   func largeWindows() {
     let s = Scenario(.established(), window: 0xffff) { $0.tcp.initialWindowSegments = 40 }
     s.inject(.ack(seq: 1, ack: 1, window: 0x8000))
@@ -304,6 +320,7 @@ private let roles = ScenarioRole.both
 
   @Test(
     "MUST-66 MUST-35 a probe of our closed window is answered at once, and its octet is not taken",
+    .bothFamilies,
     arguments: roles)
   func probeAnswered(_ role: ScenarioRole) {
     let s = full(role)
@@ -314,7 +331,9 @@ private let roles = ScenarioRole.both
     s.expect(.ack(seq: 1, ack: 2_049, window: 2_048))
   }
 
-  @Test("MUST-66 at a closed window ACKs still count: on bare segments and beside text", arguments: roles)
+  @Test(
+    "MUST-66 at a closed window ACKs still count: on bare segments and beside text", .bothFamilies,
+    arguments: roles)
   func acknowledgmentsCount(_ role: ScenarioRole) {
     let s = full(role)
     s.send(100)
@@ -331,7 +350,7 @@ private let roles = ScenarioRole.both
     #expect(s.status?.sndWnd == 7)
   }
 
-  @Test("MUST-66 at a closed window URG still counts", arguments: roles)
+  @Test("MUST-66 at a closed window URG still counts", .bothFamilies, arguments: roles)
   func urgentCounts(_ role: ScenarioRole) {
     let s = full(role)
     s.takeEvents()
@@ -341,7 +360,7 @@ private let roles = ScenarioRole.both
     s.expect(.ack(seq: 1, ack: 2_049, window: 0))
   }
 
-  @Test("MUST-66 at a closed window RST still counts", arguments: roles)
+  @Test("MUST-66 at a closed window RST still counts", .bothFamilies, arguments: roles)
   func resetCounts(_ role: ScenarioRole) {
     let s = full(role)
     s.inject(.rst(seq: 2_049))
@@ -351,7 +370,8 @@ private let roles = ScenarioRole.both
   }
 
   @Test(
-    "MAY-8 our window stays closed for as long as nobody reads, and every probe is answered", arguments: roles
+    "MAY-8 our window stays closed for as long as nobody reads, and every probe is answered", .bothFamilies,
+    arguments: roles
   )
   func closedForEver(_ role: ScenarioRole) {
     let s = full(role)
@@ -366,7 +386,9 @@ private let roles = ScenarioRole.both
     s.expect(.ack(seq: 1, ack: 2_049, window: 2_048))
   }
 
-  @Test("SHLD-14 a receive buffer made smaller takes no window back that was offered", arguments: roles)
+  @Test(
+    "SHLD-14 a receive buffer made smaller takes no window back that was offered", .bothFamilies,
+    arguments: roles)
   func edgeStays(_ role: ScenarioRole) {
     let s = Scenario(.established(role)) { $0.tcp.receiveBuffer = 65_536 }
     s.inject(.data(seq: 1, ack: 1, 1_460))
@@ -386,7 +408,8 @@ private let roles = ScenarioRole.both
     s.expect(.ack(ack: 65_536, window: 1_024))
   }
 
-  @Test("SHLD-14 MUST-39 a slow reader: the edge only moves right, and in steps worth a segment")
+  @Test(
+    "SHLD-14 MUST-39 a slow reader: the edge only moves right, and in steps worth a segment", .bothFamilies)
   func slowReader() {
     let s = full()
     var edge = 2_049

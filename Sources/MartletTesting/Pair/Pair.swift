@@ -36,7 +36,8 @@ public final class Pair {
   public init(
     _ conditions: LinkConditions = LinkConditions(delay: .milliseconds(5)), back: LinkConditions? = nil,
     client: StackConfiguration = StackConfiguration(), server: StackConfiguration = StackConfiguration(),
-    mtu: UInt16 = 1_500, overIPv6: Bool = false, seed: UInt64 = 1
+    mtu: UInt16 = ScenarioFamily.standardMTU, overIPv6: Bool = ScenarioFamily.standard == .ipv6,
+    seed: UInt64 = 1
   ) {
     world = Simulation(seed: seed)
     self.overIPv6 = overIPv6

@@ -71,9 +71,9 @@ public final class Scenario {
   ///   - iss: the stack's; the clock starts where the stack's generator gives it.
   ///   - configure: changes the stack's configuration before it is made.
   public init(
-    _ start: ScenarioStart = .listening, family: ScenarioFamily = .ipv4,
+    _ start: ScenarioStart = .listening, family: ScenarioFamily = .standard,
     offering: [ScriptOption] = [.mss(1_460)], window: UInt16 = 65_535, peerISN: UInt32 = 0x2000_0000,
-    iss: UInt32? = nil, mtu: UInt16 = 1_500, seed: UInt64 = 1,
+    iss: UInt32? = nil, mtu: UInt16 = ScenarioFamily.standardMTU, seed: UInt64 = 1,
     sourceLocation: SourceLocation = #_sourceLocation,
     _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) {

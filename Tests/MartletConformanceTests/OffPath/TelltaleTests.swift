@@ -57,7 +57,8 @@ struct TelltaleTests {
     #expect(again?.timestamps.map { $0.value &- then } == first)
   }
 
-  @Test("O7 no IPv4 packet has an identification, and each says that it must not be fragmented")
+  @Test(
+    "O7 no IPv4 packet has an identification, and each says that it must not be fragmented")
   func identifications() {
     let s = Scenario(.listening, offering: ScriptOption.everything())
     var packets: [[UInt8]] = []

@@ -8,7 +8,9 @@ import Testing
 
 @Suite("RFC 8985: what an idle connection has forgotten")
 struct AfterIdleTests {
-  @Test("RFC 8985 §6.2 step 2: after an idle spell, too, a probe that has just left has not arrived yet")
+  @Test(
+    "RFC 8985 §6.2 step 2: after an idle spell, too, a probe that has just left has not arrived yet",
+    .bothFamilies)
   func lateAfterIdle() {
     let r = RecoveryScript().measured()
     r.send(5)
@@ -27,7 +29,8 @@ struct AfterIdleTests {
   }
 
   @Test(
-    "RFC 8985 §6.2 step 4: reports that come when all is acknowledged, too, widen the window once a round trip"
+    "RFC 8985 §6.2 step 4: reports that come when all is acknowledged, too, widen the window once a round trip",
+    .bothFamilies
   )
   func reportsWhileIdle() {
     let r = RecoveryScript().measured()

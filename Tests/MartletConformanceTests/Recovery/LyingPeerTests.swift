@@ -8,7 +8,9 @@ import Testing
 
 @Suite("R1–R5, E2: acknowledgments that lie")
 struct LyingPeerTests {
-  @Test("R1 an acknowledgment of what was never sent changes nothing, and is answered once in 500 ms")
+  @Test(
+    "R1 an acknowledgment of what was never sent changes nothing, and is answered once in 500 ms",
+    .bothFamilies)
   func optimistic() {
     let r = RecoveryScript().measured()
     r.send(30)
@@ -20,7 +22,9 @@ struct LyingPeerTests {
     #expect(r.s.status?.sndUna == before?.sndUna)
   }
 
-  @Test("R2 an acknowledgment split into a thousand gains no more than the octets that it acknowledges")
+  @Test(
+    "R2 an acknowledgment split into a thousand gains no more than the octets that it acknowledges",
+    .bothFamilies)
   func splitting() {
     let whole = RecoveryScript().measured()
     whole.send(20)
@@ -37,6 +41,7 @@ struct LyingPeerTests {
 
   @Test(
     "R3 RFC5681-3.2-f duplicates without SACK count for as many segments as are out; with SACK for nothing",
+    .bothFamilies,
     arguments: [true, false])
   func duplicates(sack: Bool) {
     let r = RecoveryScript(sack: sack).measured()
@@ -55,7 +60,7 @@ struct LyingPeerTests {
     }
   }
 
-  @Test("E2 blocks that lie, overlap, run backwards or lie outside are ignored, and counted")
+  @Test("E2 blocks that lie, overlap, run backwards or lie outside are ignored, and counted", .bothFamilies)
   func lyingBlocks() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -74,7 +79,7 @@ struct LyingPeerTests {
     #expect(r.s.status?.sacked == 3_000)
   }
 
-  @Test("E2 more ranges than the limit are not taken in, and the connection goes on")
+  @Test("E2 more ranges than the limit are not taken in, and the connection goes on", .bothFamilies)
   func manyRanges() {
     let r = RecoveryScript {
       $0.tcp.initialWindowSegments = 255
@@ -92,7 +97,7 @@ struct LyingPeerTests {
     #expect(r.s.status?.unacked == 0)
   }
 
-  @Test("E2 blocks that find no room still tell what was sent too long ago")
+  @Test("E2 blocks that find no room still tell what was sent too long ago", .bothFamilies)
   func blocksWithoutRoom() {
     let r = RecoveryScript {
       $0.tcp.initialWindowSegments = 200
@@ -108,7 +113,9 @@ struct LyingPeerTests {
     #expect((r.s.status?.lost ?? 0) > 100_000, "\(r.s.status?.lost ?? 0)")
   }
 
-  @Test("E2 the least segment carries 88 octets, whatever options it has", arguments: [true, false])
+  @Test(
+    "E2 the least segment carries 88 octets, whatever options it has", .bothFamilies,
+    arguments: [true, false])
   func leastSegment(hasTimestamps: Bool) {
     let s = Scenario(
       .established(), offering: hasTimestamps ? [.mss(1), .timestamps(1_000, 0)] : [.mss(1)])
@@ -116,7 +123,7 @@ struct LyingPeerTests {
     #expect(s.takeSegments().map(\.text.count) == [88, 88, 88, 88, 88])
   }
 
-  @Test("E2 holes of an octet each do not make segments of an octet each, nor a burst")
+  @Test("E2 holes of an octet each do not make segments of an octet each, nor a burst", .bothFamilies)
   func tinyHoles() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -137,7 +144,7 @@ struct LyingPeerTests {
     #expect(sent.count < 40, "\(sent.count)")
   }
 
-  @Test("E2 partial acknowledgments of an octet each do not make segments of an octet each")
+  @Test("E2 partial acknowledgments of an octet each do not make segments of an octet each", .bothFamilies)
   func tinyPartialAcknowledgments() {
     let r = RecoveryScript(sack: false).measured()
     r.send(20)
@@ -153,7 +160,7 @@ struct LyingPeerTests {
     #expect(sizes.allSatisfy { $0 >= 88 }, "\(sizes)")
   }
 
-  @Test("E2 a block that joins ranges is taken in though there is room for none")
+  @Test("E2 a block that joins ranges is taken in though there is room for none", .bothFamilies)
   func joiningBlockWithoutRoom() {
     let r = RecoveryScript {
       $0.tcp.initialWindowSegments = 60
@@ -172,7 +179,9 @@ struct LyingPeerTests {
     #expect(r.s.status?.sacked == 54_000)
   }
 
-  @Test("RFC2018-5-c RFC2018-8-d what a peer reported and threw away is sent again after the time-out")
+  @Test(
+    "RFC2018-5-c RFC2018-8-d what a peer reported and threw away is sent again after the time-out",
+    .bothFamilies)
   func reneging() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -196,7 +205,8 @@ struct LyingPeerTests {
     #expect(r.s.status?.unacked == 0)
   }
 
-  @Test("E2 a duplicate report of what was not sent again, or never sent, takes no reduction back")
+  @Test(
+    "E2 a duplicate report of what was not sent again, or never sent, takes no reduction back", .bothFamilies)
   func duplicateReportsThatLie() {
     let r = RecoveryScript().measured()
     r.send(40)
@@ -220,7 +230,9 @@ struct LyingPeerTests {
     #expect(r.s.counters.tcp.tcpDSACKUndo == 0)
   }
 
-  @Test("R4 a window that shrinks under text in flight neither takes SND.NXT back nor sends beyond it")
+  @Test(
+    "R4 a window that shrinks under text in flight neither takes SND.NXT back nor sends beyond it",
+    .bothFamilies)
   func shrinking() {
     let r = RecoveryScript().measured()
     r.send(30)
@@ -238,7 +250,8 @@ struct LyingPeerTests {
   }
 
   @Test(
-    "R4 a window that shuts and opens in no time sends nothing again each time", arguments: [false, true])
+    "R4 a window that shuts and opens in no time sends nothing again each time", .bothFamilies,
+    arguments: [false, true])
   func flappingWindow(sack: Bool) {
     let r = RecoveryScript(sack: sack).measured()
     r.send(20)
@@ -256,7 +269,8 @@ struct LyingPeerTests {
     #expect(sent <= 20)
   }
 
-  @Test("R4 a window that opens after the timer fired into it gets at once what was lost there")
+  @Test(
+    "R4 a window that opens after the timer fired into it gets at once what was lost there", .bothFamilies)
   func openedAfterTimeout() {
     let r = RecoveryScript().measured()
     r.send(4)
@@ -269,7 +283,9 @@ struct LyingPeerTests {
     #expect(r.s.takeSegments().contains { $0.seq == 1_001 && $0.text.count == 1_000 })
   }
 
-  @Test("E2 a hole of an octet, alone or left over by a segment, is sent again with what follows it")
+  @Test(
+    "E2 a hole of an octet, alone or left over by a segment, is sent again with what follows it",
+    .bothFamilies)
   func floorOfRepairs() {
     let r = RecoveryScript(initialWindow: 100).measured()
     r.send(100)

@@ -14,7 +14,9 @@ struct MarkAndLossTests {
       .ack(seq: 1, ack: n * 1_000 + 1, options: blocks.isEmpty ? [] : [.sack(blocks)]).adding(.ece))
   }
 
-  @Test("RFC 3168 §6.1.2 a peer that talks to an idle connection, with ECE until CWR comes, is obeyed once")
+  @Test(
+    "RFC 3168 §6.1.2 a peer that talks to an idle connection, with ECE until CWR comes, is obeyed once",
+    .bothFamilies)
   func idle() throws {
     let r = RecoveryScript(ecn: true).measured()
     r.send(10)
@@ -42,7 +44,7 @@ struct MarkAndLossTests {
     #expect(r.s.counters.tcp.tcpECNReductions == 2)
   }
 
-  @Test("RFC 3168 §6.1.2 a mark and a loss of one window of data reduce the window once")
+  @Test("RFC 3168 §6.1.2 a mark and a loss of one window of data reduce the window once", .bothFamilies)
   func markThenLoss() {
     let r = RecoveryScript(ecn: true).measured()
     r.send(20)
@@ -68,7 +70,7 @@ struct MarkAndLossTests {
     #expect(r.s.status?.ssthresh == 4_500)
   }
 
-  @Test("RFC 3168 §6.1.2 a mark and a tail that a probe repaired, likewise")
+  @Test("RFC 3168 §6.1.2 a mark and a tail that a probe repaired, likewise", .bothFamilies)
   func markThenTail() {
     let r = RecoveryScript(ecn: true).measured()
     r.send(10)
@@ -85,7 +87,9 @@ struct MarkAndLossTests {
     #expect(r.s.status?.ssthresh == 5_000)
   }
 
-  @Test("RFC 3168 §6.1.2 a mark that comes during a recovery stays answered when the recovery is taken back")
+  @Test(
+    "RFC 3168 §6.1.2 a mark that comes during a recovery stays answered when the recovery is taken back",
+    .bothFamilies)
   func markInUndoneRecovery() throws {
     let r = try spuriousRecovery(marked: true)
     // Segment 1 came twice: nothing was lost, but the path was congested.
@@ -99,7 +103,9 @@ struct MarkAndLossTests {
     #expect(r.s.status?.ssthresh == 5_000)
   }
 
-  @Test("RFC 3168 §6.1.2 a recovery that was taken back has answered nothing: a mark of that window counts")
+  @Test(
+    "RFC 3168 §6.1.2 a recovery that was taken back has answered nothing: a mark of that window counts",
+    .bothFamilies)
   func markAfterUndoneRecovery() throws {
     let r = try spuriousRecovery(marked: false)
     r.s.inject(.ack(seq: 1, ack: 5_001, options: [.sack([1_001..<2_001])]))
@@ -110,7 +116,9 @@ struct MarkAndLossTests {
     #expect(r.s.status?.cwnd ?? .max < 20_000)
   }
 
-  @Test("RFC 3168 §6.1.2 a mark that comes after a time-out stays answered when the time-out is taken back")
+  @Test(
+    "RFC 3168 §6.1.2 a mark that comes after a time-out stays answered when the time-out is taken back",
+    .bothFamilies)
   func markInUndoneTimeout() {
     let r = RecoveryScript(ecn: true).measured()
     r.send(30)

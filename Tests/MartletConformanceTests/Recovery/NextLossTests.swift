@@ -33,7 +33,8 @@ struct NextLossTests {
   }
 
   @Test(
-    "RFC8985-9.3-c RFC5681-4.3-f what is lost of the repair after a time-out shrinks the window once more, and once"
+    "RFC8985-9.3-c RFC5681-4.3-f what is lost of the repair after a time-out shrinks the window once more, and once",
+    .bothFamilies
   )
   func lostAgain() {
     let r = afterTimeout()
@@ -54,7 +55,8 @@ struct NextLossTests {
   }
 
   @Test(
-    "RFC 8985 §6.3: what left before a time-out and is found lost after it is no further sign of congestion")
+    "RFC 8985 §6.3: what left before a time-out and is found lost after it is no further sign of congestion",
+    .bothFamilies)
   func lostBefore() {
     let r = RecoveryScript().measured()
     r.send(4)
@@ -79,6 +81,7 @@ struct NextLossTests {
 
   @Test(
     "RFC8985-7.4.2-a a delayed acknowledgment echoes what came before the tail: the probe that repaired it counts",
+    .bothFamilies,
     arguments: [true, false])
   func repairedBesideDelay(isSpurious: Bool) throws {
     let r = RecoveryScript(timestamps: true, handshake: 10)
@@ -104,7 +107,7 @@ struct NextLossTests {
     }
   }
 
-  @Test("RFC 5681 §3.2 three duplicates are three only without an advance between them")
+  @Test("RFC 5681 §3.2 three duplicates are three only without an advance between them", .bothFamilies)
   func duplicatesBeforeProgress() {
     let r = RecoveryScript(sack: false, initialWindow: 10).measured()
     r.send(40)
@@ -124,7 +127,8 @@ struct NextLossTests {
   }
 
   @Test(
-    "RFC 2883 §5.1: a packet that the network doubled, or an earlier probe's report, takes no recovery back")
+    "RFC 2883 §5.1: a packet that the network doubled, or an earlier probe's report, takes no recovery back",
+    .bothFamilies)
   func doubled() {
     let r = RecoveryScript().measured()
     r.send(20)

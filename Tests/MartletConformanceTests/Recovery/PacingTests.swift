@@ -7,7 +7,8 @@ import Testing
 @Suite("Pacing")
 struct PacingTests {
   @Test(
-    "Paced text leaves at twice the window over a round trip in slow start, two segments or a millisecond at a time"
+    "Paced text leaves at twice the window over a round trip in slow start, two segments or a millisecond at a time",
+    .bothFamilies
   )
   func slowStart() {
     let r = RecoveryScript().measured()
@@ -30,7 +31,7 @@ struct PacingTests {
     #expect(r.s.takeSegments().count + sent == 20)
   }
 
-  @Test("RFC 6928, RFC 9406 §4.2: what slow start sends beyond an initial window is spread")
+  @Test("RFC 6928, RFC 9406 §4.2: what slow start sends beyond an initial window is spread", .bothFamilies)
   func slowStartUnasked() {
     let r = RecoveryScript(initialWindow: 10).measured()
     r.send(100)
@@ -54,7 +55,7 @@ struct PacingTests {
     #expect(sent == 20)
   }
 
-  @Test("R2 one acknowledgment of everything lets out no burst")
+  @Test("R2 one acknowledgment of everything lets out no burst", .bothFamilies)
   func stretchedAcknowledgment() {
     let r = RecoveryScript(initialWindow: 10).measured()
     r.s.setOptions { $0.congestionControl = .newReno }
@@ -76,7 +77,7 @@ struct PacingTests {
     #expect(largest <= 4, "\(largest)")
   }
 
-  @Test("RFC 6937 §3: what a shut window held back in recovery leaves spread when it opens")
+  @Test("RFC 6937 §3: what a shut window held back in recovery leaves spread when it opens", .bothFamilies)
   func recoveryBehindWindow() {
     let r = RecoveryScript(initialWindow: 10).measured()
     r.send(200)

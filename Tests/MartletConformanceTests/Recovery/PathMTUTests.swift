@@ -43,7 +43,8 @@ struct PathMTUTests {
     #expect(s.counters.tcp.tcpMTUPFail == 1)
   }
 
-  @Test("RFC 4821 §7.3, §7.6: then sizes in between are tried with the stream's own text; what arrives stays")
+  @Test(
+    "RFC 4821 §7.3, §7.6: then sizes in between are tried with the stream's own text; what arrives stays")
   func search() {
     let s = established()
     s.send(200_000)
@@ -194,7 +195,8 @@ struct PathMTUTests {
     #expect(largest > 1_260)
   }
 
-  @Test("RFC 1191 §6.4: a router's message leaves the window alone in congestion avoidance, too")
+  @Test(
+    "RFC 1191 §6.4: a router's message leaves the window alone in congestion avoidance, too")
   func windowAfterTold() {
     let s = established()
     s.setOptions { $0.noDelay = true }
@@ -244,7 +246,8 @@ struct PathMTUTests {
     #expect(sent.dropFirst().allSatisfy { $0 <= 1 }, "\(sent)")
   }
 
-  @Test("RFC 1191 §3: nothing larger is tried for ten minutes after a claim that a time-out made credible")
+  @Test(
+    "RFC 1191 §3: nothing larger is tried for ten minutes after a claim that a time-out made credible")
   func largerAfterClaim() {
     let s = established()
     var end = 1
@@ -271,7 +274,8 @@ struct PathMTUTests {
     #expect(s.counters.tcp.tcpMTUPSuccess == 0)
   }
 
-  @Test("RFC 5927 §7.2: a claim against a size that has arrived waits until a time-out makes it credible")
+  @Test(
+    "RFC 5927 §7.2: a claim against a size that has arrived waits until a time-out makes it credible")
   func forged() {
     let s = established()
     s.send(1_460)
@@ -324,7 +328,8 @@ struct PathMTUTests {
     }
   }
 
-  @Test("RFC 5927 §7.2: after a time-out a claim against a size that has arrived is believed at once")
+  @Test(
+    "RFC 5927 §7.2: after a time-out a claim against a size that has arrived is believed at once")
   func claimAfterTimeout() {
     let s = established()
     s.send(1_460)

@@ -7,7 +7,8 @@ import Testing
 @Suite("RFC 6937: proportional rate reduction")
 struct ProportionalReductionTests {
   @Test(
-    "RFC 6937 §3: below ssthresh each acknowledgment lets out what it delivers and a segment, if no more is owed"
+    "RFC 6937 §3: below ssthresh each acknowledgment lets out what it delivers and a segment, if no more is owed",
+    .bothFamilies
   )
   func deliveredAndOne() {
     let r = RecoveryScript().measured()
@@ -27,7 +28,9 @@ struct ProportionalReductionTests {
     r.expect(8, 9)
   }
 
-  @Test("RFC 6937 §3: what was delivered while nothing waited to be sent may leave later, up to ssthresh")
+  @Test(
+    "RFC 6937 §3: what was delivered while nothing waited to be sent may leave later, up to ssthresh",
+    .bothFamilies)
   func bankedOpportunities() {
     let r = RecoveryScript().measured()
     r.send(20)

@@ -9,7 +9,8 @@ import Testing
 @Suite("RFC 8985: RACK")
 struct RACKTests {
   @Test(
-    "RFC8985-1-a RFC8985-3.3.2-a RFC2018-5-a RFC2018-5.1-a three segments beyond a hole make it lost at once")
+    "RFC8985-1-a RFC8985-3.3.2-a RFC2018-5-a RFC2018-5.1-a three segments beyond a hole make it lost at once",
+    .bothFamilies)
   func oneLoss() {
     let r = RecoveryScript().measured()
     r.send(10)
@@ -33,7 +34,8 @@ struct RACKTests {
   }
 
   @Test(
-    "RFC8985-3.3.2-b RFC8985-6.2-b RFC8985-8-a one segment beyond a hole is enough after a while"
+    "RFC8985-3.3.2-b RFC8985-6.2-b RFC8985-8-a one segment beyond a hole is enough after a while",
+    .bothFamilies
   )
   func reorderingTimer() {
     let r = RecoveryScript().measured()
@@ -49,7 +51,7 @@ struct RACKTests {
     r.expect(1)
   }
 
-  @Test("RFC5681-4.3-g RFC2018-5-a several holes are repaired in one recovery, lowest first")
+  @Test("RFC5681-4.3-g RFC2018-5-a several holes are repaired in one recovery, lowest first", .bothFamilies)
   func severalLosses() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -67,7 +69,8 @@ struct RACKTests {
   }
 
   @Test(
-    "RFC8985-4-c RFC8985-9.2-a a lost retransmission is found by what was sent after it, without a time-out")
+    "RFC8985-4-c RFC8985-9.2-a a lost retransmission is found by what was sent after it, without a time-out",
+    .bothFamilies)
   func lostRetransmission() {
     let r = RecoveryScript().measured()
     r.send(40)
@@ -93,7 +96,8 @@ struct RACKTests {
   }
 
   @Test(
-    "RFC 8985 §6.2 step 2, RFC 7323 §4.3 (2): in a tail, too, a report tells of a lost retransmission, whatever it echoes"
+    "RFC 8985 §6.2 step 2, RFC 7323 §4.3 (2): in a tail, too, a report tells of a lost retransmission, whatever it echoes",
+    .bothFamilies
   )
   func lostRetransmissionInTail() throws {
     let r = RecoveryScript(timestamps: true, handshake: 100).measured()
@@ -118,7 +122,8 @@ struct RACKTests {
   }
 
   @Test(
-    "RFC 8985 §6.2 step 2: of retransmissions that left together, the first to arrive makes no other lost")
+    "RFC 8985 §6.2 step 2: of retransmissions that left together, the first to arrive makes no other lost",
+    .bothFamilies)
   func burstOfRetransmissions() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -136,7 +141,7 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpLostRetransmit == 0)
   }
 
-  @Test("RFC 8985 §6.2 step 3: what one acknowledgment reports together shows no reordering")
+  @Test("RFC 8985 §6.2 step 3: what one acknowledgment reports together shows no reordering", .bothFamilies)
   func reportedTogether() {
     let r = RecoveryScript().measured()
     r.send(10)
@@ -149,7 +154,8 @@ struct RACKTests {
   }
 
   @Test(
-    "RFC 5681 §3.1: a time-out in fast recovery is of the same congestion: ssthresh stays", arguments: [4, 9])
+    "RFC 5681 §3.1: a time-out in fast recovery is of the same congestion: ssthresh stays", .bothFamilies,
+    arguments: [4, 9])
   func timeoutInRecovery(_ reported: Int) {
     let r = RecoveryScript().measured()
     r.send(10)
@@ -166,7 +172,9 @@ struct RACKTests {
     #expect(r.s.status?.ssthresh == ssthresh)
   }
 
-  @Test("RFC 8985 §6.2: a retransmission that arrives from its middle leaves the rest to be judged")
+  @Test(
+    "RFC 8985 §6.2: a retransmission that arrives from its middle leaves the rest to be judged", .bothFamilies
+  )
   func middleArrives() {
     let r = RecoveryScript().measured()
     r.send(40)
@@ -187,7 +195,9 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpTimeouts == 0)
   }
 
-  @Test("RFC 8985 §6.2 steps 3 and 4: reordering once seen, three segments beyond a hole are not enough")
+  @Test(
+    "RFC 8985 §6.2 steps 3 and 4: reordering once seen, three segments beyond a hole are not enough",
+    .bothFamilies)
   func reorderingSeen() {
     let r = RecoveryScript().measured()
     r.send(10)
@@ -207,7 +217,8 @@ struct RACKTests {
     #expect(r.s.counters.tcp.retransSegs == 0)
   }
 
-  @Test("RFC8985-3.3.2-c RFC8985-4-d each round trip with a duplicate report widens the window")
+  @Test(
+    "RFC8985-3.3.2-c RFC8985-4-d each round trip with a duplicate report widens the window", .bothFamilies)
   func duplicateReportsWiden() {
     let r = RecoveryScript().measured()
     for step in 0..<3 {
@@ -217,7 +228,8 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpDSACKRecv == 3)
   }
 
-  @Test("RFC 8985 §6.2 step 4: several duplicate reports in a round trip widen the window once")
+  @Test(
+    "RFC 8985 §6.2 step 4: several duplicate reports in a round trip widen the window once", .bothFamilies)
   func reportsOfOneRoundTrip() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -233,7 +245,9 @@ struct RACKTests {
     #expect(r.s.status?.reorderingWindow == 75_000)
   }
 
-  @Test("RFC 8985 §6.2 step 4: then nothing leaves again on a path that reorders by nearly a round trip")
+  @Test(
+    "RFC 8985 §6.2 step 4: then nothing leaves again on a path that reorders by nearly a round trip",
+    .bothFamilies)
   func reorderingByARoundTrip() {
     let r = RecoveryScript().measured()
     for step in 0..<3 { lateFirstSegment(r, 1 + step * 10) }
@@ -253,7 +267,7 @@ struct RACKTests {
     #expect(r.s.status?.cwnd ?? 0 >= cwnd)
   }
 
-  @Test("RFC8985-3.3.2-d/e the reordering window never exceeds SRTT")
+  @Test("RFC8985-3.3.2-d/e the reordering window never exceeds SRTT", .bothFamilies)
   func largestWindow() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -268,7 +282,7 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpDSACKRecv == 11)
   }
 
-  @Test("RFC8985-4-a without SACK time alone makes nothing lost, and nothing is probed")
+  @Test("RFC8985-4-a without SACK time alone makes nothing lost, and nothing is probed", .bothFamilies)
   func withoutSACK() {
     let r = RecoveryScript(sack: false).measured()
     r.send(10)
@@ -286,7 +300,7 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpLossProbes == 0)
   }
 
-  @Test("RFC8985-4-b what one connection's peer reports says nothing of another's text")
+  @Test("RFC8985-4-b what one connection's peer reports says nothing of another's text", .bothFamilies)
   func scoreboardsApart() {
     let r = RecoveryScript().measured()
     r.s.connectPeer(from: 40_001)
@@ -316,7 +330,9 @@ struct RACKTests {
     r.s.takeSegments()
   }
 
-  @Test("RFC 6675 §4 (4): the last segment is rescued once, when it is overdue and nothing else may leave")
+  @Test(
+    "RFC 6675 §4 (4): the last segment is rescued once, when it is overdue and nothing else may leave",
+    .bothFamilies)
   func rescue() {
     let r = RecoveryScript().measured()
     r.send(10)
@@ -341,7 +357,8 @@ struct RACKTests {
     #expect(r.s.counters.tcp.tcpTimeouts == 0)
   }
 
-  @Test("RFC 8985 §6.2 step 4: however many duplicate reports, the window is not wider than SRTT")
+  @Test(
+    "RFC 8985 §6.2 step 4: however many duplicate reports, the window is not wider than SRTT", .bothFamilies)
   func windowAtMostSRTT() {
     let r = RecoveryScript().measured()
     for n in 1...6 {
@@ -353,7 +370,7 @@ struct RACKTests {
     }
   }
 
-  @Test("RFC 6675 §4 (4): one rescue in a recovery, though new text has followed it")
+  @Test("RFC 6675 §4 (4): one rescue in a recovery, though new text has followed it", .bothFamilies)
   func rescueOnce() {
     let r = RecoveryScript().measured()
     r.send(10)

@@ -7,7 +7,8 @@ import Testing
 @Suite("RFC 5682, 4015, 2883: recoveries that were not needed")
 struct SpuriousRecoveryTests {
   @Test(
-    "RFC 5682 §3.1: originals that go on arriving after a time-out take it back; nothing else is sent twice")
+    "RFC 5682 §3.1: originals that go on arriving after a time-out take it back; nothing else is sent twice",
+    .bothFamilies)
   func forwardRTOWithSACK() {
     let r = RecoveryScript().measured()
     r.send(30)
@@ -36,7 +37,7 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.retransSegs == 1)
   }
 
-  @Test("RFC 5682 §3.1 step 3 (a): a time-out for a real loss goes on as ever")
+  @Test("RFC 5682 §3.1 step 3 (a): a time-out for a real loss goes on as ever", .bothFamilies)
   func realLoss() {
     let r = RecoveryScript().measured()
     r.send(6)
@@ -56,7 +57,7 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
   }
 
-  @Test("RFC 5682 §2.1: without SACK two acknowledgments that advance say the same")
+  @Test("RFC 5682 §2.1: without SACK two acknowledgments that advance say the same", .bothFamilies)
   func forwardRTOWithoutSACK() {
     let r = RecoveryScript(sack: false).measured()
     r.send(30)
@@ -74,7 +75,9 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.retransSegs == 1)
   }
 
-  @Test("RFC 5682 §2.1 step 3 (a): without SACK a duplicate after the new text makes recovery conventional")
+  @Test(
+    "RFC 5682 §2.1 step 3 (a): without SACK a duplicate after the new text makes recovery conventional",
+    .bothFamilies)
   func conventional() {
     let r = RecoveryScript(sack: false).measured()
     r.send(30)
@@ -90,7 +93,7 @@ struct SpuriousRecoveryTests {
   }
 
   @Test(
-    "RFC 5682 §2.1 step 2: where Nagle holds new text back there is none, and old text leaves",
+    "RFC 5682 §2.1 step 2: where Nagle holds new text back there is none, and old text leaves", .bothFamilies,
     arguments: [false, true])
   func newTextHeldBack(sack: Bool) {
     let r = RecoveryScript(sack: sack).measured()
@@ -110,7 +113,9 @@ struct SpuriousRecoveryTests {
     #expect(r.s.takeSegments().first { !$0.text.isEmpty }?.seq == 2_001)
   }
 
-  @Test("RFC 5682 §3.1: the late acknowledgment of a tail-loss probe is no sign that the originals arrived")
+  @Test(
+    "RFC 5682 §3.1: the late acknowledgment of a tail-loss probe is no sign that the originals arrived",
+    .bothFamilies)
   func lateProbe() {
     let r = RecoveryScript().measured()
     r.send(5)
@@ -126,7 +131,9 @@ struct SpuriousRecoveryTests {
     #expect(r.s.status?.recovery == .timeout)
   }
 
-  @Test("RFC 3522, RFC 4015 §3.2: an echo older than the retransmission takes a time-out back at once")
+  @Test(
+    "RFC 3522, RFC 4015 §3.2: an echo older than the retransmission takes a time-out back at once",
+    .bothFamilies)
   func eifel() {
     let r = RecoveryScript(timestamps: true).measured()
     r.send(20)
@@ -146,7 +153,8 @@ struct SpuriousRecoveryTests {
     #expect(r.s.status?.reordering == false)
   }
 
-  @Test("RFC 3522 §3.2, RFC 7323 §3.2: an acknowledgment that echoes nothing takes nothing back")
+  @Test(
+    "RFC 3522 §3.2, RFC 7323 §3.2: an acknowledgment that echoes nothing takes nothing back", .bothFamilies)
   func echoOfNothing() {
     let r = RecoveryScript(timestamps: true).measured()
     r.send(20)
@@ -160,7 +168,7 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
   }
 
-  @Test("RFC 3522 §3.2: the echo of an earlier recovery's retransmission takes nothing back")
+  @Test("RFC 3522 §3.2: the echo of an earlier recovery's retransmission takes nothing back", .bothFamilies)
   func echoOfEarlierRecovery() {
     let r = RecoveryScript(timestamps: true).measured()
     var original: UInt32 = 0
@@ -191,7 +199,7 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.tcpFullUndo == 1)
   }
 
-  @Test("RFC 3522: what an undo lets out is no burst")
+  @Test("RFC 3522: what an undo lets out is no burst", .bothFamilies)
   func noBurstAfterUndo() {
     let r = RecoveryScript(timestamps: true, initialWindow: 10).measured()
     r.send(240)
@@ -245,7 +253,8 @@ struct SpuriousRecoveryTests {
     return sent
   }
 
-  @Test("RFC 2883 §5, RFC 3708: a recovery all of whose retransmissions came twice is taken back")
+  @Test(
+    "RFC 2883 §5, RFC 3708: a recovery all of whose retransmissions came twice is taken back", .bothFamilies)
   func duplicateReports() {
     let r = RecoveryScript().measured()
     r.send(20)
@@ -274,7 +283,8 @@ struct SpuriousRecoveryTests {
   }
 
   @Test(
-    "RFC 5682 §2.1 step 1: while a time-out is being repaired, an original that arrives takes no later one back"
+    "RFC 5682 §2.1 step 1: while a time-out is being repaired, an original that arrives takes no later one back",
+    .bothFamilies
   )
   func timeoutInRepair() {
     let r = RecoveryScript().measured()
@@ -333,7 +343,9 @@ struct SpuriousRecoveryTests {
     #expect(leaves.count > 4)
   }
 
-  @Test("Of two time-outs in a row neither is taken back (our choice): what the path held is seconds old")
+  @Test(
+    "Of two time-outs in a row neither is taken back (our choice): what the path held is seconds old",
+    .bothFamilies)
   func secondTimeout() {
     let r = RecoveryScript(timestamps: true).measured()
     var stamp: UInt32 = 0

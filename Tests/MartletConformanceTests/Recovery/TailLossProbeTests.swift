@@ -7,7 +7,8 @@ import Testing
 @Suite("RFC 8985 §7: tail-loss probe")
 struct TailLossProbeTests {
   @Test(
-    "RFC8985-7.2-a/c RFC8985-7.3-e/g RFC8985-8-a after two silent round trips the last segment leaves again"
+    "RFC8985-7.2-a/c RFC8985-7.3-e/g RFC8985-8-a after two silent round trips the last segment leaves again",
+    .bothFamilies
   )
   func lastSegment() {
     let r = RecoveryScript().measured()
@@ -23,7 +24,7 @@ struct TailLossProbeTests {
     #expect(r.s.status?.cwnd == 20_000)
   }
 
-  @Test("RFC8985-7.3-f RFC8985-9.3-a/b the probe's acknowledgment shows what else is missing")
+  @Test("RFC8985-7.3-f RFC8985-9.3-a/b the probe's acknowledgment shows what else is missing", .bothFamilies)
   func tailOfThree() {
     let r = RecoveryScript().measured()
     r.send(4)
@@ -47,7 +48,8 @@ struct TailLossProbeTests {
   }
 
   @Test(
-    "RFC 8985 §6.2 step 2, RFC 7323 §4.3 (2): a report's echo is of what came before the hole, and no evidence"
+    "RFC 8985 §6.2 step 2, RFC 7323 §4.3 (2): a report's echo is of what came before the hole, and no evidence",
+    .bothFamilies
   )
   func tailOfThreeWithTimestamps() throws {
     let r = RecoveryScript(timestamps: true, handshake: 100).measured()
@@ -76,7 +78,7 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.tcpTimeouts == 0)
   }
 
-  @Test("RFC8985-7.3-d/g new text is the better probe")
+  @Test("RFC8985-7.3-d/g new text is the better probe", .bothFamilies)
   func newText() {
     let r = RecoveryScript(initialWindow: 4).measured()
     r.send(12)
@@ -88,7 +90,9 @@ struct TailLossProbeTests {
     #expect(r.s.status?.timer == .retransmission)
   }
 
-  @Test("RFC6298-5.1-a RFC8985-7.2-a small writes do not put the timer off", arguments: [false, true])
+  @Test(
+    "RFC6298-5.1-a RFC8985-7.2-a small writes do not put the timer off", .bothFamilies,
+    arguments: [false, true])
   func smallWrites(sack: Bool) {
     let r = RecoveryScript(sack: sack).measured()
     r.s.setOptions { $0.noDelay = true }
@@ -106,7 +110,7 @@ struct TailLossProbeTests {
   }
 
   @Test(
-    "RFC6298-5.1-a new text does not put the time-out of a lost retransmission off",
+    "RFC6298-5.1-a new text does not put the time-out of a lost retransmission off", .bothFamilies,
     arguments: CongestionControl.allCases)
   func lostRetransmissionWithoutSACK(control: CongestionControl) {
     let r = RecoveryScript(sack: false, initialWindow: 4) { $0.tcp.congestionControl = control }.measured()
@@ -132,7 +136,7 @@ struct TailLossProbeTests {
     #expect(times.count == 3 && times[2].since(times[1]) < .seconds(2), "\(times)")
   }
 
-  @Test("RFC8985-7.2-c one segment alone may wait for a delayed acknowledgment")
+  @Test("RFC8985-7.2-c one segment alone may wait for a delayed acknowledgment", .bothFamilies)
   func delayedAcknowledgment() {
     let r = RecoveryScript().measured()
     r.send(1)
@@ -143,7 +147,7 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.retransSegs == 1)
   }
 
-  @Test("RFC8985-7.4.2-a/b a single loss that the probe repaired counts as congestion, once")
+  @Test("RFC8985-7.4.2-a/b a single loss that the probe repaired counts as congestion, once", .bothFamilies)
   func repaired() {
     let r = RecoveryScript().measured()
     r.send(4)
@@ -163,7 +167,9 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.tcpLossProbeRecovery == 1)
   }
 
-  @Test("RFC 8985 §7.4.2: a probe that the peer reports as a duplicate was not needed: nothing shrinks")
+  @Test(
+    "RFC 8985 §7.4.2: a probe that the peer reports as a duplicate was not needed: nothing shrinks",
+    .bothFamilies)
   func spurious() {
     let r = RecoveryScript().measured()
     r.send(4)
@@ -181,7 +187,9 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.tcpLossProbeRecovery == 0)
   }
 
-  @Test("RFC 8985 §7.2: where the time-out is nearer than two round trips, the probe leaves when it is due")
+  @Test(
+    "RFC 8985 §7.2: where the time-out is nearer than two round trips, the probe leaves when it is due",
+    .bothFamilies)
   func notAfterTheTimeout() {
     let r = RecoveryScript { $0.tcp.initialRTO = .seconds(5) }
     // A steady second, until its variance counts for less than the margin of 200 ms.
@@ -200,7 +208,8 @@ struct TailLossProbeTests {
   }
 
   @Test(
-    "RFC 8985 §7.3, RFC 9293 §3.8.6.1: no probe goes into a shut window; the time-out sends an octet there")
+    "RFC 8985 §7.3, RFC 9293 §3.8.6.1: no probe goes into a shut window; the time-out sends an octet there",
+    .bothFamilies)
   func shutWindow() {
     let r = RecoveryScript().measured()
     r.send(1)
@@ -213,7 +222,7 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.tcpTimeouts == 1)
   }
 
-  @Test("RFC8985-7.2-b without a measured round trip the probe waits a second")
+  @Test("RFC8985-7.2-b without a measured round trip the probe waits a second", .bothFamilies)
   func unmeasured() {
     let r = RecoveryScript()
     r.send(4)
@@ -226,7 +235,7 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.tcpLossProbes == 1)
   }
 
-  @Test("RFC8985-7.2-c the probe waits no longer than the retransmission time-out would")
+  @Test("RFC8985-7.2-c the probe waits no longer than the retransmission time-out would", .bothFamilies)
   func noLaterThanTimeout() {
     let r = RecoveryScript()
     for n in 1...40 {
@@ -245,7 +254,9 @@ struct TailLossProbeTests {
     #expect(r.s.counters.tcp.tcpLossProbes == 1)
   }
 
-  @Test("RFC8985-7.3-a/b/c after a probe none follows until a round trip was measured: the time-out does")
+  @Test(
+    "RFC8985-7.3-a/b/c after a probe none follows until a round trip was measured: the time-out does",
+    .bothFamilies)
   func noSecondProbe() {
     let r = RecoveryScript().measured()
     r.send(1)
@@ -275,7 +286,7 @@ struct TailLossProbeTests {
     #expect(r.s.status?.timer == .tailProbe)
   }
 
-  @Test("RFC8985-7.2-a with blocks reported, and in recovery, nothing is probed")
+  @Test("RFC8985-7.2-a with blocks reported, and in recovery, nothing is probed", .bothFamilies)
   func noProbeInRecovery() {
     let r = RecoveryScript().measured()
     r.send(10)

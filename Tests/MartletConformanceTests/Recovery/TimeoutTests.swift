@@ -6,7 +6,9 @@ import Testing
 
 @Suite("RFC 8985 §6.3, RFC 9293 §3.8.6.1: what a time-out and a shut window leave in flight")
 struct TimeoutTests {
-  @Test("RFC 8985 §6.3: what left less than a round trip before the time-out may yet arrive, and is not lost")
+  @Test(
+    "RFC 8985 §6.3: what left less than a round trip before the time-out may yet arrive, and is not lost",
+    .bothFamilies)
   func sentLately() {
     let r = RecoveryScript().measured()
     r.send(3)
@@ -31,7 +33,7 @@ struct TimeoutTests {
     #expect(r.s.status?.cwnd == 2_000)
   }
 
-  @Test("RFC 9293 §3.8.6.1: what is found lost while the window is shut leaves when it opens")
+  @Test("RFC 9293 §3.8.6.1: what is found lost while the window is shut leaves when it opens", .bothFamilies)
   func foundLostWhileShut() {
     let r = RecoveryScript().measured()
     r.send(40)

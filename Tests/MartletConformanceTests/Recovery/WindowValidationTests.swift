@@ -17,7 +17,9 @@ struct WindowValidationTests {
     return r
   }
 
-  @Test("RFC 7661 §4.3, §4.4.2: after a short pause the window is what it was, spread over a round trip")
+  @Test(
+    "RFC 7661 §4.3, §4.4.2: after a short pause the window is what it was, spread over a round trip",
+    .bothFamilies)
   func shortPause() {
     let r = grown()
     r.advance(10_000)
@@ -35,7 +37,9 @@ struct WindowValidationTests {
     #expect(r.s.status?.cwnd == 40_000)
   }
 
-  @Test("RFC 7661 §4.4.3: each five minutes of it halve the window, and ssthresh remembers three quarters")
+  @Test(
+    "RFC 7661 §4.4.3: each five minutes of it halve the window, and ssthresh remembers three quarters",
+    .bothFamilies)
   func longPause() {
     let r = grown()
     r.advance(301_000)
@@ -50,7 +54,7 @@ struct WindowValidationTests {
     #expect(other.s.status?.cwnd == 4_000)
   }
 
-  @Test("RFC 7661 §4.2: an application that uses a tenth of the window does not make it grow")
+  @Test("RFC 7661 §4.2: an application that uses a tenth of the window does not make it grow", .bothFamilies)
   func unusedWindow() {
     let r = grown()
     for n in 0..<50 {
@@ -64,6 +68,7 @@ struct WindowValidationTests {
 
   @Test(
     "RFC 7661 §4.4.3: an application that never fills the window loses half of it, whether it pauses or not",
+    .bothFamilies,
     arguments: [0, 1_000])
   func neverFilled(pause: Int64) {
     let r = grown()
@@ -87,7 +92,7 @@ struct WindowValidationTests {
   }
 
   @Test(
-    "The send buffer grows to two windows, up to its maximum, unless the application set it")
+    "The send buffer grows to two windows, up to its maximum, unless the application set it", .bothFamilies)
   func sendBufferFollows() {
     for (own, expected) in [(UInt32(0), UInt32(400 << 10)), (300 << 10, 300 << 10)] {
       let r = RecoveryScript(initialWindow: 40) {
@@ -109,7 +114,7 @@ struct WindowValidationTests {
     }
   }
 
-  @Test("A send buffer that grows holds two windows exactly")
+  @Test("A send buffer that grows holds two windows exactly", .bothFamilies)
   func twoWindows() {
     let r = grownTo(40)
     #expect(r.s.status?.sendBuffer == 256 << 10)

@@ -78,7 +78,7 @@ final class TwoStacks {
   var readsAtOnce = true
 
   init(
-    _ family: ScenarioFamily = .ipv4, seed: UInt64 = 1,
+    _ family: ScenarioFamily = .standard, seed: UInt64 = 1,
     _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) {
     var configuration = StackConfiguration()
