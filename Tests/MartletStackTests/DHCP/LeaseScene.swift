@@ -15,10 +15,12 @@ final class LeaseScene {
 
   init(
     checksAddresses: Bool = true, hostName: String? = nil, previous: IPv4Address? = nil, seed: UInt64 = 7,
-    addresses: [IPPrefix] = [], _ configure: (inout StackConfiguration) -> Void = { _ in }
+    addresses: [IPPrefix] = [], autoconfigures: Bool = false, temporary: TemporaryAddresses? = nil,
+    _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) throws {
     s = try Station(
-      checksAddresses: checksAddresses, addresses: addresses, seed: seed,
+      checksAddresses: checksAddresses, addresses: addresses, seed: seed, autoconfigures: autoconfigures,
+      temporary: temporary,
       dhcp: DHCPConfiguration(hostName: hostName.flatMap { DHCPHostName($0) }, previousAddress: previous),
       configure)
   }
