@@ -98,6 +98,25 @@ extension NetworkStack {
     _ id: UDPSocketID, _ bytes: RawSpan, to destination: Endpoint? = nil, on interface: InterfaceID? = nil,
     hopLimit: UInt8 = 0, now: Instant
   ) throws(DatagramError) {
+    _ = try queue(id, bytes, segmentSize: 0, to: destination, on: interface, hopLimit, now)
+  }
+
+  /// Queues several datagrams to one place, of `size` octets each, the last of them perhaps shorter. Where they fit the path,
+  /// and the device cuts such trains, they cost little more than one.
+  ///
+  /// - Returns: octets that were queued: all, or those of the first datagrams, for which there was room.
+  public mutating func sendTrain(
+    _ id: UDPSocketID, _ bytes: RawSpan, of size: UInt16, to destination: Endpoint? = nil,
+    on interface: InterfaceID? = nil, hopLimit: UInt8 = 0, now: Instant
+  ) throws(DatagramError) -> Int {
+    try queue(id, bytes, segmentSize: Int(size), to: destination, on: interface, hopLimit, now)
+  }
+
+  private mutating func queue(
+    _ id: UDPSocketID, _ bytes: RawSpan, segmentSize: Int, to destination: Endpoint?,
+    on interface: InterfaceID?,
+    _ hopLimit: UInt8, _ now: Instant
+  ) throws(DatagramError) -> Int {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
     try throwError(of: s)
@@ -118,24 +137,57 @@ extension NetworkStack {
       let source = sockets[s].local.address ?? routing.sourceAddress(for: remote.address, on: path.interface),
       source.isFamily(of: remote.address)
     else { throw .noRoute }
-    let size = UDPHeader.encodedCount &+ bytes.byteCount
-    let most = Int(UInt16.max) &- (source.isIPv4 ? IPv4Header.encodedCount : 0)
-    guard size <= most, size &+ DatagramQueue.headerCount <= Int(configuration.datagramQueueLimit) else {
+    let flow = Flow(
+      local: source, remote: remote.address, localPort: sockets[s].local.port, remotePort: remote.port)
+    return try queue(
+      bytes, flow, hopLimit: isGroup ? max(hopLimit, 1) : hopLimit, segmentSize: segmentSize,
+      on: path.interface.index)
+  }
+
+  private mutating func queue(
+    _ bytes: RawSpan, _ flow: Flow, hopLimit: UInt8, segmentSize: Int, on i: Int
+  ) throws(DatagramError) -> Int {
+    let isIPv4 = flow.local.isIPv4
+    let largest =
+      UDPHeader.encodedCount &+ (segmentSize > 0 ? min(segmentSize, bytes.byteCount) : bytes.byteCount)
+    let most = Int(UInt16.max) &- (isIPv4 ? IPv4Header.encodedCount : 0)
+    guard largest <= most, largest &+ DatagramQueue.headerCount <= Int(configuration.datagramQueueLimit)
+    else {
       throw .tooLarge
     }
-    let header = UDPHeader(
-      sourcePort: sockets[s].local.port, destinationPort: remote.port,
-      totalCount: UInt16(truncatingIfNeeded: size))
-    var front = ScratchBytes<8>()
-    front.fill { header.write(into: &$0, at: 0) }
-    let record = DatagramHeader(
-      count: UInt16(truncatingIfNeeded: size), proto: .udp, hopLimit: isGroup ? max(hopLimit, 1) : hopLimit,
-      dscp: 0, local: source,
-      remote: remote.address)
-    guard
-      interfaces[path.interface.index].datagrams.append(
-        record, front.bytes, bytes, limit: configuration.datagramQueueLimit, &around.pool, &around.budget)
-    else { throw .wouldBlock }
+    let headers = isIPv4 ? IPv4Header.encodedCount : IPv6Header.encodedCount
+    let isCutByDevice =
+      interfaces[i].offload.isSuperset(of: .trains)
+      && headers &+ largest <= Int(pathMTU(of: flow.remote, on: i))
+    var done = 0
+    repeat {
+      let count = DatagramTrain.count(
+        of: bytes.byteCount &- done, segmentSize: segmentSize,
+        limit: isCutByDevice
+          ? min(most, Int(configuration.datagramQueueLimit) &- DatagramQueue.headerCount) : 0)
+      let size = UInt16(truncatingIfNeeded: UDPHeader.encodedCount &+ count)
+      var front = ScratchBytes<8>()
+      front.fill {
+        UDPHeader(sourcePort: flow.localPort, destinationPort: flow.remotePort, totalCount: size).write(
+          into: &$0, at: 0)
+      }
+      let isTrain = segmentSize > 0 && count > segmentSize
+      let record = DatagramHeader(
+        count: size, proto: .udp, hopLimit: hopLimit, dscp: 0,
+        segmentSize: isTrain ? UInt16(truncatingIfNeeded: segmentSize) : 0, local: flow.local,
+        remote: flow.remote)
+      guard
+        interfaces[i].datagrams.append(
+          record, front.bytes, bytes.extracting(done..<done &+ count),
+          limit: configuration.datagramQueueLimit,
+          &around.pool, &around.budget)
+      else {
+        if done == 0 { throw .wouldBlock }
+        return done
+      }
+      done &+= count
+    } while done < bytes.byteCount
+    return done
   }
 
   /// Copies the next datagram out. What does not fit `out` is lost. A link-local sender means nothing without the

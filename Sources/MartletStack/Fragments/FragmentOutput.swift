@@ -9,6 +9,7 @@ extension NetworkStack {
   mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
     guard let header = interfaces[interface].datagrams.first(around.pool) else { return nil }
     let mtu = Int(pathMTU(of: header.remote, on: interface))
+    if header.segmentSize > 0 { return nextOfTrain(header, mtu: mtu, on: interface, into: &buffer) }
     let headers = header.local.isIPv4 ? IPv4Header.encodedCount : IPv6Header.encodedCount
     if headers &+ Int(header.count) > mtu || interfaces[interface].datagrams.firstIsCut {
       return nextFragment(of: header, mtu: mtu, on: interface, into: &buffer)
@@ -22,7 +23,7 @@ extension NetworkStack {
   }
 
   /// The largest packet that gets to a destination through this interface.
-  private mutating func pathMTU(of remote: IPAddress, on interface: Int) -> UInt16 {
+  mutating func pathMTU(of remote: IPAddress, on interface: Int) -> UInt16 {
     let mtu = remote.isIPv4 ? interfaces[interface].mtu4 : interfaces[interface].mtu6
     if destinations.isEmpty { return mtu }
     let zone = remote.hasZone ? InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface)).zone : 0
@@ -69,13 +70,13 @@ extension NetworkStack {
     return OutgoingPacket(count: place &+ count)
   }
 
-  private mutating func finishFirst(_ header: DatagramHeader, on interface: Int) {
+  mutating func finishFirst(_ header: DatagramHeader, on interface: Int) {
     interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
     if header.proto == .udp { counts.udpOutDatagrams &+= 1 }
   }
 
   /// - Parameter transport: the first eight octets of the datagram.
-  private mutating func noteSent(_ header: DatagramHeader, _ transport: UInt64) {
+  mutating func noteSent(_ header: DatagramHeader, _ transport: UInt64) {
     sentDatagrams.note(transport, to: header.remote, &around.budget)
   }
 }

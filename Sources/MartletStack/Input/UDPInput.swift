@@ -18,19 +18,7 @@ extension NetworkStack {
     if sockets[s].peer != nil, socket(at: local, from: nil, zone: arrival.zone) == nil {
       countStrayDatagram(arrival)
     }
-    let header = DatagramHeader(
-      count: UInt16(truncatingIfNeeded: view.payload.byteCount), proto: .udp, hopLimit: 0, dscp: 0,
-      port: remote.port, interface: arrival.interface, local: local.address, remote: remote.address)
-    guard
-      sockets[s].queue.append(
-        header, RawSpan(), view.payload, limit: configuration.datagramReceiveBuffer, &around.pool,
-        &around.budget)
-    else {
-      sockets[s].drops &+= 1
-      return counts.drop(.receiveQueueFull)
-    }
-    counts.udpInDatagrams &+= 1
-    raise(.readable, ofSocket: s)
+    queueArrived(view, from: remote, arrival, to: s)
   }
 
   private func isIntact(_ view: borrowing UDPHeaderView, _ arrival: Arrival) -> Bool {

@@ -28,6 +28,8 @@ public struct InterfaceConfiguration: Sendable {
     public static var checksum: Offload { Offload(rawValue: 1) }
     /// It cuts large TCP segments (TSO): needs `.checksum` too.
     public static var segmentation: Offload { Offload(rawValue: 2) }
+    /// It cuts trains of UDP datagrams (USO): needs `.checksum` too.
+    public static var datagramSegmentation: Offload { Offload(rawValue: 4) }
   }
 
   /// Octets of the largest IP packet, 576 to 65,535 (1,280 at least for IPv6 to work).

@@ -70,9 +70,6 @@ extension NetworkStack {
   mutating func groupDatagramArrives(
     _ view: borrowing UDPHeaderView, from remote: Endpoint, _ arrival: Arrival
   ) {
-    let header = DatagramHeader(
-      count: UInt16(truncatingIfNeeded: view.payload.byteCount), proto: .udp, hopLimit: 0, dscp: 0,
-      port: remote.port, interface: arrival.interface, local: arrival.destination, remote: remote.address)
     var isHeard = false
     var place = 0
     while let s = socketPorts.next(view.destinationPort, from: &place) {
@@ -80,17 +77,7 @@ extension NetworkStack {
         groups.place(of: s, in: arrival.destination, on: arrival.interface) != nil
       else { continue }
       isHeard = true
-      guard
-        sockets[s].queue.append(
-          header, RawSpan(), view.payload, limit: configuration.datagramReceiveBuffer, &around.pool,
-          &around.budget)
-      else {
-        sockets[s].drops &+= 1
-        counts.drop(.receiveQueueFull)
-        continue
-      }
-      counts.udpInDatagrams &+= 1
-      raise(.readable, ofSocket: s)
+      queueArrived(view, from: remote, arrival, to: s)
     }
     if !isHeard { counts.drop(.noSocket) }
   }

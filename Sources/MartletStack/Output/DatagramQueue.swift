@@ -10,6 +10,8 @@ struct DatagramHeader: BitwiseCopyable {
   var dscp: UInt8
   /// Port of `remote`, where the protocol has ports and the octets do not hold it.
   var port: UInt16 = 0
+  /// Octets in each datagram of a train (`DatagramTrain`); 0: it is one.
+  var segmentSize: UInt16 = 0
   /// Where it came from.
   var interface = InterfaceID(rawValue: 0)
   var local: IPAddress
@@ -22,13 +24,13 @@ struct DatagramQueue: BitwiseCopyable {
   private var bytes = ByteQueue()
   private(set) var count: UInt32 = 0
 
-  // Of the first datagram, while it leaves in fragments.
+  // Of the first datagram, while it leaves in fragments, or of the first train, while its datagrams leave.
   private(set) var firstIsCut = false
   private(set) var firstSent: UInt16 = 0
   private(set) var identification: UInt32 = 0
 
   /// Octets of an encoded `DatagramHeader`.
-  static var headerCount: Int { 42 }
+  static var headerCount: Int { 44 }
 
   var isEmpty: Bool { count == 0 }
   var chunksHeld: Int { bytes.chunksHeld }
@@ -42,7 +44,7 @@ struct DatagramQueue: BitwiseCopyable {
     guard size <= Int(UInt16.max) &+ Self.headerCount,
       UInt64(bytes.count) &+ UInt64(size) <= UInt64(limit)
     else { return false }
-    var scratch = ScratchBytes<42>()
+    var scratch = ScratchBytes<44>()
     scratch.fill { header.write(into: &$0) }
     let first = UInt32(truncatingIfNeeded: Self.headerCount)
     let second = first &+ UInt32(truncatingIfNeeded: front.byteCount)
@@ -60,7 +62,7 @@ struct DatagramQueue: BitwiseCopyable {
   /// The header of the first datagram.
   func first(_ pool: borrowing ChunkPool) -> DatagramHeader? {
     guard count > 0 else { return nil }
-    var scratch = ScratchBytes<42>()
+    var scratch = ScratchBytes<44>()
     scratch.fill { raw in
       bytes.copy(at: 0, count: UInt32(truncatingIfNeeded: Self.headerCount), into: &raw, at: 0, pool)
     }
@@ -119,12 +121,14 @@ struct DatagramQueue: BitwiseCopyable {
       UInt32(truncatingIfNeeded: Self.headerCount) &+ UInt32(header.count), anchored: false, &pool, &budget)
     count &-= 1
     firstIsCut = false
+    firstSent = 0
   }
 
   mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
     bytes.removeAll(&pool, &budget)
     count = 0
     firstIsCut = false
+    firstSent = 0
   }
 }
 
@@ -139,13 +143,14 @@ extension DatagramHeader {
     local.write(into: &out, at: 8)
     remote.write(into: &out, at: 24)
     out.store16be(interface.rawValue, at: 40)
+    out.store16be(segmentSize, at: 42)
   }
 
   init(_ bytes: RawSpan) {
     let isIPv4 = bytes.u8(7) == 4
     self.init(
       count: bytes.be16(0), proto: IPProtocol(bytes.u8(4)), hopLimit: bytes.u8(5), dscp: bytes.u8(6),
-      port: bytes.be16(2), interface: InterfaceID(rawValue: bytes.be16(40)),
+      port: bytes.be16(2), segmentSize: bytes.be16(42), interface: InterfaceID(rawValue: bytes.be16(40)),
       local: IPAddress(bytes, at: 8, isIPv4: isIPv4),
       remote: IPAddress(bytes, at: 24, isIPv4: isIPv4))
   }

@@ -134,7 +134,7 @@ extension DatagramHeader {
     }
   }
 
-  private var pseudoHeader: InternetChecksum {
+  var pseudoHeader: InternetChecksum {
     InternetChecksum.pseudoHeader(source: local, destination: remote, proto: proto, length: Int(count))
   }
 }

@@ -17,6 +17,8 @@ public struct UDPHeader: Equatable, BitwiseCopyable, Sendable {
   @inlinable public static var encodedCount: Int { 8 }
   /// Where the checksum field lies.
   @inlinable public static var checksumOffset: Int { 6 }
+  /// Of the field that counts header and payload.
+  @inlinable public static var lengthOffset: Int { 4 }
 
   @inlinable @inline(__always)
   public var encodedCount: Int { Self.encodedCount }

@@ -105,7 +105,13 @@ extension StackDriver {
     switch what & 7 {
     case 1, 2:
       let text = Octets(repeating: 3, count: script.nextCount())
-      try? stack.send(id, text.span.bytes, to: what & 7 == 1 ? endpoint : nil, now: now)
+      let to = what & 7 == 1 ? endpoint : nil
+      if what & 16 == 0 {
+        try? stack.send(id, text.span.bytes, to: to, now: now)
+      } else {
+        let size = UInt16(truncatingIfNeeded: script.nextCount())
+        _ = try? stack.sendTrain(id, text.span.bytes, of: size, to: to, now: now)
+      }
     case 3, 4:
       var buffer = Octets(repeating: 0, count: script.nextCount())
       var elements = buffer.mutableSpan

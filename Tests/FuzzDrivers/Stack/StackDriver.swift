@@ -48,7 +48,8 @@ struct StackDriver: ~Copyable {
     stack = NetworkStack(configuration: configuration, seed: StackSeed(7))
     setup = InterfaceConfiguration(
       mtu: 1_500, addresses: [IPPrefix(Places.own4, length: 24), IPPrefix(Places.own6, length: 64)],
-      offload: memory & 12 == 12 ? [.checksum, .segmentation] : memory & 12 == 8 ? .checksum : [])
+      offload: memory & 12 == 12
+        ? [.checksum, .segmentation, .datagramSegmentation] : memory & 12 == 8 ? .checksum : [])
     do throws(InterfaceError) {
       interface = try stack.addInterface(setup)
     } catch {
