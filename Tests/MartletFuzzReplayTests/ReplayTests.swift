@@ -24,6 +24,9 @@ struct ReplayTests {
   @Test("Every script that ever broke reassembly is lived through without a finding")
   func fragmentCrashers() throws { try replayCrashers("FuzzFragments", driveFragments) }
 
+  @Test("Every script that ever broke a host on an Ethernet is lived through without a finding")
+  func linkCrashers() throws { try replayCrashers("FuzzLink", driveLink) }
+
   @Test("The corpus of the parsers is read without a finding")
   func wireCorpus() throws { try replayCorpus("FuzzWire", driveWire) }
 
@@ -41,6 +44,9 @@ struct ReplayTests {
 
   @Test("The corpus of reassembly is lived through without a finding")
   func fragmentCorpus() throws { try replayCorpus("FuzzFragments", driveFragments) }
+
+  @Test("The corpus of the host on an Ethernet is lived through without a finding")
+  func linkCorpus() throws { try replayCorpus("FuzzLink", driveLink) }
 }
 
 typealias Driver = ([UInt8]) throws(Finding) -> Void

@@ -68,6 +68,7 @@ extension NetworkStack {
   mutating func adopt(_ prefix: IPPrefix, on interface: InterfaceID) {
     let link = interfaces[interface.index].link
     guard link.isEthernet else { return use(prefix, on: interface) }
+    forgetDuplicate(of: prefix.address, on: interface)
     let deadline = link.checksAddresses ? clock.advanced(by: upToOneSecond()) : clock
     ownAddresses.append(
       OwnAddress(
@@ -76,6 +77,16 @@ extension NetworkStack {
     if !link.checksAddresses { use(prefix, on: interface) }
     wakeNeighbours(at: deadline)
     if !prefix.address.isIPv4 { followAddresses(on: interface) }
+  }
+
+  /// Somebody had it when it was tried before; it is tried again.
+  private mutating func forgetDuplicate(of address: IPAddress, on interface: InterfaceID) {
+    let old = ownAddresses.firstIndex {
+      $0.interface == interface && $0.prefix.address == address && $0.state == .duplicate
+    }
+    guard let old else { return }
+    if ownAddresses[old].news != .none { addressNews &-= 1 }
+    ownAddresses.remove(at: old)
   }
 
   private mutating func use(_ prefix: IPPrefix, on interface: InterfaceID) {

@@ -107,7 +107,11 @@ struct AddressCheckTests {
     #expect(s.drain() == [.addressConflict(address, s.interface, rival)])
     #expect(s.pull().allSatisfy { $0.arp?.senderProtocol.isUnspecified ?? false })
     #expect(s.stack.counters.addressConflicts == 1)
-    // Taken away and given again it is asked about again.
+    // Given again it is asked about again, whether it was taken away or not.
+    try s.stack.addAddress(IPPrefix(address, length: isIPv4 ? 24 : 64), to: s.interface)
+    s.advance(by: .seconds(10))
+    #expect(s.drain() == [.addressReady(address, s.interface)])
+    _ = s.pull()
     try s.stack.removeAddress(address, from: s.interface)
     try s.stack.addAddress(IPPrefix(address, length: isIPv4 ? 24 : 64), to: s.interface)
     s.advance(by: .seconds(20))
