@@ -59,13 +59,11 @@ extension TCB {
       return seg.seq.distance(from: rcv.nxt) <= window
     }
     guard window > 0 else { return false }
-    return seg.seq.isWithin(from: rcv.nxt, length: window)
-      || seg.seq.advanced(by: length &- 1).isWithin(from: rcv.nxt, length: window)
-      || coversWindow(seg, length)
+    return seg.seq.isWithin(from: rcv.nxt, length: window) || reachesIntoWindow(seg, length)
   }
 
-  /// Begins before RCV.NXT and ends past the window: a large segment around a small window.
-  private func coversWindow(_ seg: Segment, _ length: UInt32) -> Bool {
+  /// Begins before RCV.NXT, and ends in the window or, a large segment around a small window, past it.
+  private func reachesIntoWindow(_ seg: Segment, _ length: UInt32) -> Bool {
     seg.seq.precedes(rcv.nxt) && seg.seq.advanced(by: length).follows(rcv.nxt)
   }
 
