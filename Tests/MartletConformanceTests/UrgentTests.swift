@@ -9,6 +9,19 @@ import Testing
 @Suite("RFC 9293: urgent data")
 struct UrgentTests {
   @Test(
+    "RFC 9293 §3.10.7.4: RCV.UP is the greatest pointer so far: one that lies before it moves nothing",
+    .bothFamilies)
+  func neverBack() {
+    let s = Scenario(.established())
+    s.inject(.data(seq: 1, ack: 1, 10).urgent(50))
+    #expect(s.status?.urgentPending == 50)
+    s.inject(.data(seq: 11, ack: 1, 10).urgent(5))
+    #expect(s.status?.urgentPending == 50)
+    s.inject(.data(seq: 21, ack: 1, 10).urgent(60))
+    #expect(s.status?.urgentPending == 80)
+  }
+
+  @Test(
     "MUST-30 MUST-32 the mark is told when it arrives, before the text is read, and the text stays in-band",
     .bothFamilies)
   func told() {

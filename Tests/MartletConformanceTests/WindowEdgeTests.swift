@@ -90,6 +90,19 @@ struct WindowEdgeTests {
     #expect(s.receive().octets.count == 10)
   }
 
+  @Test("A window that opens ends the probes, and what they took", .bothFamilies)
+  func opened() {
+    let s = Scenario(.established())
+    s.inject(.ack(seq: 1, ack: 1, window: 0))
+    s.send(500)
+    s.advance(by: .seconds(20))
+    #expect(s.takeSegments().count >= 3)
+    #expect(s.status?.backoff ?? 0 >= 3)
+    s.inject(.ack(seq: 1, ack: 1, window: 10_000))
+    #expect(!s.takeSegments().isEmpty)
+    #expect(s.status?.backoff == 0 && s.status?.retransmits == 0)
+  }
+
   @Test("A segment older than SND.WL1 sets no window", .bothFamilies)
   func oldWindow() {
     let s = Scenario(.established())

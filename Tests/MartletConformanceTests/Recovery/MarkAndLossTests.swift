@@ -44,6 +44,22 @@ struct MarkAndLossTests {
     #expect(r.s.counters.tcp.tcpECNReductions == 2)
   }
 
+  @Test(
+    "RFC 3168 §6.1.2 a FIN bears no CWR: what the peer repeats until one comes is no news then either",
+    .bothFamilies)
+  func finish() {
+    let r = RecoveryScript(ecn: true).measured()
+    r.send(10)
+    r.expect(1..<11)
+    r.advance(100)
+    echo(r, 11)
+    r.s.shutdown(.send)
+    r.s.expect(.fin(seq: 11_001, 0))
+    let cwnd = r.s.status?.cwnd
+    for _ in 0..<3 { echo(r, 11) }
+    #expect(r.s.counters.tcp.tcpECNReductions == 1 && r.s.status?.cwnd == cwnd)
+  }
+
   @Test("RFC 3168 §6.1.2 a mark and a loss of one window of data reduce the window once", .bothFamilies)
   func markThenLoss() {
     let r = RecoveryScript(ecn: true).measured()

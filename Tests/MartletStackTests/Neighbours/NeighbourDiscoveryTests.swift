@@ -125,15 +125,16 @@ struct NeighbourDiscoveryTests {
   @Test("RFC 6980: in a fragment, even one that is whole, nothing is believed")
   func fragments() throws {
     let s = try Station()
-    let whole = s.solicitation(of: s.address6, from: peer, at: mac(9))
-    for moreFragments in [0, 1] as [UInt8] {
+    for (isToUs, moreFragments) in [(false, 0), (false, 1), (true, 0), (true, 1)] as [(Bool, UInt8)] {
+      let whole = s.solicitation(of: s.address6, from: peer, at: mac(9), to: isToUs ? s.address6 : nil)
       var packet = Packet(whole.dropFirst(14))
       let payload = packet.count - 40 + 8
       packet[6] = 44
       packet[4] = UInt8(payload >> 8)
       packet[5] = UInt8(payload & 255)
       packet.insert(contentsOf: [58, 0, 0, moreFragments, 0, 0, 0, 7], at: 40)
-      #expect(s.answers(to: s.frame(packet, from: mac(9), to: MACAddress(0x33, 0x33, 0xff, 0, 0, 1))).isEmpty)
+      let to = isToUs ? s.hardware : MACAddress(0x33, 0x33, 0xff, 0, 0, 1)
+      #expect(s.answers(to: s.frame(packet, from: mac(9), to: to)).isEmpty)
       #expect(s.stack.held.neighbours == 0)
     }
   }
