@@ -6,21 +6,15 @@ import Testing
 struct FragmentTests {
   @Test("E4 What the stack puts together is what an array has", arguments: 0..<100)
   func property(seed: Int) {
-    var state = UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 | 1
-    func next() -> UInt8 {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      return UInt8(truncatingIfNeeded: state >> 24)
-    }
-    var script = [seed % 3 == 0 ? next() | 1 : 0]
+    var octets = ScriptOctets(seed: seed)
+    var script = [seed % 3 == 0 ? octets.next() | 1 : 0]
     while script.count < 400 {
       // Fragments of one or two datagrams, most of them true.
-      let isTrue = next() & 3 != 0
-      script.append(next() & (seed % 2 == 0 ? 0x1f : 0xff))
-      script.append(next() & (seed % 2 == 0 ? 1 : 15))
-      script.append(next() & 3)
-      script.append(isTrue ? 0 : next())
+      let isTrue = octets.next() & 3 != 0
+      script.append(octets.next() & (seed % 2 == 0 ? 0x1f : 0xff))
+      script.append(octets.next() & (seed % 2 == 0 ? 1 : 15))
+      script.append(octets.next() & 3)
+      script.append(isTrue ? 0 : octets.next())
     }
     do throws(Finding) {
       try driveFragments(script)

@@ -6,14 +6,8 @@ import Testing
 struct PairTests {
   @Test("What is read is what was written, and everything ends", arguments: 0..<100)
   func property(seed: Int) {
-    var state = UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 | 1
-    var script: [UInt8] = []
-    for _ in 0..<300 {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      script.append(UInt8(truncatingIfNeeded: state >> 24))
-    }
+    var octets = ScriptOctets(seed: seed)
+    var script = octets.next(300)
     // Every second one forges nothing, and so is judged by what is read.
     if seed % 2 == 0 { script[0] &= 0xfe }
     do throws(Finding) {

@@ -166,7 +166,7 @@ extension NetworkStack {
   }
 
   private mutating func hold(_ packet: RawSpan, _ metadata: PacketMetadata, for n: UInt32) {
-    // What a device is to cut is too long to wait: its sender says it again.
+    // What a device is to cut is too long to wait: TCP says it again, a train of datagrams is lost.
     guard metadata.segmentSize == 0,
       neighbours.waitingBytes < Int(configuration.neighbourQueueLimit),
       neighbours.wait(for: n, packet, metadata, &around.pool, &around.budget)
