@@ -22,11 +22,8 @@ extension TCB {
     if seg.flags.contains(.fin), start == rcv.nxt {
       dropOutOfOrder(beyond: seg.seq.advanced(by: seg.textCount), &cold, &around)
     }
-    if skipped == seg.textCount {
-      // All of it was here before.
-      acknowledgeAtOnce(&reaction)
-      return seg.flags.contains(.fin) ? .next : .done
-    }
+    // All of it was here before: its FIN was not, or it would not be acceptable.
+    if skipped == seg.textCount { return .next }
     guard count > 0 else {
       acknowledgeAtOnce(&reaction)
       return .next

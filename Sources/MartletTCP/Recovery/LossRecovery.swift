@@ -22,7 +22,11 @@ extension TCB {
     if delivery.acknowledged > 0 || delivery.roundTrip > 0 {
       sampleRoundTrip(seg, delivery, &cold, &around, now)
     }
-    if delivery.acknowledged > 0 { restartLossTimer(&cold, &around, now, &reaction) }
+    if delivery.acknowledged > 0 {
+      // RFC 5681 §3.2: three duplicates "without any intervening ACKs which move SND.UNA".
+      cold.duplicateAcks = 0
+      restartLossTimer(&cold, &around, now, &reaction)
+    }
     guard recovery.phase == .open, !cold.scoreboard.isInUse, !cold.probe.isOut, delivery.duplicated == 0,
       !cold.search.isOut
     else { return recover(seg, &delivery, &cold, &around, now, &reaction) }
@@ -158,13 +162,11 @@ extension TCB {
         makesProgress: delivery.acknowledged > 0 && delivery.lost == 0)
       // What was delivered while the peer's window was shut may leave when it opens.
       spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
-    case .timeout:
+    case .timeout, .pathMTU:
       // RFC 3465 §2.3: after a time-out "L MUST be no more than 1*SMSS": what is acknowledged at once may
       // have been there before it was sent again.
       guard delivery.acknowledged > 0 else { return }
       grow(delivery, min(delivery.octets, UInt32(effectiveSendMSS)), &cold, &around, now)
-    case .pathMTU:
-      break
     }
   }
 
@@ -184,6 +186,8 @@ extension TCB {
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
   mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     cold.undo = UndoState(congestion)
+    // Back in the middle of another repair, what that took for lost would count as on its way.
+    if recovery.phase != .open { cold.undo.isPossible = false }
     cold.forwardRTO = .off
     let isAnswered = isLossAnswered(cold, around)
     cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
@@ -203,8 +207,11 @@ extension TCB {
     around.recorder.note(.fastRetransmit, snd.una.rawValue, cold.recover.rawValue, at: now)
   }
 
-  /// All that is lost left before the window was last reduced, for a congestion mark (RFC 3168 §6.1.2).
+  /// All that is lost left before the window was last reduced, for a congestion mark (RFC 3168 §6.1.2). What was sent
+  /// again since lies there by its numbers only: "if any retransmitted packets are dropped, then this is interpreted …
+  /// as a new instance of congestion".
   private func isLossAnswered(_ cold: ColdBlock, _ around: borrowing Surroundings) -> Bool {
+    guard recovery.phase == .open else { return false }
     let lost = cold.scoreboard.lost
     return cold.isReduced && !lost.isEmpty
       && isAnswered(upTo: lost.range(at: lost.count &- 1, around.pool).end, cold)
@@ -250,8 +257,6 @@ extension TCB {
       seg.wnd.scaled(by: snd.wndShift) == windowBefore
     else { return }
     around.counters.tcpDupAcks &+= 1
-    // RFC 5681 §3.2: "without any intervening ACKs which move SND.UNA". The short way does not reset it.
-    if !cold.scoreboard.isInUse { cold.duplicateAcks = 0 }
     cold.duplicateAcks = cold.duplicateAcks == .max ? .max : cold.duplicateAcks &+ 1
     around.recorder.note(.duplicateAck, seg.ack.rawValue, UInt32(cold.duplicateAcks), at: now)
     guard !mode.contains(.sack) else { return }
@@ -274,10 +279,7 @@ extension TCB {
     if recovery.phase == .open {
       // Step 2: "… covers more than recover": otherwise these are echoes of the last recovery's own
       // retransmissions.
-      guard cold.duplicateAcks == 3, delivery.acknowledged == 0, snd.una.follows(cold.recover) else {
-        if delivery.acknowledged > 0 { cold.duplicateAcks = 0 }
-        return 0
-      }
+      guard cold.duplicateAcks == 3, delivery.acknowledged == 0, snd.una.follows(cold.recover) else { return 0 }
     } else {
       // What was sent again last is on its way, if only a part of it is acknowledged.
       guard recovery.phase == .fastRecovery, delivery.acknowledged > 0,

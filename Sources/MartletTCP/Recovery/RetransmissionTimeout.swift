@@ -66,12 +66,12 @@ extension TCB {
   }
 
   /// The path takes only smaller segments now: what is in flight is lost, unless it has arrived, and leaves
-  /// again in smaller pieces. That is no congestion (RFC 1191 §6.4, RFC 8201 §5.4): the window stays. But if
-  /// the pieces are too large again "only one segment should be retransmitted" (RFC 1191 §6.4) until it arrives:
-  /// a ladder of messages must not send the flight again for each.
+  /// again in smaller pieces. That is no congestion (RFC 1191 §6.4, RFC 8201 §5.4): the window stays. But where a
+  /// repair is going on, "only one segment should be retransmitted" (RFC 1191 §6.4) until it arrives: a ladder of
+  /// messages must not send the flight again for each.
   mutating func loseForPathMTU(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     let mss = UInt32(effectiveSendMSS)
-    congestion.cwnd = recovery.phase == .pathMTU ? mss : max(congestion.cwnd, mss)
+    congestion.cwnd = recovery.phase == .open ? max(congestion.cwnd, mss) : mss
     guard snd.flight > 0 else { return }
     spreadRepair(burst: around.configuration.initialWindowSegments, &cold)
     cold.scoreboard.begin(snd.una)

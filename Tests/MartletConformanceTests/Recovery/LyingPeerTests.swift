@@ -230,6 +230,24 @@ struct LyingPeerTests {
     #expect(r.s.counters.tcp.tcpDSACKUndo == 0)
   }
 
+  @Test("RFC 2883 §5, R1 a duplicate report of what was sent long ago is not believed", .bothFamilies)
+  func reportOfLongAgo() {
+    let s = Scenario(.established(), offering: [.mss(1_000), .sackPermitted])
+    for n in 1...131 {
+      s.send(1_000)
+      s.takeSegments()
+      s.inject(.ack(seq: 1, ack: n * 1_000 + 1))
+    }
+    s.inject(.ack(seq: 1, ack: 131_001, options: [.sack([1_001..<2_001])]))
+    #expect(s.counters.tcp.tcpDSACKRecv == 1)
+    s.inject(.ack(seq: 1, ack: 131_001, options: [.sack([1..<1_001])]))
+    #expect(s.counters.tcp.tcpSACKDiscard == 0)
+    s.send(1_000)
+    s.inject(.ack(seq: 1, ack: 132_001, options: [.sack([1..<1_001])]))
+    #expect(s.counters.tcp.tcpSACKDiscard == 1)
+    #expect(s.counters.tcp.tcpDSACKRecv == 2)
+  }
+
   @Test(
     "R4 a window that shrinks under text in flight neither takes SND.NXT back nor sends beyond it",
     .bothFamilies)

@@ -9,14 +9,14 @@ import Testing
 @Suite("Losses after losses")
 struct NextLossTests {
   /// Twenty segments are lost; after the time-out those up to 8 are repaired in slow start, and 9 to 12 leave.
-  private func afterTimeout() -> RecoveryScript {
-    let r = RecoveryScript().measured()
+  private func afterTimeout(timestamps: Bool = false, ecn: Bool = false) -> RecoveryScript {
+    let r = RecoveryScript(timestamps: timestamps, ecn: ecn).measured()
     r.send(20)
     r.expect(1..<21)
     // The probe is lost, too.
     r.advance(202)
     r.expect(20)
-    r.advance(400)
+    r.advance(timestamps ? 100 : 400)
     r.expect(1)
     #expect(r.s.status?.ssthresh == 10_000)
     r.advance(100)
@@ -33,17 +33,20 @@ struct NextLossTests {
   }
 
   @Test(
-    "RFC8985-9.3-c RFC5681-4.3-f what is lost of the repair after a time-out shrinks the window once more, and once",
-    .bothFamilies
+    "RFC8985-9.3-c RFC5681-4.3-f RFC 3168 §6.1.2: what is lost of the repair after a time-out shrinks the window once more, and once",
+    .bothFamilies, arguments: [false, true]
   )
-  func lostAgain() {
-    let r = afterTimeout()
+  func lostAgain(ecn: Bool) {
+    let r = afterTimeout(ecn: ecn)
     let before = r.s.status?.cwnd ?? 0
     r.advance(100)
     // 9 to 12 are lost again.
     r.ack(9)
+    r.expect(16, 17)
     r.ack(9, 13..<14)
+    r.expect(18)
     r.ack(9, 13..<16)
+    r.expect(9)
     #expect(r.s.status?.recovery == .fastRecovery)
     #expect(r.s.status?.ssthresh ?? .max <= before / 2 + 1_000)
     #expect(r.s.counters.tcp.tcpLostRetransmit > 0)
@@ -145,5 +148,48 @@ struct NextLossTests {
     r.ack(9)
     r.s.inject(.ack(seq: 1, ack: 9_001, options: [.sack([1_001..<2_001])]))
     #expect(r.s.counters.tcp.tcpDSACKUndo == 1)
+  }
+
+  @Test(
+    "RFC 4015 §3.2: a recovery within the repair after a time-out is not taken back, late as its text may be",
+    .bothFamilies, arguments: [false, true])
+  func lateWithinRepair(timestamps: Bool) throws {
+    let r = afterTimeout(timestamps: timestamps)
+    r.advance(100)
+    r.ack(9)
+    // What leaves from here on has a later stamp.
+    let stamp = r.s.takeSegments().last?.timestamps?.value ?? 0
+    r.advance(1)
+    r.ack(9, 13..<14)
+    r.ack(9, 13..<16)
+    #expect(r.s.status?.recovery == .fastRecovery)
+    let halved = r.s.status?.ssthresh
+    let sent = r.s.takeSegments().map { ($0.seq - 1) / 1_000 }.filter { $0 >= 9 && $0 < 13 }
+    #expect(!sent.isEmpty)
+    r.advance(10)
+    if timestamps {
+      r.s.inject(.ack(seq: 1, ack: 16_001, options: [.timestamps(r.s.peerClock, stamp)]))
+    } else {
+      r.ack(16)
+      for n in 9..<13 {
+        r.s.inject(.ack(seq: 1, ack: 16_001, options: [.sack([n * 1_000 + 1..<(n + 1) * 1_000 + 1])]))
+      }
+    }
+    #expect(r.s.counters.tcp.tcpFullUndo == 0 && r.s.counters.tcp.tcpDSACKUndo == 0)
+    #expect(r.s.status?.ssthresh == halved)
+  }
+
+  @Test(
+    "RFC5681-3.2-c three duplicates are enough where all that is out is less than a segment", .bothFamilies,
+    arguments: [100, 190, 210])
+  func smallSegments(count: Int) {
+    let r = RecoveryScript(sack: false).measured()
+    r.s.setOptions { $0.noDelay = true }
+    for _ in 0..<5 { r.s.send(.count(count)) }
+    r.s.takeSegments()
+    r.advance(100)
+    for _ in 0..<3 { r.s.inject(.ack(seq: 1, ack: 1_001)) }
+    #expect(r.s.counters.tcp.tcpFastRetrans == 1)
+    #expect(r.s.takeSegments().first?.seq == 1_001)
   }
 }

@@ -246,6 +246,52 @@ struct PathMTUTests {
     #expect(sent.dropFirst().allSatisfy { $0 <= 1 }, "\(sent)")
   }
 
+  @Test("RFC 1191 §6.4: of two messages for one flight, the repair goes on in slow start")
+  func twoMessages() {
+    let r = RecoveryScript()
+    r.send(20)
+    let first = r.s.takeSegments().filter { !$0.text.isEmpty }
+    for mtu: UInt32 in [940, 840] { r.s.inject(packet: tooBig(mtu, about: first[0])) }
+    #expect(r.s.status?.recovery == .pathMTU && r.s.status?.cwnd == 800)
+    r.s.takeSegments()
+    var sent: [Int] = []
+    var end = 1
+    while end < 20_001, sent.count < 30 {
+      r.advance(100)
+      var leaves = 0
+      // Each of the round's segments has its acknowledgment.
+      for _ in 0..<max(sent.last ?? 1, 1) where end < 20_001 {
+        end = min(end + 800, 20_001)
+        r.s.inject(.ack(seq: 1, ack: end))
+        leaves += r.s.takeSegments().count { !$0.text.isEmpty }
+      }
+      sent.append(leaves)
+    }
+    #expect(sent.starts(with: [2, 4, 8]), "\(sent)")
+    #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
+  }
+
+  @Test("RFC 1191 §6.4: within any repair a message sends one segment again, and not the flight", arguments: [false, true])
+  func messageInRepair(afterTimeout: Bool) {
+    let r = RecoveryScript()
+    r.send(20)
+    let first = r.s.takeSegments().filter { !$0.text.isEmpty }
+    if afterTimeout {
+      r.advance(3_000)
+    } else {
+      r.advance(100)
+      r.ack(0, 1..<10)
+    }
+    r.s.takeSegments()
+    #expect(r.s.status?.recovery == (afterTimeout ? .timeout : .fastRecovery))
+    var sent: [Int] = []
+    for mtu: UInt32 in [940, 840, 740] {
+      r.s.inject(packet: tooBig(mtu, about: first[0]))
+      sent.append(r.s.takeSegments().count { !$0.text.isEmpty })
+    }
+    #expect(sent.allSatisfy { $0 <= 1 }, "\(sent)")
+  }
+
   @Test(
     "RFC 1191 §3: nothing larger is tried for ten minutes after a claim that a time-out made credible")
   func largerAfterClaim() {

@@ -37,7 +37,7 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.retransSegs == 1)
   }
 
-  @Test("RFC 5682 §3.1 step 3 (a): a time-out for a real loss goes on as ever", .bothFamilies)
+  @Test("RFC 5682 §3.1 step 2 (b): a time-out for a real loss goes on as ever where there is no new text", .bothFamilies)
   func realLoss() {
     let r = RecoveryScript().measured()
     r.send(6)
@@ -55,6 +55,53 @@ struct SpuriousRecoveryTests {
     r.ack(7)
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+  }
+
+  @Test("RFC 5682 §3.1 step 3 (a): a report of the new text alone makes recovery conventional", .bothFamilies)
+  func newTextReported() {
+    let r = RecoveryScript().measured()
+    r.send(30)
+    r.expect(1..<21)
+    r.advance(202)
+    r.expect(21)
+    r.advance(400)
+    r.expect(1)
+    r.advance(100)
+    r.ack(2, 10..<12)
+    r.expect(22, 23)
+    r.advance(100)
+    r.ack(2, 10..<12, 22..<23)
+    r.expect(2)
+    #expect(r.s.status?.recovery == .timeout)
+    #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
+  }
+
+  @Test(
+    "RFC 5682 §2.1 step 1: while one time-out is repaired, another is repaired as ever", .bothFamilies,
+    arguments: [false, true])
+  func timeoutInRepair(sack: Bool) {
+    let r = RecoveryScript(sack: sack).measured()
+    r.send(30)
+    r.s.takeSegments()
+    if sack {
+      r.advance(202)
+      r.expect(21)
+    }
+    r.advance(sack ? 400 : 301)
+    r.expect(1)
+    r.advance(100)
+    r.ack(2)
+    #expect(r.s.takeSegments().count == 2)
+    // A duplicate, or a report, ends F-RTO; then nothing comes any more.
+    if sack { r.ack(2, 22..<23) } else { r.ack(2) }
+    #expect(r.s.takeSegments().first?.seq == 2_001)
+    let timeouts = r.s.counters.tcp.tcpTimeouts
+    while r.s.counters.tcp.tcpTimeouts == timeouts { r.advance(50) }
+    r.s.takeSegments()
+    r.ack(3)
+    // Old text, and none that is new.
+    let next = r.s.takeSegments().filter { !$0.text.isEmpty }.map(\.seq)
+    #expect(next.first == 3_001 && next.allSatisfy { $0 < 20_001 }, "\(next)")
   }
 
   @Test("RFC 5682 §2.1: without SACK two acknowledgments that advance say the same", .bothFamilies)
