@@ -67,7 +67,7 @@ struct ReceiveBufferTests {
     let s = scenario()
     var seq = 1
     for _ in 0..<10 {
-      #expect(round(s, from: &seq, octets: min(30_000, Int(s.status?.rcvWnd ?? 0)), reads: false) == start)
+      #expect(round(s, from: &seq, octets: min(40_000, Int(s.status?.rcvWnd ?? 0)), reads: false) == start)
     }
     #expect(s.status?.rcvWnd == 0)
     // Reading it all at once is no measure of the path either.
@@ -89,26 +89,6 @@ struct ReceiveBufferTests {
     let off = scenario { $0.tcp.fitsReceiveBuffer = false }
     seq = 1
     for _ in 0..<5 { #expect(round(off, from: &seq, octets: 60_000) == start) }
-  }
-
-  @Test("E5 no growth beyond half the memory, nor by more than a quarter of what is free", .bothFamilies)
-  func memory() {
-    let s = scenario { $0.memoryBudget = 1 << 20 }
-    var seq = 1
-    for _ in 0..<20 {
-      let before = Int(s.status?.receiveBuffer ?? 0)
-      let size = round(s, from: &seq, octets: Int(s.status?.rcvWnd ?? 0) - 5_000)
-      #expect(size <= before + (1 << 20) / 4)
-    }
-    // With more than half of it used there is no more.
-    let t = scenario { $0.memoryBudget = 256 << 10 }
-    seq = 1
-    round(t, from: &seq, octets: 60_000, reads: false)
-    let held = t.stack.held.budget
-    #expect(held > 0)
-    t.receive()
-    for _ in 0..<5 { round(t, from: &seq, octets: 60_000) }
-    #expect(Int(t.status?.receiveBuffer ?? 0) <= 512 << 10)
   }
 
   @Test("RFC 7323 §1.1 echoes that lie open nothing that was not read", .bothFamilies)

@@ -20,6 +20,25 @@ struct WindowEdgeTests {
     return s
   }
 
+  @Test(
+    "A peer that has what was sent past the window that it took back is answered from behind it", .bothFamilies)
+  func peerAhead() {
+    let s = Scenario(.established())
+    s.inject(.data(seq: 1, ack: 1, 10))
+    s.advance(by: .seconds(1))
+    s.send(1_000)
+    s.takeSegments()
+    s.inject(.ack(seq: 11, ack: 1, window: 100))
+    s.inject(.data(seq: 1, ack: 1, window: 100, 10))
+    s.expect(.ack(seq: 101, ack: 11))
+    // Its own window was taken back, too, so that all it says lies before what is taken here.
+    s.inject(.data(seq: 1, ack: 1_001, 10))
+    s.expect(.ack(seq: 1_001, ack: 11))
+    // Once for each time that it says so.
+    s.inject(.data(seq: 1, ack: 1, window: 100, 10))
+    s.expect(.ack(seq: 101, ack: 11))
+  }
+
   @Test("An empty segment is taken at the edge, and not beyond it", .bothFamilies, arguments: [0, 1])
   func empty(beyond: Int) {
     let s = Scenario(.established())

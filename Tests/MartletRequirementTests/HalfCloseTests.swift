@@ -207,6 +207,21 @@ private let roles = ScenarioRole.both
     s.takeEvents()
   }
 
+  @Test("S4.6 MUST-60 what was queued before the close leaves first, and the FIN with the last of it", .bothFamilies)
+  func finBehindQueue() {
+    let s = Scenario(.established())
+    let mss = Int(s.status?.sndMss ?? 0)
+    s.send(.count(20 * mss))
+    s.close()
+    var sent = s.takeSegments()
+    for end in stride(from: 2, to: 20, by: 2) {
+      s.inject(.ack(seq: 1, ack: 1 + end * mss))
+      sent += s.takeSegments()
+    }
+    #expect(sent.map(\.text.count) == Array(repeating: mss, count: 20))
+    #expect(sent.filter { $0.flags.contains(.fin) }.map(\.seq) == [1 + 19 * mss])
+  }
+
   // MARK: S4.11
 
   @Test(

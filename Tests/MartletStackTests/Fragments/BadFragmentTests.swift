@@ -5,6 +5,20 @@ import Testing
 
 @Suite("E4 Fragments that cannot be")
 struct BadFragmentTests {
+  @Test("MUST-57: a segment in fragments to a broadcast address is dropped in silence, too")
+  func segmentForAll() throws {
+    let r = try Receiver(4)
+    _ = try r.host.stack.listen(on: LocalEndpoint(port: 80))
+    let peer = Endpoint(address: v4(10, 0, 0, 1), port: 5_000)
+    for (address, answers) in [(v4(10, 0, 0, 255), 0), (r.host.address, 1)] {
+      let syn = tcp(
+        from: peer, to: Endpoint(address: address, port: 80), seq: 1, .syn, text: Packet(repeating: 1, count: 20))
+      r.inject(cut(syn, 24))
+      #expect(r.host.pull().count == answers)
+    }
+    #expect(r.host.drops(.tcpNotUnicast) == 1)
+  }
+
   /// A shape of two fragments that overlap in a datagram of 208 octets, and what the rest of it is.
   static let overlaps: [(String, (Int, Int), (Int, Int))] = [
     ("teardrop: inside another", (0, 104), (24, 48)),

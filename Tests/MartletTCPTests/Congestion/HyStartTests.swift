@@ -119,6 +119,17 @@ struct HyStartTests {
     #expect(sender.controller.ssthresh == sender.controller.cwnd)
   }
 
+  @Test("A short path's doubling is noise below RFC 9406 §4.3's four milliseconds: slow start goes on, conservatively")
+  func shortPath() throws {
+    var sender = Sender(.cubic)
+    sender.round(1_000)
+    sender.round(5_000)
+    sender.round(7_999)
+    #expect(try #require(sender.hyStart).isConservative)
+    sender.round(8_000)
+    #expect(!sender.controller.inSlowStart)
+  }
+
   @Test("RFC 9406 §4.2: a round trip below the baseline takes CSS back")
   func resumes() throws {
     var sender = Sender(.newReno)
