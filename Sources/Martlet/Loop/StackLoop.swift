@@ -23,6 +23,8 @@
 
     private var links: LinkSet<L>
     private let poller: Poller
+    /// What the stack says to itself.
+    private var loopback: Loopback?
     private var isStarted = false
     /// There is something to do that no descriptor will announce.
     private var hasWork = true
@@ -37,10 +39,11 @@
     private static var eventBatch: Int { 4_096 }
 
     /// Gives the stack an interface for each link. Nothing moves until `run` or `turn`.
-    /// `control` is for those who need it before there is a loop; it serves one loop.
+    /// `control` is for those who need it before there is a loop; it serves one loop. With `hasLoopback` the stack reaches
+    /// itself, at 127.0.0.1, ::1 and its own addresses.
     public init(
       stack: consuming NetworkStack, links: consuming LinkSet<L>, application: consuming App,
-      control: LoopControl? = nil
+      control: LoopControl? = nil, hasLoopback: Bool = true
     ) throws(LinkError) {
       let poller = try Poller()
       let control = if let control { control } else { try LoopControl() }
@@ -56,6 +59,7 @@
           polls = true
         }
       }
+      loopback = hasLoopback ? Loopback(of: &stack) : nil
       self.stack = stack
       self.links = links
       self.application = application
@@ -89,6 +93,7 @@
       let now = SystemClock.now
       hasWork = false
       try receive(ready, now)
+      if loopback?.pass(of: &stack, now) == true { hasWork = true }
       if let deadline = stack.nextDeadline(now: now), deadline <= now { stack.advance(to: now) }
       if let deadline = application.nextDeadline, deadline <= now {
         application.deadlineReached(stack: &stack, now: now)
@@ -157,6 +162,7 @@
       for i in 0..<links.count {
         if try Self.transmit(&links.ports[i]!, tag: i, poller, &stack, now) == .limit { hasWork = true }
       }
+      if loopback?.hasWork(in: stack) == true { hasWork = true }
       // Sending may have made room for the application, whose answer goes out in the next turn.
       guard let event = stack.nextEvent() else { return }
       application.event(event, stack: &stack, now: now)

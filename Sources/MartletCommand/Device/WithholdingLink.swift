@@ -70,7 +70,7 @@ extension Medium {
   /// Octets before the IP header.
   package var headerCount: Int {
     switch self {
-    case .ip: 0
+    case .ip, .loopback: 0
     case .ethernet(let ethernet):
       EthernetHeader.encodedCount + (ethernet.vlan == nil ? 0 : VLANTag.encodedCount)
     }

@@ -7,7 +7,8 @@ public enum ConnectError: Error, Equatable, Sendable {
   case noRoute
   /// A connection has one peer (RFC 9293 MUST-46).
   case broadcastOrMulticast
-  /// The address is one of this stack's own; that road does not exist yet.
+  /// The address is one of this stack's own, and it has no loopback interface; or a link-local one, which has no way to
+  /// itself.
   case unreachable
   /// The local address is none of ours, or of the other family.
   case addressNotOurs
@@ -63,7 +64,7 @@ extension NetworkStack {
     if case .v4(let address) = remote.address, routing.isSubnetBroadcast(address) {
       throw .broadcastOrMulticast
     }
-    if routing.isOurs(remote.address) || remote.address.isLoopback { throw .unreachable }
+    guard routing.mayLeave(to: remote.address) else { throw .unreachable }
     if let local, !routing.isOurs(local) || !local.isFamily(of: remote.address) { throw .addressNotOurs }
     guard let path = path(to: remote.address, zone: routing.zone(of: remote.address, from: local)),
       let source = local ?? routing.sourceAddress(for: remote.address, on: path.interface)
@@ -79,7 +80,7 @@ extension NetworkStack {
     var candidate = flow
     if wanted != 0 {
       candidate.localPort = wanted
-      if find(candidate) != nil { throw .portInUse }
+      if find(candidate) != nil || candidate.isOfItself { throw .portInUse }
       return wanted
     }
     let first = configuration.firstEphemeralPort
@@ -99,7 +100,7 @@ extension NetworkStack {
   }
 
   private mutating func isFree(_ flow: Flow) -> Bool {
-    find(flow) == nil && listener(at: flow.localEndpoint) == nil
+    find(flow) == nil && listener(at: flow.localEndpoint) == nil && !flow.isOfItself
   }
 
   /// Enters a connection into the flow table. False: the budget refused.

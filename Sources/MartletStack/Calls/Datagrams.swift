@@ -122,6 +122,7 @@ extension NetworkStack {
     try throwError(of: s)
     guard let remote = sockets[s].peer ?? destination, remote.port != 0, remote == destination ?? remote
     else { throw .noDestination }
+    guard routing.mayLeave(to: remote.address) else { throw .noRoute }
     var zone: UInt16 = 0
     let isGroup = remote.address.isMulticast
     if remote.address.hasZone || isGroup {

@@ -35,7 +35,8 @@ extension NetworkStack {
     guard sockets.live < Int(configuration.datagramSocketLimit) else { throw .tooMany }
     var zone = routing.zone(of: destination, from: source)
     if let interface, destination.hasZone { zone = interface.zone }
-    guard destination.isUnicastDestination, let path = path(to: destination, zone: zone),
+    guard destination.isUnicastDestination, !isBroadcast(destination), routing.mayLeave(to: destination),
+      let path = path(to: destination, zone: zone),
       let local = source ?? routing.sourceAddress(for: destination, on: path.interface),
       local.isFamily(of: destination)
     else { throw .noRoute }
@@ -50,6 +51,11 @@ extension NetworkStack {
     else { throw .budget }
     echoIdentifiers.insert(identifier, handle.index)
     return EchoSocketID(handle: handle)
+  }
+
+  private func isBroadcast(_ destination: IPAddress) -> Bool {
+    guard case .v4(let a) = destination else { return false }
+    return routing.isSubnetBroadcast(a)
   }
 
   /// The identifier of its requests, and the address that they are from.

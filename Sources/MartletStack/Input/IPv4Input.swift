@@ -61,7 +61,7 @@ extension NetworkStack {
       return false
     }
     let (source, destination) = (packet.source, packet.destination)
-    let isUnicast = routing.standing(of: source, destination).destinationIsOurs
+    let isUnicast = routing.standing(of: source, destination).destinationIsOurs || destination.isLoopback
     if packet.isFragment {
       // Queriers have no need of fragments.
       guard !destination.isMulticast || groups.hasSocket(.v4(destination), on: interface) else {
@@ -93,6 +93,9 @@ extension NetworkStack {
     let (source, destination) = (packet.source, packet.destination)
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
     let standing = routing.standing(of: source, destination)
+    if interfaces[interface.index].link.isLoopback {
+      return standing.destinationIsOurs || destination.isLoopback ? nil : .notOurs
+    }
     // RFC 4541 §2.1.1: a switch that asks for groups may have no address.
     if !source.isUnspecified || packet.proto != .igmp {
       guard source.isValidSource, !standing.sourceIsBroadcast else { return .martianSource }

@@ -6,20 +6,21 @@ extension NetworkStack {
     guard let packet = IPv6HeaderView(validating: bytes) else { return counts.drop(.badIPHeader) }
     let source = packet.source
     let destination = packet.destination
+    let isOwnPacket = interfaces[interface.index].link.isLoopback
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
-    guard source.isValidSource || isFromNobody(packet, on: interface) else {
+    guard source.isValidSource || isOwnPacket || isFromNobody(packet, on: interface) else {
       return counts.drop(.martianSource)
     }
-    guard !destination.isUnspecified, !destination.isLoopback, !destination.isIPv4Mapped else {
+    guard !destination.isUnspecified, !destination.isLoopback || isOwnPacket, !destination.isIPv4Mapped else {
       return counts.drop(.martianDestination)
     }
     let isUnicast = !destination.isMulticast
-    guard isUnicast ? routing.isOurs(.v6(destination)) : hasJoined(destination, on: interface) else {
+    guard isUnicast ? isOurs(destination, on: interface) : hasJoined(destination, on: interface) else {
       return counts.drop(isUnicast ? .notOurs : .multicast)
     }
     // RFC 1122 §3.3.6, as for IPv4.
     if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
-    if routing.isOurs(.v6(source)) { return ownSourceArrives(packet, on: interface) }
+    if routing.isOurs(.v6(source)), !isOwnPacket { return ownSourceArrives(packet, on: interface) }
     let arrival = Arrival(
       interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
       isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
@@ -27,13 +28,23 @@ extension NetworkStack {
     chainArrives(packet, IPv6ExtensionHeaders.walk(packet), arrival)
   }
 
+  /// RFC 4007 §6: a link-local address is ours on its own link only.
+  private func isOurs(_ destination: IPv6Address, on interface: InterfaceID) -> Bool {
+    destination.isLinkLocal
+      ? routing.isOurs(.v6(destination), on: interface) : routing.isOurs(.v6(destination))
+  }
+
   /// What the extension headers of a packet for us have led to.
   mutating func chainArrives(
     _ packet: borrowing IPv6HeaderView, _ chain: IPv6ExtensionHeaders.Outcome, _ arrival: Arrival
   ) {
     switch chain {
-    case .drop, .parameterProblem:
+    case .drop:
       counts.drop(.badExtensionHeader)
+    case .parameterProblem(let code, let pointer, let evenIfMulticast):
+      counts.drop(.badExtensionHeader)
+      guard arrival.isUnicast || evenIfMulticast else { return }
+      answerParameterProblem(code, pointer: pointer, packet.bytes, arrival)
     case .fragment(let header):
       // What neighbours and routers say to groups fits a packet.
       guard arrival.isUnicast || groups.hasSocket(arrival.destination, on: arrival.interface) else {
@@ -41,14 +52,36 @@ extension NetworkStack {
       }
       guard header.isAtomic else { return ipv6FragmentArrives(packet, header, arrival) }
       atomicFragmentArrives(packet, header, arrival)
-    case .upper(let proto, let offset, _):
+    case .upper(let proto, let offset, let numberAt):
       // The groups that every host is in are for ICMP, those of applications for UDP.
       guard
         arrival.isUnicast || proto == .icmpv6
           || proto == .udp && groups.hasSocket(arrival.destination, on: arrival.interface)
       else { return counts.drop(.multicast) }
+      guard proto == .tcp || proto == .udp || proto == .icmpv6 else {
+        counts.drop(.unknownProtocol)
+        // RFC 8200 §4: code 1. Behind number 59 there is nothing, and nobody waits for an answer (§4.7).
+        guard proto != .noNextHeader else { return }
+        return answerParameterProblem(1, pointer: UInt32(truncatingIfNeeded: numberAt), packet.bytes, arrival)
+      }
       deliver(packet.payload(from: offset), proto, arrival, packet: packet.bytes)
     }
+  }
+
+  /// RFC 4443 §3.4. Never about an error (§2.4 (e.1)), nor about what may be one; and from an address of our own, whomever
+  /// the packet was for.
+  private mutating func answerParameterProblem(
+    _ code: UInt8, pointer: UInt32, _ packet: RawSpan, _ arrival: Arrival
+  ) {
+    guard let (proto, offset) = IPv6ExtensionHeaders.transport(of: packet),
+      proto != .icmpv6 || offset < packet.byteCount && packet.u8(offset) >= 128
+    else { return }
+    var arrival = arrival
+    if !arrival.isUnicast {
+      guard let own = routing.sourceAddress(for: arrival.source, on: arrival.interface) else { return }
+      arrival.destination = own
+    }
+    queueParameterProblem(code, pointer: pointer, packet, arrival)
   }
 
   /// RFC 6946 §4: a "fragment" that is the whole packet has nothing to do with any other. Neighbor Discovery must not

@@ -63,7 +63,9 @@ extension NetworkStack {
     case .icmp where arrival.isIPv4: icmpArrives(payload, arrival, packet: packet)
     case .icmpv6 where !arrival.isIPv4: icmpArrives(payload, arrival, packet: packet)
     case .igmp where arrival.isIPv4: igmpArrives(payload, arrival, packet: packet)
-    default: counts.drop(.unknownProtocol)
+    default:
+      counts.drop(.unknownProtocol)
+      if arrival.isUnicast, arrival.isIPv4 { queueUnreachable(.proto, .port, packet, arrival) }
     }
   }
 }

@@ -27,6 +27,7 @@ extension NetworkStack {
       interfaces.append(interface)
     }
     for prefix in configuration.addresses { adopt(prefix, on: id) }
+    if interface.link.isLoopback, routing.loopback == nil { routing.loopback = id }
     autoconfigure(id)
     if let client { addClient(client, on: id) }
     return id
@@ -38,6 +39,7 @@ extension NetworkStack {
     try require(id)
     routing.addresses.removeAll { $0.interface == id }
     routing.routes.removeAll { $0.interface == id }
+    if routing.loopback == id { routing.loopback = nil }
     for own in ownAddresses where own.interface == id && own.news != .none { addressNews &-= 1 }
     ownAddresses.removeAll { $0.interface == id }
     removeNeighbours(on: id)

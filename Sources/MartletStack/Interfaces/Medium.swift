@@ -6,6 +6,20 @@ public enum Medium: Equatable, BitwiseCopyable, Sendable {
   case ip
   /// Ethernet frames: `receive` takes them and `nextPacket` writes them, neighbours are found with ARP and NDP.
   case ethernet(EthernetMedium)
+  /// The stack itself: what leaves comes in again. Whoever pulls a packet from the interface hands it to `receive` on the
+  /// same. Everything for the stack's own addresses leaves through it, and for 127.0.0.0/8 and ::1, which nothing else
+  /// may carry (RFC 1122 §3.2.1.3 (g), RFC 4291 §2.5.3). A stack has use for one.
+  case loopback
+}
+
+extension InterfaceConfiguration {
+  /// 127.0.0.1 and ::1, on the largest packets that there are.
+  public static var loopback: InterfaceConfiguration {
+    InterfaceConfiguration(
+      mtu: .max,
+      addresses: [IPPrefix(.v4(.loopback), length: 8), IPPrefix(.v6(.loopback), length: 128)],
+      offload: .checksum, medium: .loopback)
+  }
 }
 
 /// An interface's place on an Ethernet.
@@ -64,6 +78,7 @@ struct LinkLayer: BitwiseCopyable {
   var checksAddresses = false
   var autoconfigures = false
   var hasClient = false
+  var isLoopback = false
   /// 0: no tag.
   var vlan: UInt16 = 0
   var hardware = MACAddress.zero
@@ -71,6 +86,7 @@ struct LinkLayer: BitwiseCopyable {
   var temporaryAddresses: TemporaryAddresses?
 
   init(_ medium: Medium) {
+    isLoopback = medium == .loopback
     guard case .ethernet(let ethernet) = medium else { return }
     hardware = ethernet.hardwareAddress
     vlan = ethernet.vlan ?? 0

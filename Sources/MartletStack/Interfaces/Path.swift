@@ -38,6 +38,9 @@ extension NetworkStack {
 }
 
 extension Flow {
+  /// Both ends are one: a connection with itself, which nobody wants.
+  var isOfItself: Bool { localPort == remotePort && local == remote }
+
   /// What to send to a peer that offers no MSS (RFC 9293 MUST-15; §3.7.1).
   var defaultMSS: UInt16 { local.isIPv4 ? 536 : 1_220 }
 }

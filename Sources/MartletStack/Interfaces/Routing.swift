@@ -20,6 +20,11 @@ struct Routing {
     didSet { arrange() }
   }
 
+  /// Where packets for ourselves leave; nil: nowhere.
+  var loopback: InterfaceID? {
+    didSet { arrange() }
+  }
+
   // The same of IPv4, as each packet asks for it.
   private var own: [OwnAddress] = []
   /// Longest prefix first, and of equal ones a network that we are on before a route.
@@ -44,6 +49,7 @@ struct Routing {
     ways = []
     for address in addresses {
       addWay(address.prefix, address.interface)
+      if let loopback { addWay(IPPrefix(address.prefix.address, length: 32), loopback) }
       guard case .v4(let a) = address.prefix.address else { continue }
       var mine = OwnAddress(bits: a.bits)
       if let old = address.prefix.oldBroadcast, let new = address.prefix.broadcast {
@@ -107,11 +113,24 @@ struct Routing {
     return false
   }
 
+  /// Whether packets for `destination` may leave at all: it is none that nobody can have (RFC 1122 §3.2.1.3), none that
+  /// ends where it begins (RFC 4291 §2.7), and not our own where there is no loopback.
+  func mayLeave(to destination: IPAddress) -> Bool {
+    switch destination {
+    case .v4(let a): guard a.isUnicast || a.isMulticast || a.isBroadcast else { return false }
+    case .v6(let a):
+      guard a.isMulticast ? (a.high >> 48) & 15 > 1 : destination.isUnicastDestination else { return false }
+    }
+    if destination.isLoopback || isOurs(destination) { return loopback != nil && !destination.hasZone }
+    return true
+  }
+
   /// The interface that leads to `destination`, by longest prefix; a network we are on wins over
   /// a route of the same length.
   func interface(to destination: IPAddress, zone: UInt16 = 0) -> InterfaceID? {
     if zone > 0 { return InterfaceID(rawValue: zone &- 1) }
     if case .v4(let destination) = destination { return interface(to: destination) }
+    if let loopback, isOurs(destination) { return loopback }
     var best: InterfaceID?
     var length = -1
     for i in addresses.indices where addresses[i].prefix.contains(destination) {
@@ -149,6 +168,8 @@ struct Routing {
   /// the destination or the gateway, else the interface's first; of IPv6 by RFC 6724. Link-local speaks to link-local
   /// only.
   func sourceAddress(for destination: IPAddress, on interface: InterfaceID) -> IPAddress? {
+    // RFC 6724 §5 rule 1: the same address.
+    if interface == loopback, isOurs(destination) { return destination }
     if case .v6(let destination) = destination { return sourceAddress(for: destination, on: interface) }
     var gateway: IPAddress?
     for i in routes.indices where routes[i].prefix.contains(destination) {

@@ -13,16 +13,23 @@ extension NetworkStack {
     if queueICMP(header, body, proto, arrival) { counts.icmpOutEchoReps &+= 1 }
   }
 
-  /// Tells a sender that nobody has the port. Callers have made sure that the packet was for us alone.
   mutating func queuePortUnreachable(_ packet: RawSpan, _ arrival: Arrival) {
+    queueUnreachable(.port, .port, packet, arrival)
+  }
+
+  /// Tells a sender that nobody has the port, or knows the protocol. Callers have made sure that the packet was for us
+  /// alone.
+  mutating func queueUnreachable(
+    _ code4: ICMPv4UnreachableCode, _ code6: ICMPv6UnreachableCode, _ packet: RawSpan, _ arrival: Arrival
+  ) {
     guard mayAnswer(.icmpError, to: arrival.source, zone: arrival.zone) else {
       return counts.drop(.icmpLimited)
     }
     var header = ScratchBytes<8>()
     if arrival.isIPv4 {
-      header.fill { ICMPv4Message.destinationUnreachable(.port, nextHopMTU: 0).write(into: &$0, at: 0) }
+      header.fill { ICMPv4Message.destinationUnreachable(code4, nextHopMTU: 0).write(into: &$0, at: 0) }
     } else {
-      header.fill { ICMPv6Message.destinationUnreachable(.port).write(into: &$0, at: 0) }
+      header.fill { ICMPv6Message.destinationUnreachable(code6).write(into: &$0, at: 0) }
     }
     if queueICMPError(header, quoting: packet, arrival) { counts.icmpOutDestUnreachs &+= 1 }
   }

@@ -70,6 +70,28 @@ public enum IPv6ExtensionHeaders {
     return .upper(here, offset: offset, nextHeaderAt: numberAt)
   }
 
+  /// What a chain leads to at last, whatever an option or a routing header on the way asks for: what a packet is, which
+  /// `walk` has refused. Nil: it cannot be told.
+  public static func transport(of packet: RawSpan) -> (proto: IPProtocol, offset: Int)? {
+    guard packet.byteCount >= IPv6Header.encodedCount else { return nil }
+    var here = IPProtocol(packet.u8(6))
+    var offset = IPv6Header.encodedCount
+    for _ in 0...maximumHeaders {
+      guard isExtension(here) else { return (here, offset) }
+      guard offset <= packet.byteCount &- 8 else { return nil }
+      let next = IPProtocol(packet.u8(offset))
+      if here == .fragment {
+        let fragment = IPv6Fragment(packet, at: offset, nextHeaderAt: 0)
+        guard fragment.fragmentOffset == 0 else { return nil }
+        offset &+= IPv6Fragment.encodedCount
+      } else {
+        offset &+= Int(packet.u8(offset &+ 1)) &* 8 &+ 8
+      }
+      here = next
+    }
+    return nil
+  }
+
   private static func isExtension(_ proto: IPProtocol) -> Bool {
     switch proto {
     case .hopByHop, .routing, .fragment, .destinationOptions: return true

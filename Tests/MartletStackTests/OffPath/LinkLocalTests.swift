@@ -38,10 +38,10 @@ struct LinkLocalTests {
     let error = icmp(from: remote.address, to: links.own(1, 0).address, type: 1, code: 4, syn)
     links.inject(error, 0)
     #expect(try links.stack.status(c, now: links.now).tcp.state == .synSent)
-    #expect(links.stack.counters.drops(.icmpUnmatched) == 1)
+    #expect(links.stack.counters.drops(.notOurs) == 1)
     links.inject(error, 1)
     #expect(try links.stack.status(c, now: links.now).tcp.state == .closed)
-    #expect(links.stack.counters.drops(.icmpUnmatched) == 1)
+    #expect(links.stack.counters.drops(.notOurs) == 1)
   }
 
   @Test("O6 a Packet Too Big lowers the path of one link's fe80::9, and not that of its twin")
@@ -65,7 +65,7 @@ struct LinkLocalTests {
     let error = icmp(
       from: links.peer.address, to: links.own(1, 0).address, type: 2, rest: 1_300, Packet(full.prefix(1_000)))
     links.inject(error, 0)
-    #expect(links.stack.counters.drops(.icmpUnmatched) == 1 && links.pull(1).isEmpty)
+    #expect(links.stack.counters.drops(.notOurs) == 1 && links.pull(1).isEmpty)
     links.inject(error, 1)
     let resent = links.pull(1)
     #expect(!resent.isEmpty && resent.allSatisfy { $0.count <= 1_300 })
@@ -107,9 +107,9 @@ struct LinkLocalTests {
       #expect(try links.stack.status(c, now: links.now).tcp.state == .synSent)
       // Nor does an error that quotes it, and nobody can connect to it.
       let quoted = tcp(from: to, to: from, seq: syn.seq, .syn)
-      let unmatched = links.stack.counters.drops(.icmpUnmatched)
+      let strays = links.stack.counters.drops(.notOurs)
       links.inject(icmp(from: links.peer.address, to: to.address, type: 1, code: 4, quoted), 0)
-      #expect(links.stack.counters.drops(.icmpUnmatched) == unmatched + 1)
+      #expect(links.stack.counters.drops(.notOurs) == strays + 1)
       #expect(try links.stack.status(c, now: links.now).tcp.state == .synSent)
       #expect(throws: ConnectError.broadcastOrMulticast) {
         _ = try links.stack.connect(to: from, from: local, now: links.now)
