@@ -25,6 +25,7 @@ extension TCB {
     }
     guard !mode.contains(.finQueued) else { throw .shutDown }
     guard bytes.byteCount > 0 else { return 0 }
+    resumeSearch(&cold, now)
     let room = freeSendSpace(cold)
     var count =
       around.budget.lets(grow: cold.send.chunksHeld) ? min(bytes.byteCount, Int(truncatingIfNeeded: room)) : 0

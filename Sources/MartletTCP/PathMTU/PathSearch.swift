@@ -62,7 +62,43 @@ package struct PathSearch: BitwiseCopyable, Sendable {
   }
 }
 
+/// What an idle connection remembers of a search that is not over: where it began, in an octet, rounded down by at most a
+/// thirty-second part. 0: nothing.
+@frozen
+package struct PathCeiling: BitwiseCopyable, Sendable {
+  private var code: UInt8 = 0
+
+  package init() {}
+
+  init(_ size: UInt16) {
+    // Three bits for the doublings of 512, five for what follows the first bit.
+    guard size > 536 else { return }
+    let doublings = 6 &- UInt8(truncatingIfNeeded: size.leadingZeroBitCount)
+    code = doublings << 5 | UInt8(truncatingIfNeeded: size >> (UInt16(doublings) &+ 4)) & 31
+  }
+
+  var size: UInt16 {
+    guard code != 0 else { return 0 }
+    return (32 | UInt16(code & 31)) << (UInt16(code >> 5) &+ 4)
+  }
+}
+
 extension TCB {
+  /// All text has been acknowledged: of a search that somebody will go on with only its beginning is kept.
+  @inline(__always)
+  mutating func rememberSearch(_ cold: inout ColdBlock) {
+    guard cold.search.high != 0 else { return }
+    if !cold.search.isForgettable { snd.ceiling = PathCeiling(cold.search.ceiling) }
+    cold.search = PathSearch()
+  }
+
+  /// There is text again.
+  mutating func resumeSearch(_ cold: inout ColdBlock, _ now: Instant) {
+    guard snd.ceiling.size > snd.mss, cold.search.high == 0 else { return }
+    cold.search.fail(snd.ceiling.size, now: Tick(now))
+    snd.ceiling = PathCeiling()
+  }
+
   /// Text of the stream in one segment of the size to try: when enough waits behind it that its loss would
   /// be noticed without a time-out (RFC 4821 §7.4).
   mutating func pathProbe(

@@ -40,8 +40,10 @@ extension TCB {
 
   /// All text has arrived; a FIN alone needs no scoreboard, and no cold block.
   @inline(__always)
-  private func forgetIfDone(_ cold: inout ColdBlock, _ around: inout Surroundings) {
-    if cold.send.isEmpty { cold.forgetFlight(&around.pool, &around.budget) }
+  private mutating func forgetIfDone(_ cold: inout ColdBlock, _ around: inout Surroundings) {
+    guard cold.send.isEmpty else { return }
+    rememberSearch(&cold)
+    cold.forgetFlight(&around.pool, &around.budget)
   }
 
   /// RFC 6298 (5.2), (5.3): SND.UNA moved.

@@ -1,7 +1,7 @@
 import MartletWire
 
 /// The part of a connection that exists only while something is queued,
-/// outstanding or out of order, or the path's MTU is searched. An idle connection has none.
+/// outstanding or out of order. An idle connection has none.
 public struct ColdBlock: BitwiseCopyable, Sendable {
   /// Octets from SND.UNA on (from ISS + 1 while the SYN is unacknowledged): sent and unacknowledged, then unsent.
   package var send = ByteQueue()

@@ -65,6 +65,8 @@ package struct SendSequence: BitwiseCopyable, Sendable {
   package var wndShift: WindowScale
   /// The octet at SND.NXT has been sent, as a window probe.
   package var probesNxt = false
+  /// Up to where the path is searched when there is text again (RFC 4821).
+  package var ceiling = PathCeiling()
 
   /// One past the highest ever sent.
   @inlinable @inline(__always)
