@@ -165,8 +165,19 @@ extension NetworkStack {
     return .station(neighbour.hardware)
   }
 
+  /// Whether a packet for `destination` would leave at once, or nowhere: it waits for nobody.
+  mutating func isStationKnown(_ destination: IPAddress, on interface: Int) -> Bool {
+    let id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface))
+    guard interfaces[interface].link.isEthernet, routing.group(destination, on: id) == nil,
+      let hop = routing.nextHop(to: destination, on: id)
+    else { return true }
+    guard let n = neighbours.find(hop, on: id) else { return false }
+    return neighbours[n].state != .incomplete
+  }
+
   private mutating func hold(_ packet: RawSpan, _ metadata: PacketMetadata, for n: UInt32) {
-    // What a device is to cut is too long to wait: TCP says it again, a train of datagrams is lost.
+    // What a device is to cut is too long to wait: TCP says it again, and trains of datagrams are not handed out whole
+    // before somebody is known.
     guard metadata.segmentSize == 0,
       neighbours.waitingBytes < Int(configuration.neighbourQueueLimit),
       neighbours.wait(for: n, packet, metadata, &around.pool, &around.budget)
