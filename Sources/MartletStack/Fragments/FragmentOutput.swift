@@ -7,7 +7,7 @@ import MartletWire
 extension NetworkStack {
   /// The next packet of UDP or ICMP: a datagram, or a fragment of the first that waits.
   mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    guard let header = interfaces[interface].datagrams.first(around.pool) else { return nil }
+    guard let header = firstDatagram(on: interface) else { return nil }
     let mtu = Int(pathMTU(of: header.remote, on: interface))
     if header.segmentSize > 0 { return nextOfTrain(header, mtu: mtu, on: interface, into: &buffer) }
     if isCut(header, mtu: mtu, on: interface) {
@@ -85,9 +85,24 @@ extension NetworkStack {
     return OutgoingPacket(count: place &+ count)
   }
 
+  /// The first datagram that is from an address which is still ours.
+  private mutating func firstDatagram(on interface: Int) -> DatagramHeader? {
+    while let header = interfaces[interface].datagrams.first(around.pool) {
+      if routing.isOurs(header.local) { return header }
+      removeFirst(header, on: interface)
+      counts.drop(.lostAddress)
+    }
+    return nil
+  }
+
   mutating func finishFirst(_ header: DatagramHeader, on interface: Int) {
-    interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
+    removeFirst(header, on: interface)
     if header.proto == .udp { counts.udpOutDatagrams &+= 1 }
+  }
+
+  private mutating func removeFirst(_ header: DatagramHeader, on interface: Int) {
+    interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
+    if interfaces[interface].waitingSockets > 0 { wakeSockets(on: interface) }
   }
 
   /// - Parameter transport: the first eight octets of the datagram.

@@ -99,20 +99,32 @@ extension NetworkStack {
   private mutating func nextReleased(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket?
   {
     let id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface))
-    guard let n = neighbours.firstReleased(on: id) else { return nil }
     let link = interfaces[interface].link
-    let w = neighbours[n].waiting
-    let count = neighbours.waiting[w].firstCount
-    let metadata = neighbours.waiting[w].firstMetadata(link: UInt16(link.headerCount))
-    // An MTU that was lowered meanwhile.
-    guard Int(count) &+ Int(link.headerCount) <= buffer.byteCount else {
+    let start = Int(link.headerCount)
+    while let n = neighbours.firstReleased(on: id) {
+      let w = neighbours[n].waiting
+      let count = Int(neighbours.waiting[w].firstCount)
+      let metadata = neighbours.waiting[w].firstMetadata(link: UInt16(link.headerCount))
+      let (hardware, isIPv4) = (neighbours[n].hardware, neighbours[n].address.isIPv4)
+      // An MTU that was lowered meanwhile.
+      let fits = count <= Int(interfaces[interface].mtu)
+      if fits {
+        neighbours.waiting[w].copyFirst(
+          UInt16(truncatingIfNeeded: count), into: &buffer, at: start, around.pool)
+      }
       neighbours.removeFirstWaiting(of: n, &around.pool, &around.budget)
-      return nil
+      guard fits else {
+        counts.drop(.outputQueueFull)
+        continue
+      }
+      guard routing.isOurs(buffer.bytes.extracting(start..<start &+ count).ipSource) else {
+        counts.drop(.lostAddress)
+        continue
+      }
+      link.writeHeader(to: hardware, isIPv4 ? .ipv4 : .ipv6, into: &buffer)
+      return OutgoingPacket(count: start &+ count, metadata: metadata)
     }
-    neighbours.waiting[w].copyFirst(count, into: &buffer, at: Int(link.headerCount), around.pool)
-    neighbours.removeFirstWaiting(of: n, &around.pool, &around.budget)
-    link.writeHeader(to: neighbours[n].hardware, neighbours[n].address.isIPv4 ? .ipv4 : .ipv6, into: &buffer)
-    return OutgoingPacket(count: Int(count) &+ Int(link.headerCount), metadata: metadata)
+    return nil
   }
 
   // MARK: Whom to

@@ -35,6 +35,8 @@ struct DatagramQueue: BitwiseCopyable {
   static var headerCount: Int { 44 }
 
   var isEmpty: Bool { count == 0 }
+  /// Octets of its datagrams and what is known of them: what has a limit.
+  var byteCount: Int { Int(bytes.count) }
   var chunksHeld: Int { bytes.chunksHeld }
 
   /// Appends a datagram of two parts. False: beyond `limit` octets, or the budget refused.
