@@ -51,6 +51,34 @@ struct ICMPTests {
     #expect(answers6.map(\.packet) == [icmp(from: v6(2), to: v6(9), type: 1, code: 4, datagram6)])
   }
 
+  @Test("Of a packet that a device has joined the error quotes the first datagram, as it was sent", arguments: [4, 6])
+  func portUnreachableOfJoined(version: Int) throws {
+    let (own, remote) = version == 4 ? (v4(10, 0, 0, 2), v4(10, 0, 0, 9)) : (v6(2), v6(9))
+    let from = Endpoint(address: remote, port: 4_000)
+    let to = Endpoint(address: own, port: 53)
+    let text = pattern(3_500)
+    for size in [100, 1_001, 3_499, 3_500] {
+      let host = try Host(2)
+      host.inject(
+        udp(from: from, to: to, text),
+        PacketMetadata(
+          checksum: .verified, segmentSize: UInt16(size), headerCount: version == 4 ? 28 : 48))
+      let sent = udp(from: from, to: to, Packet(text.prefix(size)))
+      let error = icmp(
+        from: own, to: remote, type: version == 4 ? 3 : 1, code: version == 4 ? 3 : 4,
+        Packet(sent.prefix(version == 4 ? 548 : 1_232)))
+      #expect(host.pull().map(\.packet) == [error])
+      #expect(host.stack.counters.icmpOutDestUnreachs == 1)
+    }
+    // A sender over IPv4 that makes no sums made none.
+    var bare = udp(from: Self.peer, to: Endpoint(address: v4(10, 0, 0, 2), port: 53), text)
+    store(0, in: &bare, at: 26)
+    let host = try Host(2)
+    host.inject(bare, PacketMetadata(segmentSize: 1_000, headerCount: 28))
+    let quoted = try #require(host.pull().first).packet
+    #expect(quoted[30..<32] == [4, 4] && Packet(quoted[52..<56]) == [3, 240, 0, 0])
+  }
+
   @Test("RFC 1122 §3.2.2: no error about a broadcast, and no more than the limit")
   func noPortUnreachable() throws {
     let host = try Host(2) { $0.icmpErrorsPerSecond = 4 }

@@ -62,9 +62,13 @@
     }
 
     mutating func start(stack: inout NetworkStack, now: Instant) {
-      guard let ticket, streams != nil else { return connect(&stack, now) }
-      stack.remember(ticket, for: remote, now: now)
-      connectWithText(&stack, now)
+      if let ticket, streams != nil { stack.remember(ticket, for: remote, now: now) }
+      open(&stack, now)
+    }
+
+    /// The first time, and each time when what is waited for may have come.
+    private mutating func open(_ stack: inout NetworkStack, _ now: Instant) {
+      if ticket != nil, streams != nil { connectWithText(&stack, now) } else { connect(&stack, now) }
     }
 
     private mutating func connect(_ stack: inout NetworkStack, _ now: Instant) {
@@ -83,7 +87,7 @@
 
     var nextDeadline: Instant? { wait.nextTry }
 
-    mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { connect(&stack, now) }
+    mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { open(&stack, now) }
 
     /// Once there is something to say: what is sent before the SYN has left rides on it.
     private mutating func connectWithText(_ stack: inout NetworkStack, _ now: Instant) {
@@ -95,7 +99,7 @@
     mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
       switch event {
       case .addressReady, .addressConflict, .addressRemoved:
-        if wait.nextTry != nil { connect(&stack, now) }
+        if wait.nextTry != nil { open(&stack, now) }
       case .lease(let news, let address, let interface):
         journal.tell(news, of: address, try? stack.lease(of: interface), now)
       default: break

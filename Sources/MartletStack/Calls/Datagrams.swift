@@ -15,6 +15,10 @@ struct DatagramSocket: BitwiseCopyable {
   var errorReporter: IPAddress?
   /// One that is connected does so in any case.
   var hearsErrors: Bool
+  /// Its own address is ours no longer, and no call has said so.
+  var hasLostAddress = false
+  /// An interface whose queue had no room for what it wanted to send, and one; 0: there is none.
+  var waitsFor: UInt16 = 0
   var nextEvent = IndexList.none
   var news: Readiness = []
   var hasEvent = false
@@ -33,6 +37,8 @@ public enum DatagramError: Error, Equatable, Sendable {
   /// Larger than any datagram can be, or than the queue for those that leave.
   case tooLarge
   case noRoute
+  /// The socket is bound to an address that is ours no longer: another may have it already. `receive` says so once.
+  case addressNotOurs
   /// An ICMP error about an earlier datagram.
   case network(SoftError)
 }
@@ -104,6 +110,7 @@ extension NetworkStack {
   /// Queues several datagrams to one place, of `size` octets each, the last of them perhaps shorter. Where they fit the path,
   /// and the device cuts such trains, they cost little more than one.
   ///
+  /// - Parameter size: octets of text in each; 0: all of `bytes` is one datagram, as in `send`.
   /// - Returns: octets that were queued: all, or those of the first datagrams, for which there was room.
   public mutating func sendTrain(
     _ id: UDPSocketID, _ bytes: RawSpan, of size: UInt16, to destination: Endpoint? = nil,
@@ -134,6 +141,7 @@ extension NetworkStack {
         zone = link.zone
       }
     }
+    if let own = sockets[s].local.address, !routing.isOurs(own) { throw .addressNotOurs }
     guard let path = path(to: remote.address, zone: zone),
       let source = sockets[s].local.address ?? routing.sourceAddress(for: remote.address, on: path.interface),
       source.isFamily(of: remote.address)
@@ -141,12 +149,12 @@ extension NetworkStack {
     let flow = Flow(
       local: source, remote: remote.address, localPort: sockets[s].local.port, remotePort: remote.port)
     return try queue(
-      bytes, flow, hopLimit: isGroup ? max(hopLimit, 1) : hopLimit, segmentSize: segmentSize,
+      bytes, flow, of: s, hopLimit: isGroup ? max(hopLimit, 1) : hopLimit, segmentSize: segmentSize,
       on: path.interface.index)
   }
 
   private mutating func queue(
-    _ bytes: RawSpan, _ flow: Flow, hopLimit: UInt8, segmentSize: Int, on i: Int
+    _ bytes: RawSpan, _ flow: Flow, of s: UInt32, hopLimit: UInt8, segmentSize: Int, on i: Int
   ) throws(DatagramError) -> Int {
     let isIPv4 = flow.local.isIPv4
     let largest =
@@ -183,11 +191,13 @@ extension NetworkStack {
           limit: configuration.datagramQueueLimit,
           &around.pool, &around.budget)
       else {
+        socketWaits(s, on: i)
         if done == 0 { throw .wouldBlock }
         return done
       }
       done &+= count
     } while done < bytes.byteCount
+    stopWaiting(s, on: i)
     return done
   }
 
@@ -206,7 +216,12 @@ extension NetworkStack {
     return (Int(count), Endpoint(address: header.remote, port: header.port), header.interface)
   }
 
-  private mutating func throwError(of s: UInt32) throws(DatagramError) {
+  mutating func throwError(of s: UInt32) throws(DatagramError) {
+    if sockets[s].hasLostAddress {
+      sockets[s].hasLostAddress = false
+      // It may have come back.
+      if let own = sockets[s].local.address, !routing.isOurs(own) { throw .addressNotOurs }
+    }
     let error = sockets[s].error
     guard error != .none else { return }
     sockets[s].error = .none
@@ -226,13 +241,11 @@ extension NetworkStack {
     return (error, destination, reporter)
   }
 
-  /// Whether `receive` would give something.
+  /// Whether `receive` would give something, and `send` take it: after a refusal it says no until there is room again,
+  /// of which an event tells.
   public func readiness(_ id: UDPSocketID) throws(HandleError) -> Readiness {
     guard let s = sockets.index(of: id) else { throw .stale }
-    var level: Readiness = .writable
-    if !sockets[s].queue.isEmpty { level.insert(.readable) }
-    if sockets[s].error != .none { level.formUnion([.error, .readable]) }
-    return level
+    return sockets[s].readiness
   }
 
   /// Frees the socket, its port and what waits in it.
@@ -245,6 +258,7 @@ extension NetworkStack {
   /// The record of one that nobody can find any more.
   mutating func discard(socket s: UInt32) {
     leaveGroups(ofSocket: s)
+    stopWaiting(s)
     sockets[s].queue.removeAll(&around.pool, &around.budget)
     if sockets[s].hasEvent {
       sockets[s].isClosed = true

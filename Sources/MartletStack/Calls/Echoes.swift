@@ -73,9 +73,9 @@ extension NetworkStack {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
     let (identifier, zone) = (sockets[s].local.port, sockets[s].zone)
-    guard let remote = sockets[s].peer?.address, let source = sockets[s].local.address,
-      routing.isOurs(source), let path = path(to: remote, zone: zone)
-    else { throw .noRoute }
+    guard let remote = sockets[s].peer?.address, let source = sockets[s].local.address else { throw .noRoute }
+    guard routing.isOurs(source) else { throw .addressNotOurs }
+    guard let path = path(to: remote, zone: zone) else { throw .noRoute }
     let isIPv4 = source.isIPv4
     let size = ICMPv4Message.encodedCount &+ bytes.byteCount
     let most = Int(UInt16.max) &- (isIPv4 ? IPv4Header.encodedCount : 0)
@@ -93,10 +93,15 @@ extension NetworkStack {
     let record = DatagramHeader(
       count: UInt16(truncatingIfNeeded: size), proto: isIPv4 ? .icmp : .icmpv6, hopLimit: hopLimit, dscp: 0,
       local: source, remote: remote)
+    let i = path.interface.index
     guard
-      interfaces[path.interface.index].datagrams.append(
+      interfaces[i].datagrams.append(
         record, front.bytes, bytes, limit: configuration.datagramQueueLimit, &around.pool, &around.budget)
-    else { throw .wouldBlock }
+    else {
+      socketWaits(s, on: i)
+      throw .wouldBlock
+    }
+    stopWaiting(s, on: i)
     counts.icmpOutEchos &+= 1
   }
 
@@ -106,7 +111,10 @@ extension NetworkStack {
   ) throws(DatagramError) -> EchoAnswer {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
-    guard let header = sockets[s].queue.first(around.pool) else { throw .wouldBlock }
+    guard let header = sockets[s].queue.first(around.pool) else {
+      try throwError(of: s)
+      throw .wouldBlock
+    }
     var front = ScratchBytes<12>()
     front.fill { raw in
       sockets[s].queue.copyFirst(from: 0, EchoNote.count, into: &raw, at: 0, around.pool)
@@ -121,10 +129,10 @@ extension NetworkStack {
       hopLimit: header.hopLimit, time: note.time, count: Int(count), totalCount: Int(total))
   }
 
-  /// Whether `receiveEcho` would give something.
+  /// Whether `receiveEcho` would give something, and `sendEcho` take it, as of a socket of UDP.
   public func readiness(_ id: EchoSocketID) throws(HandleError) -> Readiness {
     guard let s = sockets.index(of: id) else { throw .stale }
-    return sockets[s].queue.isEmpty ? .writable : [.readable, .writable]
+    return sockets[s].readiness
   }
 
   /// Frees the socket, its identifier and what waits in it.

@@ -88,6 +88,8 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case outputQueueFull
   /// No route to where an answer should go.
   case noRoute
+  /// It would have left from an address that was ours when it was queued.
+  case lostAddress
 
   // Ethernet and neighbours.
   /// An Ethernet frame that is cut short, or whose source is a group, nobody, or ourselves.

@@ -15,8 +15,10 @@ struct DHCPClient: BitwiseCopyable {
   private(set) var tries: UInt8 = 0
   /// What went wrong in a row.
   private(set) var setbacks: UInt8 = 0
-  /// What is to leave. A later one takes its place, as it would on a wire that is slow.
-  private(set) var outgoing: DHCPMessageType?
+  /// A question that is to leave. A later one takes its place, as it would on a wire that is slow.
+  private var question: DHCPMessageType?
+  /// A word about the last address, RELEASE or DECLINE, that is to leave before: no later one would say it again.
+  private var farewell: DHCPMessageType?
   /// Offered, then lent; of the last one for as long as there is no other.
   private(set) var lease: DHCPLease?
   /// The station that `lease` came from: the server, or whoever passes on what is for it.
@@ -92,6 +94,9 @@ struct DHCPClient: BitwiseCopyable {
     return address
   }
 
+  /// What is to leave.
+  var outgoing: DHCPMessageType? { farewell ?? question }
+
   // MARK: Calls
 
   /// INIT. RFC 2131 §4.4.1 would have it wait from one to ten seconds, which would be most of the time until there is an
@@ -107,12 +112,12 @@ struct DHCPClient: BitwiseCopyable {
     let had = hasLease
     state = .stopped
     deadline = .distant
-    outgoing = nil
+    question = nil
     reboots = false
     guard had else { return .goOn }
     suggestion = address
     xid = UInt32(truncatingIfNeeded: draw >> 32)
-    outgoing = .release
+    farewell = .release
     return .lose(.released)
   }
 
@@ -131,12 +136,14 @@ struct DHCPClient: BitwiseCopyable {
     restart(at: now, after: .seconds(10), draw)
     suggestion = nil
     xid = UInt32(truncatingIfNeeded: draw >> 32)
-    outgoing = .decline
+    farewell = .decline
     return .lose(.declined)
   }
 
   /// The message has left.
-  mutating func sent() { outgoing = nil }
+  mutating func sent() {
+    if farewell == nil { question = nil } else { farewell = nil }
+  }
 
   // MARK: Time
 
@@ -193,7 +200,7 @@ struct DHCPClient: BitwiseCopyable {
     let wait = Int64(4_000) << Int64(min(tries, 4)) &- 1_000 &+ Self.upTo(2_000, draw)
     if tries < .max { tries &+= 1 }
     if tries > 2 { wantsBroadcast = true }
-    outgoing = kind
+    question = kind
     deadline = now.advanced(by: .milliseconds(wait))
   }
 
@@ -206,7 +213,7 @@ struct DHCPClient: BitwiseCopyable {
     state = now < lease.rebinding ? .renewing : .rebinding
     xid = UInt32(truncatingIfNeeded: draw >> 32)
     requested = now
-    outgoing = .request
+    question = .request
     let end = state == .renewing ? lease.rebinding : lease.expiration ?? .distant
     let half = TimeAmount(nanoseconds: end.since(now).nanoseconds / 2)
     deadline = min(end, now.advanced(by: max(half, .seconds(60))))
@@ -229,7 +236,7 @@ struct DHCPClient: BitwiseCopyable {
 
   private mutating func begin(at now: Instant, after wait: TimeAmount, _ draw: UInt64) {
     state = .initial
-    outgoing = nil
+    question = nil
     deadline = now.advanced(by: wait).advanced(by: .milliseconds(Self.upTo(1_000, draw)))
   }
 
@@ -276,7 +283,7 @@ struct DHCPClient: BitwiseCopyable {
     else { return nil }
     lease = terms
     station = sender
-    outgoing = nil
+    question = nil
     router = 0
     if state == .renewing || state == .rebinding {
       state = .bound

@@ -3,9 +3,10 @@ import MartletWire
 
 extension NetworkStack {
   /// The next thing that happened; nil: the application knows everything. Drain it after every `receive`,
-  /// `advance` and call.
+  /// `advance` and call, and after packets were pulled: that may have made room.
   public mutating func nextEvent() -> StackEvent? {
     if !shortage.waitingWriters.isEmpty { wakeWriter() }
+    if shortage.socketsRefusedAt > 0 { wakeSocketsForMemory() }
     return nextConnectionEvent() ?? nextListenerEvent() ?? nextSocketEvent() ?? nextAttempt()
       ?? nextAddressEvent() ?? nextLeaseEvent() ?? pressure()
   }

@@ -7,11 +7,10 @@ import MartletWire
 extension NetworkStack {
   /// The next packet of UDP or ICMP: a datagram, or a fragment of the first that waits.
   mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    guard let header = interfaces[interface].datagrams.first(around.pool) else { return nil }
+    guard let header = firstDatagram(on: interface) else { return nil }
     let mtu = Int(pathMTU(of: header.remote, on: interface))
     if header.segmentSize > 0 { return nextOfTrain(header, mtu: mtu, on: interface, into: &buffer) }
-    let headers = header.local.isIPv4 ? IPv4Header.encodedCount : IPv6Header.encodedCount
-    if headers &+ Int(header.count) > mtu || interfaces[interface].datagrams.firstIsCut {
+    if isCut(header, mtu: mtu, on: interface) {
       return nextFragment(of: header, mtu: mtu, on: interface, into: &buffer)
     }
     let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.hopLimit))
@@ -31,9 +30,17 @@ extension NetworkStack {
     return min(mtu, known.pathMTU)
   }
 
+  /// Whether the datagram whose turn it is has to leave in fragments, or does already.
+  mutating func isCut(_ datagram: DatagramHeader, mtu: Int, on interface: Int) -> Bool {
+    let headers = datagram.local.isIPv4 ? IPv4Header.encodedCount : IPv6Header.encodedCount
+    return headers &+ Int(datagram.count) > mtu || interfaces[interface].datagrams.firstIsCut
+  }
+
   /// RFC 791 §3.2, RFC 8200 §4.5. Each fragment but the last has a multiple of eight octets.
+  ///
+  /// - Parameter header: of the first datagram that waits, or of that of a first train whose turn it is.
   @inline(never)
-  private mutating func nextFragment(
+  mutating func nextFragment(
     of header: DatagramHeader, mtu: Int, on interface: Int, into buffer: inout MutableRawSpan
   ) -> OutgoingPacket {
     if !interfaces[interface].datagrams.firstIsCut {
@@ -41,7 +48,9 @@ extension NetworkStack {
       interfaces[interface].datagrams.beginCutting(id)
       counts.ipFragOKs &+= 1
     }
-    let start = interfaces[interface].datagrams.firstSent
+    let start = interfaces[interface].datagrams.cutSent
+    // Of a train its other datagrams, between the header that all of them have and this one.
+    let before = interfaces[interface].datagrams.firstSent
     let id = interfaces[interface].datagrams.identification
     let isIPv4 = header.local.isIPv4
     let headers =
@@ -54,25 +63,46 @@ extension NetworkStack {
       start, UInt16(truncatingIfNeeded: count), isLast: isLast, identification: id,
       hopLimit: configuration.hopLimit(header.hopLimit), into: &buffer)
     interfaces[interface].datagrams.copyFirst(
-      from: start, UInt16(truncatingIfNeeded: count), into: &buffer, at: place, around.pool)
+      from: before &+ start, UInt16(truncatingIfNeeded: count), into: &buffer, at: place, around.pool)
     if start == 0 {
+      if header.segmentSize > 0 { copyUDPHeader(of: header, on: interface, into: &buffer, at: place) }
       // The transport's sum is over what this fragment has, and all others will have.
-      let sum = interfaces[interface].datagrams.sumFirst(header.count, around.pool)
+      let udp = UInt16(truncatingIfNeeded: UDPHeader.encodedCount)
+      var sum = interfaces[interface].datagrams.sumFirst(
+        from: before &+ udp, header.count &- udp, around.pool)
+      sum.add(buffer.checksum(from: place, count: UDPHeader.encodedCount))
       header.storeChecksum(sum, into: &buffer, at: place)
       noteSent(header, buffer.be64(place))
     }
     counts.ipFragCreates &+= 1
-    if isLast {
-      finishFirst(header, on: interface)
+    if !isLast {
+      interfaces[interface].datagrams.advanceCut(by: UInt16(truncatingIfNeeded: count))
+    } else if header.segmentSize > 0 {
+      finishCar(header, on: interface)
     } else {
-      interfaces[interface].datagrams.advanceFirst(by: UInt16(truncatingIfNeeded: count))
+      finishFirst(header, on: interface)
     }
     return OutgoingPacket(count: place &+ count)
   }
 
+  /// The first datagram that is from an address which is still ours.
+  private mutating func firstDatagram(on interface: Int) -> DatagramHeader? {
+    while let header = interfaces[interface].datagrams.first(around.pool) {
+      if routing.isOurs(header.local) { return header }
+      removeFirst(header, on: interface)
+      counts.drop(.lostAddress)
+    }
+    return nil
+  }
+
   mutating func finishFirst(_ header: DatagramHeader, on interface: Int) {
-    interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
+    removeFirst(header, on: interface)
     if header.proto == .udp { counts.udpOutDatagrams &+= 1 }
+  }
+
+  private mutating func removeFirst(_ header: DatagramHeader, on interface: Int) {
+    interfaces[interface].datagrams.removeFirst(header, &around.pool, &around.budget)
+    if interfaces[interface].waitingSockets > 0 { wakeSockets(on: interface) }
   }
 
   /// - Parameter transport: the first eight octets of the datagram.

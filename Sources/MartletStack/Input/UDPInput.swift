@@ -12,7 +12,9 @@ extension NetworkStack {
     guard let s = socket(at: local, from: remote, zone: arrival.zone) else {
       counts.drop(.noSocket)
       // RFC 1122 §4.1.3.1, and §3.2.2 for whom it is never sent to.
-      if arrival.isUnicast { queuePortUnreachable(packet, arrival) }
+      if arrival.isUnicast {
+        queuePortUnreachable(packet, transportAt: packet.byteCount &- bytes.byteCount, arrival)
+      }
       return
     }
     if sockets[s].peer != nil, socket(at: local, from: nil, zone: arrival.zone) == nil {

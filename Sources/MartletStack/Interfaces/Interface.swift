@@ -102,6 +102,8 @@ struct Interface {
   var senders = IndexList()
   /// UDP and ICMP.
   var datagrams = DatagramQueue()
+  /// Sockets for whose datagrams there was no room.
+  var waitingSockets: UInt32 = 0
 
   /// A reply is the last to leave. Returns the one before it, `IndexList.none` if there is none.
   @inline(__always)

@@ -37,7 +37,9 @@ extension NetworkStack {
   /// Its connections find no way out and time out.
   public mutating func removeInterface(_ id: InterfaceID) throws(InterfaceError) {
     try require(id)
+    let lost = routing.addresses.filter { $0.interface == id }
     routing.addresses.removeAll { $0.interface == id }
+    for address in lost { tellSockets(ofLoss: address.prefix.address) }
     routing.routes.removeAll { $0.interface == id }
     if routing.loopback == id { routing.loopback = nil }
     for own in ownAddresses where own.interface == id && own.news != .none { addressNews &-= 1 }
@@ -50,6 +52,7 @@ extension NetworkStack {
     forgetLastHops()
     while let reply = popReply(on: id.index) { giveBackReply(reply, on: id.index) }
     interfaces[id.index].datagrams.removeAll(&around.pool, &around.budget)
+    wakeAllSockets(on: id.index)
     interfaces[id.index].isPresent = false
     while let sender = interfaces[id.index].firstSender {
       if connections[sender].marks.contains(.onWire) { loseOutput(of: sender) }
@@ -65,7 +68,7 @@ extension NetworkStack {
   }
 
   /// Takes an address away. Connections that have it keep it and receive nothing more. One that a DHCP server lends is
-  /// given back, and they end.
+  /// given back, and they end. Datagrams no longer leave from it (`DatagramError.addressNotOurs`).
   public mutating func removeAddress(_ address: IPAddress, from id: InterfaceID) throws(InterfaceError) {
     try require(id)
     if releaseLease(ofAddress: address, on: id) { return }

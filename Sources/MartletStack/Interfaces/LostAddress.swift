@@ -3,7 +3,8 @@ import MartletWire
 
 extension NetworkStack {
   /// An address that was lent is ours no longer, and somebody else's soon: whatever has it ends at once, and says nothing
-  /// more with it (RFC 2131 §4.4.5). Peers find out by themselves.
+  /// more with it (RFC 2131 §4.4.5, RFC 8981 §3.5). Peers find out by themselves. What waits to leave from it is dropped:
+  /// answers here, datagrams and what waits for a neighbour when they are pulled.
   mutating func endFlows(from address: IPAddress, on interface: InterfaceID) {
     var next = connections.nextLive(from: 0)
     while let i = next {
@@ -14,6 +15,35 @@ extension NetworkStack {
       endSilently(i)
     }
     endEmbryos(from: address)
+    tellSockets(ofLoss: address)
+    for i in interfaces.indices { dropReplies(from: address, on: i) }
+  }
+
+  /// Sockets that are bound to an address which was taken away hear of it, whoever took it.
+  mutating func tellSockets(ofLoss address: IPAddress) {
+    var next = sockets.nextLive(from: 0)
+    while let s = next {
+      next = sockets.nextLive(from: s &+ 1)
+      guard !sockets[s].isClosed, sockets[s].local.address == address else { continue }
+      sockets[s].hasLostAddress = true
+      raise([.error, .readable], ofSocket: s)
+    }
+  }
+
+  /// The others stay as they stand.
+  private mutating func dropReplies(from address: IPAddress, on interface: Int) {
+    let last = interfaces[interface].replies.last
+    while let r = popReply(on: interface) {
+      if replies.records[r].source == address {
+        giveBackReply(r, on: interface)
+        counts.drop(.lostAddress)
+      } else {
+        replies.records[r].next = IndexList.none
+        let before = interfaces[interface].appendReply(r)
+        if before != IndexList.none { replies.records[before].next = r }
+      }
+      if r == last { return }
+    }
   }
 
   private mutating func endSilently(_ i: UInt32) {

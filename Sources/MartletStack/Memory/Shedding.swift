@@ -33,6 +33,10 @@ struct Shortage: BitwiseCopyable {
   /// Walks over all connections to weigh them.
   var walks: UInt64 = 0
   var waitingWriters = WaitingWriters()
+  /// Octets that were in use when a socket of datagrams was refused memory; 0: none waits for it.
+  var socketsRefusedAt = 0
+
+  func mayTrySockets(inUse: Int) -> Bool { inUse < socketsRefusedAt }
 }
 
 extension NetworkStack {

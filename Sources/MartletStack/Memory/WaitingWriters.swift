@@ -44,7 +44,7 @@ struct WaitingWriters: BitwiseCopyable {
 
 extension NetworkStack {
   /// Octets in use; free chunks are not.
-  private var octetsInUse: Int {
+  var octetsInUse: Int {
     around.budget.held &- around.pool.freeChunks &* ChunkPool.chunkSize
   }
 

@@ -99,20 +99,32 @@ extension NetworkStack {
   private mutating func nextReleased(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket?
   {
     let id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface))
-    guard let n = neighbours.firstReleased(on: id) else { return nil }
     let link = interfaces[interface].link
-    let w = neighbours[n].waiting
-    let count = neighbours.waiting[w].firstCount
-    let metadata = neighbours.waiting[w].firstMetadata(link: UInt16(link.headerCount))
-    // An MTU that was lowered meanwhile.
-    guard Int(count) &+ Int(link.headerCount) <= buffer.byteCount else {
+    let start = Int(link.headerCount)
+    while let n = neighbours.firstReleased(on: id) {
+      let w = neighbours[n].waiting
+      let count = Int(neighbours.waiting[w].firstCount)
+      let metadata = neighbours.waiting[w].firstMetadata(link: UInt16(link.headerCount))
+      let (hardware, isIPv4) = (neighbours[n].hardware, neighbours[n].address.isIPv4)
+      // An MTU that was lowered meanwhile.
+      let fits = count <= Int(interfaces[interface].mtu)
+      if fits {
+        neighbours.waiting[w].copyFirst(
+          UInt16(truncatingIfNeeded: count), into: &buffer, at: start, around.pool)
+      }
       neighbours.removeFirstWaiting(of: n, &around.pool, &around.budget)
-      return nil
+      guard fits else {
+        counts.drop(.outputQueueFull)
+        continue
+      }
+      guard routing.isOurs(buffer.bytes.extracting(start..<start &+ count).ipSource) else {
+        counts.drop(.lostAddress)
+        continue
+      }
+      link.writeHeader(to: hardware, isIPv4 ? .ipv4 : .ipv6, into: &buffer)
+      return OutgoingPacket(count: start &+ count, metadata: metadata)
     }
-    neighbours.waiting[w].copyFirst(count, into: &buffer, at: Int(link.headerCount), around.pool)
-    neighbours.removeFirstWaiting(of: n, &around.pool, &around.budget)
-    link.writeHeader(to: neighbours[n].hardware, neighbours[n].address.isIPv4 ? .ipv4 : .ipv6, into: &buffer)
-    return OutgoingPacket(count: Int(count) &+ Int(link.headerCount), metadata: metadata)
+    return nil
   }
 
   // MARK: Whom to
@@ -165,8 +177,19 @@ extension NetworkStack {
     return .station(neighbour.hardware)
   }
 
+  /// Whether a packet for `destination` would leave at once, or nowhere: it waits for nobody.
+  mutating func isStationKnown(_ destination: IPAddress, on interface: Int) -> Bool {
+    let id = InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface))
+    guard interfaces[interface].link.isEthernet, routing.group(destination, on: id) == nil,
+      let hop = routing.nextHop(to: destination, on: id)
+    else { return true }
+    guard let n = neighbours.find(hop, on: id) else { return false }
+    return neighbours[n].state != .incomplete
+  }
+
   private mutating func hold(_ packet: RawSpan, _ metadata: PacketMetadata, for n: UInt32) {
-    // What a device is to cut is too long to wait: TCP says it again, a train of datagrams is lost.
+    // What a device is to cut is too long to wait: TCP says it again, and trains of datagrams are not handed out whole
+    // before somebody is known.
     guard metadata.segmentSize == 0,
       neighbours.waitingBytes < Int(configuration.neighbourQueueLimit),
       neighbours.wait(for: n, packet, metadata, &around.pool, &around.budget)

@@ -118,6 +118,7 @@ extension NetworkStack {
       if own.news != .none { addressNews &-= 1 }
     }
     ownAddresses.removeAll { $0.interface == interface && $0.prefix.address == address }
+    tellSockets(ofLoss: address)
     forgetLastHops()
     if !address.isIPv4 { followAddresses(on: interface) }
     return routing.addresses.count &+ ownAddresses.count < count

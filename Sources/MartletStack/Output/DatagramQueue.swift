@@ -24,15 +24,19 @@ struct DatagramQueue: BitwiseCopyable {
   private var bytes = ByteQueue()
   private(set) var count: UInt32 = 0
 
-  // Of the first datagram, while it leaves in fragments, or of the first train, while its datagrams leave.
-  private(set) var firstIsCut = false
+  /// Of a first train: octets behind its header that have left, with whole datagrams.
   private(set) var firstSent: UInt16 = 0
+  // Of the first datagram, or of that of a first train whose turn it is, while it leaves in fragments.
+  private(set) var firstIsCut = false
+  private(set) var cutSent: UInt16 = 0
   private(set) var identification: UInt32 = 0
 
   /// Octets of an encoded `DatagramHeader`.
   static var headerCount: Int { 44 }
 
   var isEmpty: Bool { count == 0 }
+  /// Octets of its datagrams and what is known of them: what has a limit.
+  var byteCount: Int { Int(bytes.count) }
   var chunksHeld: Int { bytes.chunksHeld }
 
   /// Appends a datagram of two parts. False: beyond `limit` octets, or the budget refused.
@@ -69,23 +73,31 @@ struct DatagramQueue: BitwiseCopyable {
     return DatagramHeader(scratch.bytes)
   }
 
-  /// Copies `n` octets of the first datagram to `out` at `place`, and sums them.
+  /// Copies `n` octets of the first datagram from `start` on to `out` at `place`, and sums them.
   func emitFirst(
-    _ n: UInt16, into out: inout MutableRawSpan, at place: Int, _ pool: borrowing ChunkPool
+    from start: UInt16 = 0, _ n: UInt16, into out: inout MutableRawSpan, at place: Int,
+    _ pool: borrowing ChunkPool
   ) -> InternetChecksum {
-    bytes.emit(
-      at: UInt32(truncatingIfNeeded: Self.headerCount), count: UInt32(n), into: &out, at: place, pool)
+    let offset = UInt32(truncatingIfNeeded: Self.headerCount) &+ UInt32(start)
+    return bytes.emit(at: offset, count: UInt32(n), into: &out, at: place, pool)
   }
 
-  /// The first datagram leaves in fragments from now on.
+  /// The datagram whose turn it is leaves in fragments from now on.
   mutating func beginCutting(_ identification: UInt32) {
     firstIsCut = true
-    firstSent = 0
+    cutSent = 0
     self.identification = identification
   }
 
-  /// So many more octets of it have left.
-  mutating func advanceFirst(by n: UInt16) { firstSent &+= n }
+  /// So many more octets of it have left in fragments.
+  mutating func advanceCut(by n: UInt16) { cutSent &+= n }
+
+  /// A datagram of the first train has left, which had so many octets of text: it is the next one's turn.
+  mutating func advanceFirst(by n: UInt16) {
+    firstSent &+= n
+    firstIsCut = false
+    cutSent = 0
+  }
 
   /// Copies `n` octets of the first datagram from `start` on to `out` at `place`.
   func copyFirst(
@@ -96,12 +108,12 @@ struct DatagramQueue: BitwiseCopyable {
     bytes.copy(at: offset, count: UInt32(n), into: &out, at: place, pool)
   }
 
-  /// The sum of all `n` octets of the first datagram.
-  func sumFirst(_ n: UInt16, _ pool: borrowing ChunkPool) -> InternetChecksum {
+  /// The sum of `n` octets of the first datagram from `start` on.
+  func sumFirst(from start: UInt16, _ n: UInt16, _ pool: borrowing ChunkPool) -> InternetChecksum {
     var sum = InternetChecksum()
     var done = 0
     while done < Int(n) {
-      let offset = UInt32(truncatingIfNeeded: Self.headerCount &+ done)
+      let offset = UInt32(truncatingIfNeeded: Self.headerCount &+ Int(start) &+ done)
       let count = bytes.withReadable(at: offset, pool) { piece in
         let count = min(piece.byteCount, Int(n) &- done)
         sum.add(piece.extracting(0..<count), oddOffset: done & 1 != 0)
@@ -120,15 +132,17 @@ struct DatagramQueue: BitwiseCopyable {
     bytes.consume(
       UInt32(truncatingIfNeeded: Self.headerCount) &+ UInt32(header.count), anchored: false, &pool, &budget)
     count &-= 1
-    firstIsCut = false
     firstSent = 0
+    firstIsCut = false
+    cutSent = 0
   }
 
   mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
     bytes.removeAll(&pool, &budget)
     count = 0
-    firstIsCut = false
     firstSent = 0
+    firstIsCut = false
+    cutSent = 0
   }
 }
 

@@ -13,14 +13,19 @@ extension NetworkStack {
     if queueICMP(header, body, proto, arrival) { counts.icmpOutEchoReps &+= 1 }
   }
 
-  mutating func queuePortUnreachable(_ packet: RawSpan, _ arrival: Arrival) {
-    queueUnreachable(.port, .port, packet, arrival)
+  /// - Parameter start: where UDP begins in the packet.
+  mutating func queuePortUnreachable(_ packet: RawSpan, transportAt start: Int, _ arrival: Arrival) {
+    let joined = arrival.isJoined(packet, transportAt: start) ? start : nil
+    queueUnreachable(.port, .port, packet, joinedAt: joined, arrival)
   }
 
   /// Tells a sender that nobody has the port, or knows the protocol. Callers have made sure that the packet was for us
   /// alone.
+  ///
+  /// - Parameter start: where UDP begins in a packet that a device has joined.
   mutating func queueUnreachable(
-    _ code4: ICMPv4UnreachableCode, _ code6: ICMPv6UnreachableCode, _ packet: RawSpan, _ arrival: Arrival
+    _ code4: ICMPv4UnreachableCode, _ code6: ICMPv6UnreachableCode, _ packet: RawSpan,
+    joinedAt start: Int? = nil, _ arrival: Arrival
   ) {
     guard mayAnswer(.icmpError, to: arrival.source, zone: arrival.zone) else {
       return counts.drop(.icmpLimited)
@@ -31,7 +36,13 @@ extension NetworkStack {
     } else {
       header.fill { ICMPv6Message.destinationUnreachable(code6).write(into: &$0, at: 0) }
     }
-    if queueICMPError(header, quoting: packet, arrival) { counts.icmpOutDestUnreachs &+= 1 }
+    let isQueued =
+      if let start {
+        queueICMPError(header, quotingFirstOf: packet, transportAt: start, arrival)
+      } else {
+        queueICMPError(header, quoting: packet, arrival)
+      }
+    if isQueued { counts.icmpOutDestUnreachs &+= 1 }
   }
 
   /// RFC 4443 §3.4: tells a sender which octet of its packet, which was for us alone, cannot be.

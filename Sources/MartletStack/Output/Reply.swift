@@ -186,6 +186,13 @@ extension Reply {
     kind = .synAck
   }
 
+  /// Whom it is from.
+  var source: IPAddress {
+    // RFC 826: the sender's protocol address, behind the station that the packet goes to.
+    if kind == .arp { return .v4(octets.bytes.ipv4Address(6 &+ 14)) }
+    return octets.bytes.ipSource
+  }
+
   /// The station whose SYN it answers; zero: it does not.
   var station: MACAddress {
     kind == .synAck ? MACAddress(bits: octets.bytes.be64(Self.stationPlace)) : .zero
@@ -235,4 +242,9 @@ extension Reply {
     }
     return (next, OutgoingPacket(count: Int(count), metadata: metadata))
   }
+}
+
+extension RawSpan {
+  /// Of an IP packet of ours.
+  var ipSource: IPAddress { u8(0) >> 4 == 4 ? .v4(ipv4Address(12)) : .v6(ipv6Address(8)) }
 }

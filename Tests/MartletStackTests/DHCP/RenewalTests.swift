@@ -242,6 +242,21 @@ struct RenewalTests {
     #expect(scene.question(within: .hours(1)) == nil && scene.s.drain().isEmpty)
   }
 
+  @Test("What is given back and asked for again before the link takes a frame is given back all the same", arguments: [0, 2])
+  func releasedAndRequested(seconds: Int64) throws {
+    let scene = try LeaseScene()
+    try scene.bind()
+    try scene.s.stack.releaseLease(of: scene.s.interface, now: scene.s.now)
+    try scene.s.stack.requestLease(of: scene.s.interface, now: scene.s.now)
+    scene.s.advance(by: .seconds(seconds))
+    var said = scene.s.pull().compactMap { SeenMessage($0) }
+    #expect(said.first?.kind == .release && said.first?.source == lent)
+    #expect(said.first?.message.ciaddr == LeaseScene.lent && said.first?.hardware == LeaseScene.serverHardware)
+    if seconds == 0 { said.append(try #require(scene.question(within: .seconds(2)))) }
+    #expect(said.map(\.kind) == [.release, .discover])
+    #expect(said.last?.options.requestedAddress == LeaseScene.lent)
+  }
+
   @Test("Taking the address away gives it back; while it is checked, too")
   func removed() throws {
     let scene = try LeaseScene()
