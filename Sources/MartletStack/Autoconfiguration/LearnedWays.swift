@@ -40,7 +40,7 @@ extension NetworkStack {
       } else {
         return false
       }
-      if way.expires < .distant { wakeNeighbours(at: way.expires) }
+      wakeNeighbours(at: way.expires)
     }
     chooseWay(to: told.prefix)
     return true
@@ -102,7 +102,7 @@ extension NetworkStack {
   mutating func waysAreDue() {
     let now = clock
     forgetWays { $0.expires <= now }
-    for way in autoconfiguration.ways where way.expires < .distant { wakeNeighbours(at: way.expires) }
+    for way in autoconfiguration.ways { wakeNeighbours(at: way.expires) }
   }
 
   mutating func forgetWays(where isOver: (LearnedWay) -> Bool) {

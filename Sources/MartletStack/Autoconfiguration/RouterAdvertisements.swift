@@ -108,9 +108,7 @@ extension NetworkStack {
       guard let k = autoconfiguration.prefixes.firstIndex(where: { $0.expires <= clock }) else { break }
       offLink(autoconfiguration.prefixes.remove(at: k).prefix)
     }
-    for known in autoconfiguration.prefixes where known.expires < .distant {
-      wakeNeighbours(at: known.expires)
-    }
+    for known in autoconfiguration.prefixes { wakeNeighbours(at: known.expires) }
     for i in interfaces.indices {
       guard let deadline = interfaces[i].routerSearch.deadline else { continue }
       if deadline <= clock {

@@ -145,8 +145,8 @@ extension NetworkStack {
 
   private mutating func wakeForLifetimes(of k: Int) {
     let own = ownAddresses[k]
-    if own.valid < .distant { wakeNeighbours(at: own.valid) }
-    if own.preferred > clock, own.preferred < .distant { wakeNeighbours(at: own.preferred) }
+    wakeNeighbours(at: own.valid)
+    if own.preferred > clock { wakeNeighbours(at: own.preferred) }
     if own.isTemporary, own.renewal > clock { wakeNeighbours(at: own.renewal) }
   }
 

@@ -71,8 +71,7 @@ extension NetworkStack {
   }
 
   private mutating func wakeClient(_ c: Int) {
-    let deadline = dhcp.clients[c].deadline
-    if deadline < .distant { wakeNeighbours(at: deadline) }
+    wakeNeighbours(at: dhcp.clients[c].deadline)
   }
 
   /// An address is lent: it is asked about like any other (RFC 2131 §4.4.1).

@@ -4,6 +4,7 @@ import MartletWire
 extension NetworkStack {
   /// What must hold of neighbours and of our addresses on Ethernets; nil: it does.
   func checkNeighbours() -> StaticString? {
+    if neighbourDeadline == .distant { return "nobody waits for what never comes" }
     var news = 0
     for own in ownAddresses {
       if own.news != .none { news &+= 1 }

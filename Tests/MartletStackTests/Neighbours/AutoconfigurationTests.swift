@@ -126,6 +126,35 @@ struct AutoconfigurationTests {
     #expect(s.pull().allSatisfy { $0.ip?.source != own })
   }
 
+  @Test(
+    "What is said to last for ever asks for no time, and nothing is due when it is all there is",
+    arguments: [false, true])
+  func forEver(temporary: Bool) throws {
+    let s = try Station(
+      addresses: [], autoconfigures: true,
+      temporary: temporary ? TemporaryAddresses(preferredLifetime: .hours(1), validLifetime: .hours(2)) : nil)
+    s.advance(by: .seconds(13))
+    _ = s.pull()
+    let way: Packet = [24, 2, 48, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 1, 0x0d, 0xb8, 0, 0x77, 0, 0]
+    s.inject(
+      advertisement(
+        s, [Prefix(valid: .max, preferred: .max), Prefix(high: 0x2001_0db8_0002_0000, flags: 0x80, valid: .max)],
+        lifetime: 0, options: [1, 1] + octets(mac(255)) + way))
+    var own: [IPv6Address] = []
+    for _ in 0..<100 {
+      s.advance(by: .hours(1))
+      own += ready(s)
+      _ = s.pull()
+      let deadline = s.stack.nextDeadline(now: s.now)
+      if let deadline { #expect(temporary && deadline > s.now) } else { #expect(!temporary) }
+    }
+    // It is believed, all the same.
+    #expect(own.contains { $0.high == Prefix().high } && (own.count > 100) == temporary)
+    let neighbour = IPv6Address(high: 0x2001_0db8_0002_0000, low: 9)
+    _ = try s.stack.connect(to: Endpoint(address: .v6(neighbour), port: 80), now: s.now)
+    #expect(s.pull().compactMap { $0.neighbour?.target } == [neighbour])
+  }
+
   @Test("RFC 7217: one secret makes one address of a network, and others of others")
   func stable() throws {
     func made(_ seed: UInt64, _ secret: AddressSecret?, _ high: UInt64) throws -> IPv6Address {
