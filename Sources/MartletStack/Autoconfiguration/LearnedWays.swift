@@ -2,7 +2,8 @@ import MartletTCP
 import MartletWire
 
 // Whom routers lead to: everybody who is not on the link (RFC 4861 §6.3.4), and networks that one of them is nearer to
-// than the others (RFC 4191 §2.3; a host of type C, §3). Of several for the same network one has the route.
+// than the others (RFC 4191 §2.3; a host of type C, §3). Of several for the same network one has the route:
+// LearnedRoutes.swift.
 
 extension NetworkStack {
   /// RFC 4191 §3.1. One to everybody says more than the head of its message does, and comes after it.
@@ -42,7 +43,7 @@ extension NetworkStack {
       }
       wakeNeighbours(at: way.expires)
     }
-    chooseWay(to: told.prefix)
+    chooseRoute(to: told.prefix)
     return true
   }
 
@@ -51,35 +52,6 @@ extension NetworkStack {
       ($1.prefix.length == 0) == (prefix.length == 0) ? $0 &+ 1 : $0
     }
     return alike < (prefix.length == 0 ? Autoconfiguration.routerLimit : Autoconfiguration.wayLimit)
-  }
-
-  /// RFC 4861 §6.3.6, RFC 4191 §3.2: one that answers before one that does not, then by preference, then the first.
-  private mutating func chooseWay(to prefix: IPPrefix) {
-    // Whoever is on the link needs no router.
-    if autoconfiguration.prefixes.contains(where: { $0.prefix == prefix }) { return }
-    var best: LearnedWay?
-    for way in autoconfiguration.ways where way.prefix == prefix {
-      guard let known = best else {
-        best = way
-        continue
-      }
-      if way.isSilent != known.isSilent {
-        if known.isSilent { best = way }
-      } else if way.preference > known.preference {
-        best = way
-      }
-    }
-    if let best {
-      learnRoute(Route(prefix: prefix, interface: best.interface, gateway: best.router))
-    } else {
-      forgetRoute(to: prefix)
-    }
-  }
-
-  /// A network is on the link no more: maybe a router leads to it.
-  mutating func offLink(_ prefix: IPPrefix) {
-    forgetRoute(to: prefix)
-    chooseWay(to: prefix)
   }
 
   /// Nobody answers at an address: if it is a router's, another has its turn.
@@ -94,22 +66,16 @@ extension NetworkStack {
       var way = autoconfiguration.ways.remove(at: k)
       way.isSilent = true
       autoconfiguration.ways.append(way)
-      chooseWay(to: way.prefix)
+      chooseRoute(to: way.prefix)
     }
   }
 
   /// Some run out.
   mutating func waysAreDue() {
-    let now = clock
-    forgetWays { $0.expires <= now }
-    for way in autoconfiguration.ways { wakeNeighbours(at: way.expires) }
-  }
-
-  mutating func forgetWays(where isOver: (LearnedWay) -> Bool) {
     for _ in autoconfiguration.ways.indices {
-      guard let k = autoconfiguration.ways.firstIndex(where: isOver) else { return }
-      let way = autoconfiguration.ways.remove(at: k)
-      chooseWay(to: way.prefix)
+      guard let k = autoconfiguration.ways.firstIndex(where: { $0.expires <= clock }) else { break }
+      chooseRoute(to: autoconfiguration.ways.remove(at: k).prefix)
     }
+    for way in autoconfiguration.ways { wakeNeighbours(at: way.expires) }
   }
 }

@@ -62,7 +62,7 @@ extension NetworkStack {
     if told.validLifetime == 0 {
       guard let k else { return }
       autoconfiguration.prefixes.remove(at: k)
-      return offLink(told.prefix)
+      return chooseRoute(to: told.prefix)
     }
     let expires = clock.advanced(bySeconds: told.validLifetime)
     if let k {
@@ -73,30 +73,9 @@ extension NetworkStack {
       }
       autoconfiguration.prefixes.append(
         OnLinkPrefix(prefix: told.prefix, interface: interface, expires: expires))
-      learnRoute(Route(prefix: told.prefix, interface: interface))
+      chooseRoute(to: told.prefix)
     }
     wakeNeighbours(at: expires)
-  }
-
-  // MARK: Routes
-
-  /// What somebody configured stays.
-  mutating func learnRoute(_ route: Route) {
-    var route = route
-    route.isLearned = true
-    if let k = routing.routes.firstIndex(where: { $0.prefix == route.prefix }) {
-      let known = routing.routes[k]
-      guard known.isLearned, known.interface != route.interface || known.gateway != route.gateway else {
-        return
-      }
-      routing.routes.remove(at: k)
-    }
-    insert(route)
-  }
-
-  mutating func forgetRoute(to prefix: IPPrefix) {
-    routing.routes.removeAll { $0.isLearned && $0.prefix == prefix }
-    forgetLastHops()
   }
 
   // MARK: Time
@@ -106,7 +85,7 @@ extension NetworkStack {
     waysAreDue()
     for _ in autoconfiguration.prefixes.indices {
       guard let k = autoconfiguration.prefixes.firstIndex(where: { $0.expires <= clock }) else { break }
-      offLink(autoconfiguration.prefixes.remove(at: k).prefix)
+      chooseRoute(to: autoconfiguration.prefixes.remove(at: k).prefix)
     }
     for known in autoconfiguration.prefixes { wakeNeighbours(at: known.expires) }
     for i in interfaces.indices {
@@ -142,14 +121,13 @@ extension NetworkStack {
     return true
   }
 
-  /// An interface goes, and what was heard on it; its addresses have gone.
+  /// An interface goes, and what was heard on it; its addresses and routes have gone.
   mutating func forgetAutoconfiguration(of interface: InterfaceID) {
     if interfaces[interface.index].isLearning {
       autoconfiguration.giveBack(&around.budget)
       interfaces[interface.index].isLearning = false
     }
     autoconfiguration.prefixes.removeAll { $0.interface == interface }
-    routing.routes.removeAll { $0.isLearned && $0.interface == interface }
-    forgetWays { $0.interface == interface }
+    autoconfiguration.ways.removeAll { $0.interface == interface }
   }
 }

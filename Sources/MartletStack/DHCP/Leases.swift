@@ -40,11 +40,10 @@ extension NetworkStack {
     wakeClient(c)
   }
 
-  /// The interface goes, and its addresses have gone.
+  /// The interface goes, and its addresses and routes have gone.
   mutating func removeClient(of interface: InterfaceID) {
     guard let c = dhcp.index(on: interface) else { return }
     dhcp.remove(at: c, &around.budget)
-    chooseLeaseRouter()
   }
 
   /// Whether an address is the one that a server lends the interface; then it is given back.
