@@ -14,10 +14,13 @@ extension NetworkStack {
       options.sourceLinkAddress != interfaces[interface.index].link.hardware
     else { return counts.drop(.badNeighbourMessage) }
     guard chargeAutoconfiguration(of: interface) else { return counts.drop(.noMemory) }
-    interfaces[interface.index].routerSearch.deadline = nil
     counts.routerAdvertisements &+= 1
-    // One too many: nothing of what it says.
     let told = RouterAdvertisement(word)
+    // RFC 4861 §6.3.7: whoever leads nowhere ends no search, and who was not asked may not have said all.
+    if told.lifetime > 0, interfaces[interface.index].routerSearch.tries > 0 {
+      interfaces[interface.index].routerSearch.deadline = nil
+    }
+    // One too many: nothing of what it says.
     let toEverybody = RouteInformation(
       prefix: LearnedWay.everybody, preference: told.preference, lifetime: UInt32(told.lifetime))
     guard learnWay(toEverybody, by: arrival.source, on: interface) else {

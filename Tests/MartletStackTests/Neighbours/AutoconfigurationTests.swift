@@ -82,6 +82,33 @@ struct AutoconfigurationTests {
   }
 
   @Test(
+    "RFC 4861 §6.3.7: whoever leads nowhere ends no search, and one question is asked whoever spoke before",
+    arguments: [
+      (lifetime: 0, isEarly: false, answers: true, questions: 3), (0, true, true, 3), (1_800, false, true, 1),
+      (1_800, true, true, 1), (1_800, true, false, 3),
+    ] as [(lifetime: UInt16, isEarly: Bool, answers: Bool, questions: Int)])
+  func searchEnds(lifetime: UInt16, isEarly: Bool, answers: Bool, questions: Int) throws {
+    let s = try station()
+    while ready(s).isEmpty {
+      let next = s.stack.nextDeadline(now: s.now)
+      s.now = try #require(next)
+      s.stack.advance(to: s.now)
+    }
+    if isEarly { s.inject(advertisement(s, lifetime: lifetime)) }
+    var asked = 0
+    for _ in 0..<400 {
+      for frame in s.pull() where frame.ip?.payload.first == 133 {
+        asked += 1
+        if answers { s.inject(advertisement(s, lifetime: lifetime)) }
+      }
+      s.advance(by: .milliseconds(50))
+    }
+    #expect(asked == questions)
+    let isAsking = s.stack.awaitsAddress(for: v6(9))
+    #expect(!isAsking)
+  }
+
+  @Test(
     "A router tells: an address is made and checked, strangers go through it, neighbours not, the MTU is kept"
   )
   func advertised() throws {
