@@ -36,7 +36,7 @@ extension NetworkStack {
         expires: clock.advanced(bySeconds: told.lifetime))
       if let k {
         autoconfiguration.ways[k] = way
-      } else if hasRoom(for: told.prefix) {
+      } else if makeRoom(for: told.prefix) {
         autoconfiguration.ways.append(way)
       } else {
         return false
@@ -47,11 +47,29 @@ extension NetworkStack {
     return true
   }
 
+  /// Where all places are taken, one that does not answer gives up its own: whoever said once to be a router for hours
+  /// keeps nobody out for longer than it takes to try him.
+  private mutating func makeRoom(for prefix: IPPrefix) -> Bool {
+    if hasRoom(for: prefix) { return true }
+    guard
+      let k = autoconfiguration.ways.firstIndex(where: {
+        $0.isSilent && ($0.prefix.length == 0) == (prefix.length == 0)
+      })
+    else { return false }
+    chooseRoute(to: autoconfiguration.ways.remove(at: k).prefix)
+    return true
+  }
+
   private func hasRoom(for prefix: IPPrefix) -> Bool {
     let alike = autoconfiguration.ways.reduce(0) {
       ($1.prefix.length == 0) == (prefix.length == 0) ? $0 &+ 1 : $0
     }
     return alike < (prefix.length == 0 ? Autoconfiguration.routerLimit : Autoconfiguration.wayLimit)
+  }
+
+  /// Whether somebody is a router that has not failed to answer.
+  func isRouter(_ address: IPAddress, on interface: InterfaceID) -> Bool {
+    autoconfiguration.ways.contains { !$0.isSilent && $0.router == address && $0.interface == interface }
   }
 
   /// Nobody answers at an address: if it is a router's, another has its turn.

@@ -36,7 +36,7 @@ extension NetworkStack {
     while count < Autoconfiguration.prefixLimit, let told = PrefixInformation.next(in: list, from: &offset) {
       count &+= 1
       guard isSensible(told) else { continue }
-      if told.isOnLink { learnOnLink(told, on: interface) }
+      if told.isOnLink { learnOnLink(told, by: arrival.source, on: interface) }
       if told.isAutonomous { learnAutonomous(told, on: interface) }
     }
     learnWays(list, by: arrival.source, on: interface)
@@ -58,7 +58,9 @@ extension NetworkStack {
 
   // MARK: Networks on the link
 
-  private mutating func learnOnLink(_ told: PrefixInformation, on interface: InterfaceID) {
+  private mutating func learnOnLink(
+    _ told: PrefixInformation, by router: IPAddress, on interface: InterfaceID
+  ) {
     let k = autoconfiguration.prefixes.firstIndex {
       $0.prefix == told.prefix && $0.interface == interface
     }
@@ -70,15 +72,27 @@ extension NetworkStack {
     let expires = clock.advanced(bySeconds: told.validLifetime)
     if let k {
       autoconfiguration.prefixes[k].expires = expires
-    } else {
-      guard autoconfiguration.prefixes.count < Autoconfiguration.prefixLimit else {
-        return counts.drop(.routerLimited)
+      if !isRouter(autoconfiguration.prefixes[k].router, on: interface) {
+        autoconfiguration.prefixes[k].router = router
       }
+    } else {
+      guard makeRoom(forNetworkOf: router, on: interface) else { return counts.drop(.routerLimited) }
       autoconfiguration.prefixes.append(
-        OnLinkPrefix(prefix: told.prefix, interface: interface, expires: expires))
+        OnLinkPrefix(prefix: told.prefix, interface: interface, router: router, expires: expires))
       chooseRoute(to: told.prefix)
     }
     wakeNeighbours(at: expires)
+  }
+
+  /// Where all places are taken, a network that no router told of who is still one gives up its place to one of a
+  /// router's: lifetimes have no end if whoever sends them likes.
+  private mutating func makeRoom(forNetworkOf router: IPAddress, on interface: InterfaceID) -> Bool {
+    if autoconfiguration.prefixes.count < Autoconfiguration.prefixLimit { return true }
+    guard isRouter(router, on: interface),
+      let k = autoconfiguration.prefixes.firstIndex(where: { !isRouter($0.router, on: $0.interface) })
+    else { return false }
+    chooseRoute(to: autoconfiguration.prefixes.remove(at: k).prefix)
+    return true
   }
 
   // MARK: Time
