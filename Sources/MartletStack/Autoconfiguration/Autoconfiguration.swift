@@ -66,6 +66,8 @@ struct LearnedWay: BitwiseCopyable {
 struct OnLinkPrefix: BitwiseCopyable {
   var prefix: IPPrefix
   var interface: InterfaceID
+  /// Who told of it.
+  var router: IPAddress
   var expires: Instant
 }
 

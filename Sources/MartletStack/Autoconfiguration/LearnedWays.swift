@@ -2,7 +2,8 @@ import MartletTCP
 import MartletWire
 
 // Whom routers lead to: everybody who is not on the link (RFC 4861 §6.3.4), and networks that one of them is nearer to
-// than the others (RFC 4191 §2.3; a host of type C, §3). Of several for the same network one has the route.
+// than the others (RFC 4191 §2.3; a host of type C, §3). Of several for the same network one has the route:
+// LearnedRoutes.swift.
 
 extension NetworkStack {
   /// RFC 4191 §3.1. One to everybody says more than the head of its message does, and comes after it.
@@ -35,14 +36,27 @@ extension NetworkStack {
         expires: clock.advanced(bySeconds: told.lifetime))
       if let k {
         autoconfiguration.ways[k] = way
-      } else if hasRoom(for: told.prefix) {
+      } else if makeRoom(for: told.prefix) {
         autoconfiguration.ways.append(way)
       } else {
         return false
       }
-      if way.expires < .distant { wakeNeighbours(at: way.expires) }
+      wakeNeighbours(at: way.expires)
     }
-    chooseWay(to: told.prefix)
+    chooseRoute(to: told.prefix)
+    return true
+  }
+
+  /// Where all places are taken, one that does not answer gives up its own: whoever said once to be a router for hours
+  /// keeps nobody out for longer than it takes to try him.
+  private mutating func makeRoom(for prefix: IPPrefix) -> Bool {
+    if hasRoom(for: prefix) { return true }
+    guard
+      let k = autoconfiguration.ways.firstIndex(where: {
+        $0.isSilent && ($0.prefix.length == 0) == (prefix.length == 0)
+      })
+    else { return false }
+    chooseRoute(to: autoconfiguration.ways.remove(at: k).prefix)
     return true
   }
 
@@ -53,33 +67,9 @@ extension NetworkStack {
     return alike < (prefix.length == 0 ? Autoconfiguration.routerLimit : Autoconfiguration.wayLimit)
   }
 
-  /// RFC 4861 §6.3.6, RFC 4191 §3.2: one that answers before one that does not, then by preference, then the first.
-  private mutating func chooseWay(to prefix: IPPrefix) {
-    // Whoever is on the link needs no router.
-    if autoconfiguration.prefixes.contains(where: { $0.prefix == prefix }) { return }
-    var best: LearnedWay?
-    for way in autoconfiguration.ways where way.prefix == prefix {
-      guard let known = best else {
-        best = way
-        continue
-      }
-      if way.isSilent != known.isSilent {
-        if known.isSilent { best = way }
-      } else if way.preference > known.preference {
-        best = way
-      }
-    }
-    if let best {
-      learnRoute(Route(prefix: prefix, interface: best.interface, gateway: best.router))
-    } else {
-      forgetRoute(to: prefix)
-    }
-  }
-
-  /// A network is on the link no more: maybe a router leads to it.
-  mutating func offLink(_ prefix: IPPrefix) {
-    forgetRoute(to: prefix)
-    chooseWay(to: prefix)
+  /// Whether somebody is a router that has not failed to answer.
+  func isRouter(_ address: IPAddress, on interface: InterfaceID) -> Bool {
+    autoconfiguration.ways.contains { !$0.isSilent && $0.router == address && $0.interface == interface }
   }
 
   /// Nobody answers at an address: if it is a router's, another has its turn.
@@ -94,22 +84,16 @@ extension NetworkStack {
       var way = autoconfiguration.ways.remove(at: k)
       way.isSilent = true
       autoconfiguration.ways.append(way)
-      chooseWay(to: way.prefix)
+      chooseRoute(to: way.prefix)
     }
   }
 
   /// Some run out.
   mutating func waysAreDue() {
-    let now = clock
-    forgetWays { $0.expires <= now }
-    for way in autoconfiguration.ways where way.expires < .distant { wakeNeighbours(at: way.expires) }
-  }
-
-  mutating func forgetWays(where isOver: (LearnedWay) -> Bool) {
     for _ in autoconfiguration.ways.indices {
-      guard let k = autoconfiguration.ways.firstIndex(where: isOver) else { return }
-      let way = autoconfiguration.ways.remove(at: k)
-      chooseWay(to: way.prefix)
+      guard let k = autoconfiguration.ways.firstIndex(where: { $0.expires <= clock }) else { break }
+      chooseRoute(to: autoconfiguration.ways.remove(at: k).prefix)
     }
+    for way in autoconfiguration.ways { wakeNeighbours(at: way.expires) }
   }
 }

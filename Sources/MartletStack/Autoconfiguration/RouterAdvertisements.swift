@@ -14,10 +14,13 @@ extension NetworkStack {
       options.sourceLinkAddress != interfaces[interface.index].link.hardware
     else { return counts.drop(.badNeighbourMessage) }
     guard chargeAutoconfiguration(of: interface) else { return counts.drop(.noMemory) }
-    interfaces[interface.index].routerSearch.deadline = nil
     counts.routerAdvertisements &+= 1
-    // One too many: nothing of what it says.
     let told = RouterAdvertisement(word)
+    // RFC 4861 §6.3.7: whoever leads nowhere ends no search, and who was not asked may not have said all.
+    if told.lifetime > 0, interfaces[interface.index].routerSearch.tries > 0 {
+      interfaces[interface.index].routerSearch.deadline = nil
+    }
+    // One too many: nothing of what it says.
     let toEverybody = RouteInformation(
       prefix: LearnedWay.everybody, preference: told.preference, lifetime: UInt32(told.lifetime))
     guard learnWay(toEverybody, by: arrival.source, on: interface) else {
@@ -33,7 +36,7 @@ extension NetworkStack {
     while count < Autoconfiguration.prefixLimit, let told = PrefixInformation.next(in: list, from: &offset) {
       count &+= 1
       guard isSensible(told) else { continue }
-      if told.isOnLink { learnOnLink(told, on: interface) }
+      if told.isOnLink { learnOnLink(told, by: arrival.source, on: interface) }
       if told.isAutonomous { learnAutonomous(told, on: interface) }
     }
     learnWays(list, by: arrival.source, on: interface)
@@ -55,48 +58,41 @@ extension NetworkStack {
 
   // MARK: Networks on the link
 
-  private mutating func learnOnLink(_ told: PrefixInformation, on interface: InterfaceID) {
+  private mutating func learnOnLink(
+    _ told: PrefixInformation, by router: IPAddress, on interface: InterfaceID
+  ) {
     let k = autoconfiguration.prefixes.firstIndex {
       $0.prefix == told.prefix && $0.interface == interface
     }
     if told.validLifetime == 0 {
       guard let k else { return }
       autoconfiguration.prefixes.remove(at: k)
-      return offLink(told.prefix)
+      return chooseRoute(to: told.prefix)
     }
     let expires = clock.advanced(bySeconds: told.validLifetime)
     if let k {
       autoconfiguration.prefixes[k].expires = expires
-    } else {
-      guard autoconfiguration.prefixes.count < Autoconfiguration.prefixLimit else {
-        return counts.drop(.routerLimited)
+      if !isRouter(autoconfiguration.prefixes[k].router, on: interface) {
+        autoconfiguration.prefixes[k].router = router
       }
+    } else {
+      guard makeRoom(forNetworkOf: router, on: interface) else { return counts.drop(.routerLimited) }
       autoconfiguration.prefixes.append(
-        OnLinkPrefix(prefix: told.prefix, interface: interface, expires: expires))
-      learnRoute(Route(prefix: told.prefix, interface: interface))
+        OnLinkPrefix(prefix: told.prefix, interface: interface, router: router, expires: expires))
+      chooseRoute(to: told.prefix)
     }
     wakeNeighbours(at: expires)
   }
 
-  // MARK: Routes
-
-  /// What somebody configured stays.
-  mutating func learnRoute(_ route: Route) {
-    var route = route
-    route.isLearned = true
-    if let k = routing.routes.firstIndex(where: { $0.prefix == route.prefix }) {
-      let known = routing.routes[k]
-      guard known.isLearned, known.interface != route.interface || known.gateway != route.gateway else {
-        return
-      }
-      routing.routes.remove(at: k)
-    }
-    insert(route)
-  }
-
-  mutating func forgetRoute(to prefix: IPPrefix) {
-    routing.routes.removeAll { $0.isLearned && $0.prefix == prefix }
-    forgetLastHops()
+  /// Where all places are taken, a network that no router told of who is still one gives up its place to one of a
+  /// router's: lifetimes have no end if whoever sends them likes.
+  private mutating func makeRoom(forNetworkOf router: IPAddress, on interface: InterfaceID) -> Bool {
+    if autoconfiguration.prefixes.count < Autoconfiguration.prefixLimit { return true }
+    guard isRouter(router, on: interface),
+      let k = autoconfiguration.prefixes.firstIndex(where: { !isRouter($0.router, on: $0.interface) })
+    else { return false }
+    chooseRoute(to: autoconfiguration.prefixes.remove(at: k).prefix)
+    return true
   }
 
   // MARK: Time
@@ -106,11 +102,9 @@ extension NetworkStack {
     waysAreDue()
     for _ in autoconfiguration.prefixes.indices {
       guard let k = autoconfiguration.prefixes.firstIndex(where: { $0.expires <= clock }) else { break }
-      offLink(autoconfiguration.prefixes.remove(at: k).prefix)
+      chooseRoute(to: autoconfiguration.prefixes.remove(at: k).prefix)
     }
-    for known in autoconfiguration.prefixes where known.expires < .distant {
-      wakeNeighbours(at: known.expires)
-    }
+    for known in autoconfiguration.prefixes { wakeNeighbours(at: known.expires) }
     for i in interfaces.indices {
       guard let deadline = interfaces[i].routerSearch.deadline else { continue }
       if deadline <= clock {
@@ -144,14 +138,13 @@ extension NetworkStack {
     return true
   }
 
-  /// An interface goes, and what was heard on it; its addresses have gone.
+  /// An interface goes, and what was heard on it; its addresses and routes have gone.
   mutating func forgetAutoconfiguration(of interface: InterfaceID) {
     if interfaces[interface.index].isLearning {
       autoconfiguration.giveBack(&around.budget)
       interfaces[interface.index].isLearning = false
     }
     autoconfiguration.prefixes.removeAll { $0.interface == interface }
-    routing.routes.removeAll { $0.isLearned && $0.interface == interface }
-    forgetWays { $0.interface == interface }
+    autoconfiguration.ways.removeAll { $0.interface == interface }
   }
 }

@@ -110,7 +110,8 @@ extension NetworkStack {
     identifier == 0 || identifier >> 32 == 0x0200_5eff || identifier >> 7 == 0xfdff_ffff_ffff_ff80 >> 7
   }
 
-  /// RFC 7217 §6, RFC 8981 §3.4: another has the address that was made; a few more are tried. False: no more.
+  /// RFC 7217 §6, RFC 8981 §3.4: another has the address that was made; a few more are tried. False: no more. Where
+  /// none can be made at present, nothing is left of it.
   mutating func makeAnother(insteadOf k: Int) -> Bool {
     let old = ownAddresses[k]
     guard old.isMade, old.attempt < (old.isTemporary ? 3 : 2), case .v6(let address) = old.prefix.address
@@ -118,13 +119,13 @@ extension NetworkStack {
     if old.news != .none { addressNews &-= 1 }
     ownAddresses.remove(at: k)
     let attempt = old.attempt &+ 1
-    if old.isTemporary {
-      makeTemporary(
+    let next =
+      old.isTemporary
+      ? makeTemporary(
         in: address, on: old.interface, valid: old.valid, preferred: old.preferred, attempt: attempt)
-    } else {
-      makeStable(
+      : makeStable(
         in: address, on: old.interface, valid: old.valid, preferred: old.preferred, attempt: attempt)
-    }
+    if next == nil { followAddresses(on: old.interface) }
     return true
   }
 
@@ -145,8 +146,8 @@ extension NetworkStack {
 
   private mutating func wakeForLifetimes(of k: Int) {
     let own = ownAddresses[k]
-    if own.valid < .distant { wakeNeighbours(at: own.valid) }
-    if own.preferred > clock, own.preferred < .distant { wakeNeighbours(at: own.preferred) }
+    wakeNeighbours(at: own.valid)
+    if own.preferred > clock { wakeNeighbours(at: own.preferred) }
     if own.isTemporary, own.renewal > clock { wakeNeighbours(at: own.renewal) }
   }
 

@@ -36,7 +36,7 @@ extension NetworkStack {
     let own = ownAddresses[stable]
     guard let terms = interfaces[own.interface.index].link.temporaryAddresses,
       case .v6(let address) = own.prefix.address, !address.isLinkLocal,
-      !address.isUniqueLocal || terms.includesUniqueLocal, own.state != .expired, own.renewal > clock
+      !address.isUniqueLocal || terms.includesUniqueLocal, own.state != .expired
     else { return }
     let isThere = ownAddresses.contains {
       $0.isTemporary && $0.isMade(in: address, on: own.interface)
@@ -46,14 +46,21 @@ extension NetworkStack {
     makeTemporary(in: address, on: own.interface, valid: own.valid, preferred: own.preferred, attempt: 0)
   }
 
-  /// `valid` and `preferred` are what routers say of the network.
+  /// `valid` and `preferred` are what routers say of the network. Returns its place, or nil if there is none.
+  @discardableResult
   mutating func makeTemporary(
     in network: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant, attempt: UInt8
-  ) {
-    guard let terms = interfaces[interface.index].link.temporaryAddresses else { return }
+  ) -> Int? {
+    // RFC 8981 §3.4 (5): none that would have to be followed by the next at once.
+    guard let terms = interfaces[interface.index].link.temporaryAddresses,
+      preferred > clock.advanced(by: TemporaryAddresses.advance)
+    else { return nil }
     // Stable ones always find room.
     let others = ownAddresses.reduce(0) { $1.interface == interface && $1.isTemporary ? $0 &+ 1 : $0 }
-    guard others < Autoconfiguration.addressLimit / 2 else { return counts.drop(.routerLimited) }
+    guard others < Autoconfiguration.addressLimit / 2 else {
+      counts.drop(.routerLimited)
+      return nil
+    }
     // DESYNC_FACTOR: hosts that came together do not go on together.
     let fifths = terms.preferredLifetime.nanoseconds / 5 &* 2
     let early = Int64(truncatingIfNeeded: secrets.drawNeighbour() % UInt64(max(1, fifths)))
@@ -63,12 +70,13 @@ extension NetworkStack {
       let k = make(
         IPv6Address(high: network.high, low: temporaryIdentifier(network)), on: interface,
         valid: min(valid, lastValid), preferred: min(preferred, lastPreferred), attempt: attempt)
-    else { return }
+    else { return nil }
     ownAddresses[k].isTemporary = true
     ownAddresses[k].lastValid = lastValid
     ownAddresses[k].lastPreferred = lastPreferred
     noteStanding(of: k)
     wakeNeighbours(at: ownAddresses[k].renewal)
+    return k
   }
 
   /// RFC 8981 §3.3.

@@ -1,10 +1,15 @@
 import MartletTCP
 import MartletWire
 
-// What tests ask about the flow table: whether somebody who does not know the seed can fill it with flows that
-// take long to find (robustness rule E10).
+// What tests ask: which addresses are ours, and of the flow table, whether somebody who does not know the seed can fill it
+// with flows that take long to find (robustness rule E10).
 
 extension NetworkStack {
+  /// The addresses of an interface that nobody else was found to have.
+  package func addresses(of id: InterfaceID) -> [IPAddress] {
+    routing.addresses.compactMap { $0.interface == id ? $0.prefix.address : nil }
+  }
+
   /// What the table has a flow under. Nil: the ends are of different families.
   package func tableHash(_ local: Endpoint, _ remote: Endpoint) -> UInt64? {
     let flow = Flow(

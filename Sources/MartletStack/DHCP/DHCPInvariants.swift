@@ -16,6 +16,10 @@ extension NetworkStack {
       if let wrong = checkLentAddress(of: client) { return wrong }
     }
     if sending != dhcp.isSending { return "who has a DHCP message to send is asked for it" }
+    let isLed = dhcp.clients.contains { $0.isBound && $0.lease?.routers.isEmpty == false }
+    if isLed, !routing.routes.contains(where: { $0.prefix.address.isIPv4 && $0.prefix.length == 0 }) {
+      return "a lease's router leads to everybody"
+    }
     let learned = routing.routes.reduce(0) { $1.isLearned && $1.prefix.address.isIPv4 ? $0 &+ 1 : $0 }
     if learned > 1 { return "servers tell of one default route" }
     for route in routing.routes where route.isLearned && route.prefix.address.isIPv4 {

@@ -40,11 +40,10 @@ extension NetworkStack {
     wakeClient(c)
   }
 
-  /// The interface goes, and its addresses have gone.
+  /// The interface goes, and its addresses and routes have gone.
   mutating func removeClient(of interface: InterfaceID) {
     guard let c = dhcp.index(on: interface) else { return }
     dhcp.remove(at: c, &around.budget)
-    chooseLeaseRouter()
   }
 
   /// Whether an address is the one that a server lends the interface; then it is given back.
@@ -71,8 +70,7 @@ extension NetworkStack {
   }
 
   private mutating func wakeClient(_ c: Int) {
-    let deadline = dhcp.clients[c].deadline
-    if deadline < .distant { wakeNeighbours(at: deadline) }
+    wakeNeighbours(at: dhcp.clients[c].deadline)
   }
 
   /// An address is lent: it is asked about like any other (RFC 2131 §4.4.1).

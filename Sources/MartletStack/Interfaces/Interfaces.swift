@@ -49,6 +49,7 @@ extension NetworkStack {
     forgetGroups(of: id)
     forgetAutoconfiguration(of: id)
     removeClient(of: id)
+    chooseRoutes()
     forgetLastHops()
     while let reply = popReply(on: id.index) { giveBackReply(reply, on: id.index) }
     interfaces[id.index].datagrams.removeAll(&around.pool, &around.budget)

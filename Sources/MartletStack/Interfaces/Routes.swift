@@ -55,10 +55,14 @@ extension NetworkStack {
     forgetLastHops()
   }
 
-  /// Takes a route away.
+  /// Takes a route away that `addRoute` has added. Where a router or a DHCP server leads to the same prefix, that is the
+  /// way again; what they say goes as it came.
   public mutating func removeRoute(to prefix: IPPrefix) throws(RouteError) {
-    guard let place = routing.routes.firstIndex(where: { $0.prefix == prefix }) else { throw .noSuchRoute }
+    guard let place = routing.routes.firstIndex(where: { $0.prefix == prefix && !$0.isLearned }) else {
+      throw .noSuchRoute
+    }
     routing.routes.remove(at: place)
+    chooseRoute(to: prefix)
     forgetLastHops()
   }
 }

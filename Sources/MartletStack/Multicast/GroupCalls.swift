@@ -94,6 +94,15 @@ extension NetworkStack {
     }
   }
 
+  /// RFC 3590 §4: what was said before there was a link-local address came from ::, and no router has heard it.
+  mutating func tellGroupsAgain(on interface: InterfaceID) {
+    for k in groups.memberships.indices {
+      let membership = groups.memberships[k]
+      guard membership.interface == interface, !membership.group.isIPv4, membership.isWanted else { continue }
+      tellChange(of: k, at: clock)
+    }
+  }
+
   /// An interface goes.
   mutating func forgetGroups(of interface: InterfaceID) {
     groups.memberships.removeAll { $0.interface == interface }

@@ -61,7 +61,7 @@ extension NetworkStack {
         noteAnswer(about: groups.memberships[k].group, on: groups.memberships[k].interface)
         tell(.isMember, groups.memberships[k].group, on: groups.memberships[k].interface)
       }
-      wakeGroups(at: min(groups.memberships[k].changeDue, groups.memberships[k].answerDue))
+      wakeNeighbours(at: min(groups.memberships[k].changeDue, groups.memberships[k].answerDue))
       // One that was left, and all is said.
       if groups.memberships[k].isLeaving, groups.memberships[k].changesLeft == 0 {
         groups.memberships.remove(at: k)
@@ -81,12 +81,8 @@ extension NetworkStack {
         interfaces[i].querier6.quietUntil = clock.advanced(by: GroupTiming.quiet)
         answerAll(isIPv4: false, on: interface)
       }
-      wakeGroups(at: min(interfaces[i].querier4.answerDue, interfaces[i].querier6.answerDue))
+      wakeNeighbours(at: min(interfaces[i].querier4.answerDue, interfaces[i].querier6.answerDue))
     }
-  }
-
-  private mutating func wakeGroups(at due: Instant) {
-    if due < .distant { wakeNeighbours(at: due) }
   }
 
   private mutating func noteAnswer(about group: IPAddress, on interface: InterfaceID) {

@@ -4,6 +4,7 @@ import MartletWire
 extension NetworkStack {
   /// What must hold of neighbours and of our addresses on Ethernets; nil: it does.
   func checkNeighbours() -> StaticString? {
+    if neighbourDeadline == .distant { return "nobody waits for what never comes" }
     var news = 0
     for own in ownAddresses {
       if own.news != .none { news &+= 1 }
@@ -65,7 +66,28 @@ extension NetworkStack {
       &+ autoconfiguration.prefixes.count &* MemoryLayout<OnLinkPrefix>.stride
       &+ learned &* MemoryLayout<Route>.stride
       &+ made &* (MemoryLayout<OwnAddress>.stride &+ MemoryLayout<InterfaceAddress>.stride)
-    return octets <= autoconfiguration.heldBytes ? nil : "what was learned is charged"
+    return octets <= autoconfiguration.heldBytes ? checkLearnedRoutes() : "what was learned is charged"
+  }
+
+  /// Routes follow from what is known.
+  private func checkLearnedRoutes() -> StaticString? {
+    func isRouted(_ prefix: IPPrefix) -> Bool { routing.routes.contains { $0.prefix == prefix } }
+    for known in autoconfiguration.prefixes where !isRouted(known.prefix) {
+      return "a network on the link has a route"
+    }
+    for way in autoconfiguration.ways where !isRouted(way.prefix) { return "a router's network has a route" }
+    for route in routing.routes where route.isLearned && !route.prefix.address.isIPv4 {
+      let isOnLink = autoconfiguration.prefixes.contains {
+        $0.prefix == route.prefix && (route.gateway != nil || $0.interface == route.interface)
+      }
+      let isWay = autoconfiguration.ways.contains {
+        $0.prefix == route.prefix && $0.interface == route.interface && $0.router == route.gateway
+      }
+      if isOnLink == (route.gateway != nil) || !isOnLink && !isWay {
+        return "a learned route is what somebody says"
+      }
+    }
+    return nil
   }
 
   private func isLearning(_ interface: InterfaceID) -> Bool {

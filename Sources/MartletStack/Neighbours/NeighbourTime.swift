@@ -2,8 +2,9 @@ import MartletTCP
 import MartletWire
 
 extension NetworkStack {
-  /// Something in this folder is due then. `neighbourDeadline` may be early, never late.
+  /// Something in this folder is due then; a distant instant never comes. `neighbourDeadline` may be early, never late.
   mutating func wakeNeighbours(at instant: Instant) {
+    guard instant < .distant else { return }
     neighbourDeadline = min(neighbourDeadline ?? instant, instant)
   }
 

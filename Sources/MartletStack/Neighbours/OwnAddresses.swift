@@ -90,8 +90,10 @@ extension NetworkStack {
   }
 
   private mutating func use(_ prefix: IPPrefix, on interface: InterfaceID) {
+    let hadLinkLocal = ownLinkLocal(on: interface) != nil
     routing.addresses.append(InterfaceAddress(prefix: prefix, interface: interface))
     forgetLastHops()
+    if !hadLinkLocal, ownLinkLocal(on: interface) != nil { tellGroupsAgain(on: interface) }
   }
 
   /// Whether an address is ours or may become so.

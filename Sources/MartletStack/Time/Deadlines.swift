@@ -28,7 +28,8 @@ extension NetworkStack {
     if let fragments4 { consider(fragments4) }
     if let fragments6 { consider(fragments6) }
     if let due = neighbourDeadline {
-      let milliseconds = (due.nanoseconds &+ 999_999) / 1_000_000
+      let (up, overflow) = due.nanoseconds.addingReportingOverflow(999_999)
+      let milliseconds = (overflow ? .max : up) / 1_000_000
       earliest = min(earliest ?? .max, milliseconds)
     }
     guard let earliest else { return nil }

@@ -49,6 +49,18 @@ extension LinkDriver {
         interface = again
       }
     case 12: if !ours.isEmpty { try? stack.removeAddress(ours[Int(n) % ours.count], from: interface) }
+    case 13:
+      // What a router or a server may tell of, too.
+      let network = IPAddress.v6(IPv6Address(high: 0x2001_0db8_0000_0000 | UInt64(n & 7) << 16, low: 0))
+      let prefix = [
+        IPPrefix(.v4(.any), length: 0), IPPrefix(.v6(.any), length: 0), IPPrefix(network, length: 64),
+      ][Int(n >> 4 & 3) % 3]
+      if n & 8 == 0 {
+        let gateway = prefix.address.isIPv4 ? Places.peer4 : Places.peer6
+        try? stack.addRoute(Route(prefix: prefix, interface: interface, gateway: gateway))
+      } else {
+        try? stack.removeRoute(to: prefix)
+      }
     default:
       if sockets.count > 1 { try? stack.close(sockets.removeLast()) }
       if let socket = try? stack.openDatagram(on: LocalEndpoint(port: UInt16(n) + 1)) {

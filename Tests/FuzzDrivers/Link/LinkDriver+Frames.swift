@@ -54,6 +54,12 @@ extension LinkDriver {
       to: argument & 8 == 0 ? Self.hardware : .broadcast)
   }
 
+  /// Seconds; the longest has no end.
+  private mutating func lifetime(_ unit: UInt32) -> UInt32 {
+    let n = UInt32(script.next())
+    return n == 0xff ? .max : n * unit
+  }
+
   /// A message of Neighbor Discovery, whose checksum is right.
   private mutating func message(
     _ type: UInt8, _ word: UInt32, _ body: Octets, from n: UInt8, _ source: IPv6Address,
@@ -103,13 +109,16 @@ extension LinkDriver {
     for _ in 0..<Int(argument & 3) {
       let kind = script.next()
       let network = UInt64(kind & 7) << 16
-      let lifetime = UInt32(script.next()) * 60
+      let lifetime = lifetime(60)
       let isWay = kind & 0x80 != 0
       body += octets(32) {
         $0.store32be(
           isWay ? 0x1803_4000 | UInt32(kind & 0x18) : 0x0304_4000 | UInt32(kind & 0x60) << 1 | 0x80, at: 0)
         $0.store32be(lifetime, at: 4)
-        if !isWay { $0.store32be(kind & 8 == 0 ? lifetime / 2 : lifetime &* 2, at: 8) }
+        let isForEver = lifetime == .max && kind & 16 == 0
+        if !isWay {
+          $0.store32be(isForEver ? lifetime : kind & 8 == 0 ? lifetime / 2 : lifetime &* 2, at: 8)
+        }
         $0.store(IPv6Address(high: 0x2001_0db8_0000_0000 | network, low: 0), at: isWay ? 8 : 16)
       }
       // A way's option has 24 octets.
@@ -138,7 +147,7 @@ extension LinkDriver {
       answer.ciaddr = asked.ciaddr
       answer.options.subnetMask = IPv4Address(255, 255, 255, 0)
       answer.options.routers.append(IPv4Address(10, 0, 0, 254))
-      answer.options.leaseTime = UInt32(change & 63) * 120
+      answer.options.leaseTime = change & 63 == 63 ? .max : UInt32(change & 63) * 120
     }
     switch change >> 6 {
     case 1: answer.yiaddr = four()

@@ -23,6 +23,8 @@ struct LinkDriver: ~Copyable {
   var sockets: [UDPSocketID] = []
   /// The addresses that the stack says are its own.
   var ours: [IPAddress] = []
+  /// All that were. What waits for a neighbour may have been written while they were.
+  var everOurs: Set<IPAddress> = []
   /// What the stack asked a DHCP server last.
   var question: DHCPMessage?
   /// The addresses that it asked neighbours for, the last ones.
@@ -84,7 +86,8 @@ struct LinkDriver: ~Copyable {
     try check()
   }
 
-  func check() throws(Finding) {
+  mutating func check() throws(Finding) {
+    everOurs.formUnion(stack.addresses(of: interface))
     if let violated = stack.checkInvariants() { throw Finding("\(violated)") }
     try expect(stack.memory.highWater <= stack.memory.limit, "memory has its limit")
   }
@@ -120,53 +123,7 @@ struct LinkDriver: ~Copyable {
     return stack.nextPacket(on: interface, into: &out, now: now)
   }
 
-  /// A frame is ours, and everything in it is right.
-  private mutating func look(at frame: Octets) throws(Finding) {
-    guard let header = EthernetHeaderView(validating: frame.span.bytes) else {
-      throw Finding("what leaves is a frame")
-    }
-    try expect(header.source == Self.hardware, "a frame has our own address")
-    let payload = Octets(frame[EthernetHeader.encodedCount...])
-    if header.etherType == .arp {
-      guard let arp = ARPPacket(parsing: payload.span.bytes) else {
-        throw Finding("a sent ARP packet is right")
-      }
-      try expect(arp.senderHardware == Self.hardware, "we speak for ourselves")
-      if arp.operation == .request { seek(.v4(arp.targetProtocol)) }
-      return
-    }
-    try expect(
-      header.etherType == (payload[0] >> 4 == 4 ? .ipv4 : .ipv6), "a frame says what is in it")
-    try lookAtPacket(payload, to: header.destination)
-  }
-
-  private mutating func lookAtPacket(_ bytes: Octets, to station: MACAddress) throws(Finding) {
-    // Reports of groups bear a router alert, which nothing else may.
-    if let view = IPv4HeaderView(validating: bytes.span.bytes), view.proto == .igmp {
-      return try expect(view.hasOptions && view.isChecksumValid, "a report of IGMP is right")
-    }
-    if let view = IPv6HeaderView(validating: bytes.span.bytes), view.nextHeader == .hopByHop {
-      guard case .upper(.icmpv6, _, _) = IPv6ExtensionHeaders.walk(view) else {
-        throw Finding("a report of MLD is right")
-      }
-      return
-    }
-    let sent = try SentPacket(bytes)
-    if sent.isFragment { return }
-    if sent.proto == .tcp { lastSegment = (sent, station) }
-    if sent.proto == .icmpv6, sent.payload.count >= 24, sent.payload[0] == 135 {
-      seek(.v6(sent.payload.span.bytes.ipv6Address(8)))
-    }
-    if sent.proto == .udp, sent.payload.count > 8, sent.payload.span.bytes.be16(2) == 67 {
-      guard let asked = DHCPMessage(parsing: sent.payload.span.bytes.extracting(8..<sent.payload.count))
-      else {
-        throw Finding("a sent DHCP message is right")
-      }
-      question = asked
-    }
-  }
-
-  private mutating func seek(_ address: IPAddress) {
+  mutating func seek(_ address: IPAddress) {
     soughtAfter.append(address)
     if soughtAfter.count > 8 { soughtAfter.removeFirst() }
   }

@@ -141,6 +141,34 @@ struct GroupTests {
     #expect(s.takeReports().map(\.said) == [[.left(group)], [.left(group)]])
   }
 
+  @Test(
+    "RFC 3590 §4: what was told from :: is told again from the first link-local address",
+    arguments: [false, true])
+  func linkLocalLater(checks: Bool) throws {
+    let s = try Station(checksAddresses: checks, addresses: [])
+    let socket = try s.stack.openDatagram(on: LocalEndpoint(port: 5_000))
+    for group in [Self.group4, Self.group6] { try join(s, socket, group) }
+    func said(of group: IPAddress) -> [IPAddress] {
+      s.takeReports().filter { $0.said == [.joined(group)] }.map(\.source)
+    }
+    s.advance(by: .seconds(3))
+    #expect(said(of: Self.group6) == [.v6(.any), .v6(.any)])
+    try s.stack.addAddress(IPPrefix(linkLocal(0xb), length: 64), to: s.interface)
+    s.advance(by: .seconds(5))
+    #expect(said(of: Self.group6) == [linkLocal(0xb), linkLocal(0xb)])
+    // Of IPv4 nothing has changed, nor with a second one.
+    try s.stack.addAddress(IPPrefix(linkLocal(0xc), length: 64), to: s.interface)
+    s.advance(by: .seconds(5))
+    let last = s.takeReports()
+    #expect(last.allSatisfy { $0.said == [.joined(IPAddress("ff02::1:ff00:c")!)] } && last.count == 2)
+    // When both have gone the next one is the first.
+    for n in [0xb, 0xc] as [UInt64] { try s.stack.removeAddress(linkLocal(n), from: s.interface) }
+    try s.stack.addAddress(IPPrefix(linkLocal(0xd), length: 64), to: s.interface)
+    s.advance(by: .seconds(5))
+    #expect(said(of: Self.group6) == [linkLocal(0xd), linkLocal(0xd)])
+    #expect(s.takeReports().isEmpty && s.stack.nextDeadline(now: s.now) == nil)
+  }
+
   @Test("RFC 4862 §5.4.2: the group is told of before the address is asked for")
   func beforeTheQuestion() throws {
     let s = try Station(checksAddresses: true, addresses: [IPPrefix("fd00:7::1/64")!])

@@ -82,6 +82,33 @@ struct AutoconfigurationTests {
   }
 
   @Test(
+    "RFC 4861 §6.3.7: whoever leads nowhere ends no search, and one question is asked whoever spoke before",
+    arguments: [
+      (lifetime: 0, isEarly: false, answers: true, questions: 3), (0, true, true, 3), (1_800, false, true, 1),
+      (1_800, true, true, 1), (1_800, true, false, 3),
+    ] as [(lifetime: UInt16, isEarly: Bool, answers: Bool, questions: Int)])
+  func searchEnds(lifetime: UInt16, isEarly: Bool, answers: Bool, questions: Int) throws {
+    let s = try station()
+    while ready(s).isEmpty {
+      let next = s.stack.nextDeadline(now: s.now)
+      s.now = try #require(next)
+      s.stack.advance(to: s.now)
+    }
+    if isEarly { s.inject(advertisement(s, lifetime: lifetime)) }
+    var asked = 0
+    for _ in 0..<400 {
+      for frame in s.pull() where frame.ip?.payload.first == 133 {
+        asked += 1
+        if answers { s.inject(advertisement(s, lifetime: lifetime)) }
+      }
+      s.advance(by: .milliseconds(50))
+    }
+    #expect(asked == questions)
+    let isAsking = s.stack.awaitsAddress(for: v6(9))
+    #expect(!isAsking)
+  }
+
+  @Test(
     "A router tells: an address is made and checked, strangers go through it, neighbours not, the MTU is kept"
   )
   func advertised() throws {
@@ -124,6 +151,35 @@ struct AutoconfigurationTests {
     #expect(s.drain().contains(.addressRemoved(own, s.interface)))
     #expect(try s.stack.status(client, now: s.now).tcp.endReason == .unreachable)
     #expect(s.pull().allSatisfy { $0.ip?.source != own })
+  }
+
+  @Test(
+    "What is said to last for ever asks for no time, and nothing is due when it is all there is",
+    arguments: [false, true])
+  func forEver(temporary: Bool) throws {
+    let s = try Station(
+      addresses: [], autoconfigures: true,
+      temporary: temporary ? TemporaryAddresses(preferredLifetime: .hours(1), validLifetime: .hours(2)) : nil)
+    s.advance(by: .seconds(13))
+    _ = s.pull()
+    let way: Packet = [24, 2, 48, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 1, 0x0d, 0xb8, 0, 0x77, 0, 0]
+    s.inject(
+      advertisement(
+        s, [Prefix(valid: .max, preferred: .max), Prefix(high: 0x2001_0db8_0002_0000, flags: 0x80, valid: .max)],
+        lifetime: 0, options: [1, 1] + octets(mac(255)) + way))
+    var own: [IPv6Address] = []
+    for _ in 0..<100 {
+      s.advance(by: .hours(1))
+      own += ready(s)
+      _ = s.pull()
+      let deadline = s.stack.nextDeadline(now: s.now)
+      if let deadline { #expect(temporary && deadline > s.now) } else { #expect(!temporary) }
+    }
+    // It is believed, all the same.
+    #expect(own.contains { $0.high == Prefix().high } && (own.count > 100) == temporary)
+    let neighbour = IPv6Address(high: 0x2001_0db8_0002_0000, low: 9)
+    _ = try s.stack.connect(to: Endpoint(address: .v6(neighbour), port: 80), now: s.now)
+    #expect(s.pull().compactMap { $0.neighbour?.target } == [neighbour])
   }
 
   @Test("RFC 7217: one secret makes one address of a network, and others of others")

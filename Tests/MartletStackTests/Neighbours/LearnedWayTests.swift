@@ -5,7 +5,7 @@ import Testing
 
 @Suite("RFC 4191: ways to networks")
 struct LearnedWayTests {
-  private static let network = IPv6Address(high: 0x2001_0db8_0077_0000, low: 0)
+  static let network = IPv6Address(high: 0x2001_0db8_0077_0000, low: 0)
   private let inside = IPAddress.v6(IPv6Address(high: 0x2001_0db8_0077_0001, low: 1))
   private let outside = IPAddress.v6(IPv6Address(high: 0x2001_0db8_0078_0000, low: 1))
 
@@ -20,7 +20,7 @@ struct LearnedWayTests {
   }
 
   /// A Route Information option.
-  private func way(
+  func way(
     _ prefix: IPv6Address = network, length: UInt8 = 48, words: Int? = nil, preference: UInt8 = 0,
     lifetime: UInt32 = 600
   ) -> Packet {
@@ -30,7 +30,7 @@ struct LearnedWayTests {
   }
 
   /// Router `n` says that it leads to everybody, and what else there is.
-  private func tell(
+  func tell(
     _ s: Station, _ n: UInt8, _ ways: [Packet] = [], lifetime: UInt16 = 1_800, preference: UInt8 = 0
   ) {
     let rest = AutoconfigurationTests()
@@ -40,12 +40,12 @@ struct LearnedWayTests {
         options: [1, 1] + octets(mac(n)) + ways.flatMap { $0 }))
   }
 
-  private func router(_ n: UInt8) -> IPAddress {
+  func router(_ n: UInt8) -> IPAddress {
     .v6(IPv6Address(high: 0xfe80_0000_0000_0000, low: UInt64(n)))
   }
 
   /// Who is given a packet for `destination`; 0: nobody, 255: it is looked for on the link.
-  private func hop(to destination: IPAddress, _ s: Station) -> UInt8 {
+  func hop(to destination: IPAddress, _ s: Station) -> UInt8 {
     _ = s.pull()
     guard (try? s.stack.connect(to: Endpoint(address: destination, port: 80), now: s.now)) != nil else {
       return 0

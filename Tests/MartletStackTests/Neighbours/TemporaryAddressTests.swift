@@ -186,6 +186,41 @@ struct TemporaryAddressTests {
     #expect(try source(s) == stable)
   }
 
+  @Test("§3.4 (5): none is made instead of one that another has when routers no longer prefer the network")
+  func conflictWhenWithdrawn() throws {
+    let secret = AddressSecret(1, 2)
+    let plain = try started(nil, secret: secret)
+    advertise(to: plain)
+    plain.advance(by: .seconds(3))
+    let stable = try #require(ready(plain).first)
+    let s = try started(secret: secret)
+    advertise(to: s)
+    func asked() -> [IPv6Address] {
+      s.pull().filter { $0.ip?.source == .v6(.any) }.compactMap { $0.neighbour?.target }
+    }
+    var tried: IPv6Address?
+    while tried == nil {
+      s.advance(by: .milliseconds(10))
+      tried = asked().first { $0 != stable }
+    }
+    let taken = try #require(tried)
+    advertise([Prefix(preferred: 0)], to: s)
+    _ = s.takeReports()
+    s.inject(s.advertisement(of: .v6(taken), at: mac(9), solicited: false, to: .v6(.allNodes)))
+    s.advance(by: .minutes(5))
+    #expect(asked().allSatisfy { $0 == stable })
+    #expect(ready(s).allSatisfy { $0 == stable })
+    // Nobody listens for it any more.
+    let left = s.takeReports().filter { $0.said == [.left(.v6(taken.solicitedNode))] }
+    #expect(left.count == 2)
+    // The network is preferred again.
+    advertise(to: s)
+    s.advance(by: .seconds(3))
+    let next = ready(s)
+    #expect(next.count == 1 && next.allSatisfy { $0 != stable && $0 != taken })
+    #expect(try source(s) == next.first)
+  }
+
   @Test("§3.7: unique local networks have them if they are asked for; link-local ones never")
   func uniqueLocal() throws {
     for includes in [false, true] {

@@ -123,6 +123,24 @@ final class Neighbourhood {
           ack: next, flags, text: text), from: hardware))
   }
 
+  // MARK: Routers
+
+  /// One of four routers says how long a network, one of five, lasts; and itself.
+  func tellOfNetwork(_ n: UInt64, valid: UInt32, preferred: UInt32) {
+    let prefix = AutoconfigurationTests.Prefix(
+      high: 0x2001_0db8_0000_0000 + n << 16, valid: valid, preferred: preferred)
+    let router = draw(4)
+    s.inject(
+      AutoconfigurationTests().advertisement(
+        s, [prefix], lifetime: UInt16(draw(2) * draw(3_000)), preference: UInt8(draw(4)),
+        from: .v6(IPv6Address(high: 0xfe80_0000_0000_0000, low: 0x100 + router)), at: mac(UInt8(router))))
+  }
+
+  /// No network is on the link any more, and addresses last no longer than two hours.
+  func takeBackNetworks() {
+    for n in 0..<5 as Range<UInt64> { tellOfNetwork(n, valid: 0, preferred: 0) }
+  }
+
   // MARK: The application
 
   private func take(_ event: StackEvent) {

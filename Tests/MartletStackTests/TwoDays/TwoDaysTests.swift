@@ -27,12 +27,13 @@ struct TwoDaysTests {
       if round % 16 == 0 { s.check() }
     }
     #expect(
-      life.leases >= 5 && life.accepted >= 500 && life.connected >= 1_000, "seed \(seed): they met too seldom"
-    )
+      life.leases >= 5 && life.accepted >= 500 && life.connected >= 1_000,
+      "seed \(seed): they met too seldom: \(life.leases), \(life.accepted), \(life.connected)")
     #expect(most < atFirst + 1 << 20, "seed \(seed): \(most - atFirst) octets")
     s.check()
 
-    // Everybody goes, and what was learned with them.
+    // Everybody goes, and what was learned with them; what was to last for ever is taken back.
+    life.takeBackNetworks()
     life.isDeserted = true
     for id in life.open { life.close(id) }
     try s.stack.close(listener, now: s.now)
@@ -60,15 +61,10 @@ struct TwoDaysTests {
     switch life.draw(12) {
     case 0: life.epoch &+= 1
     case 1, 2:
-      let router = life.draw(4)
-      let prefix = AutoconfigurationTests.Prefix(
-        high: 0x2001_0db8_0000_0000 + life.draw(5) << 16, valid: UInt32(600 + life.draw(20_000)),
-        preferred: UInt32(life.draw(600)))
-      s.inject(
-        AutoconfigurationTests().advertisement(
-          s, [prefix], lifetime: UInt16(life.draw(2) * life.draw(3_000)), preference: UInt8(life.draw(4)),
-          from: .v6(IPv6Address(high: 0xfe80_0000_0000_0000, low: 0x100 + router)),
-          at: mac(UInt8(router))))
+      let isForEver = life.draw(8) == 0
+      life.tellOfNetwork(
+        life.draw(5), valid: isForEver ? .max : UInt32(600 + life.draw(20_000)),
+        preferred: isForEver && life.draw(2) == 0 ? .max : UInt32(life.draw(600)))
     case 3: life.connect(to: v4(10, 0, 0, n))
     case 4: life.connect(to: v4(192, 0, 2, n))
     case 5: life.connect(to: .v6(IPv6Address(high: 0x2001_0db8_ffff_0000, low: UInt64(n))))

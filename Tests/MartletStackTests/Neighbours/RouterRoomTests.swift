@@ -1,0 +1,115 @@
+import MartletStack
+import MartletTCP
+import MartletWire
+import Testing
+
+/// Whoever sends advertisements can fill every table, once: what is not there gives up its place.
+@Suite("O11: room for routers")
+struct RouterRoomTests {
+  private typealias Prefix = AutoconfigurationTests.Prefix
+  private let rest = LearnedWayTests()
+  private let far = AutoconfigurationTests.far
+
+  /// It has an address of 2001:db8:1::/64, of which no router told who leads anywhere.
+  private func started() throws -> Station {
+    let s = try Station(addresses: [], autoconfigures: true)
+    s.advance(by: .seconds(14))
+    tell(s, 99, [Prefix(flags: 0x40, valid: .max, preferred: .max)], lifetime: 0)
+    s.advance(by: .seconds(3))
+    _ = s.drain()
+    _ = s.pull()
+    return s
+  }
+
+  /// Router `n` speaks. True: it was heard.
+  @discardableResult
+  private func tell(
+    _ s: Station, _ n: UInt8, _ prefixes: [AutoconfigurationTests.Prefix] = [], lifetime: UInt16 = .max,
+    preference: UInt8 = 0
+  ) -> Bool {
+    let before = s.drops(.routerLimited)
+    s.inject(
+      AutoconfigurationTests().advertisement(
+        s, prefixes, lifetime: lifetime, preference: preference, from: rest.router(n), at: mac(n)))
+    return s.drops(.routerLimited) == before
+  }
+
+  /// Something is sent to somebody far, and nobody answers for twelve seconds.
+  private func tryInVain(_ s: Station) throws {
+    let id = try s.stack.connect(to: Endpoint(address: far, port: 80), now: s.now)
+    for _ in 0..<12 {
+      s.advance(by: .seconds(1))
+      _ = s.pull()
+    }
+    try s.stack.abort(id, now: s.now)
+    _ = s.pull()
+  }
+
+  private func networks(_ first: UInt64, _ count: UInt64 = 16) -> [AutoconfigurationTests.Prefix] {
+    (first..<first + count).map {
+      Prefix(high: 0x2001_0db9_0000_0000 + $0 << 16, flags: 0x80, valid: .max, preferred: 0)
+    }
+  }
+
+  /// Whether somebody on the `n`th network is looked for on the link.
+  private func isOnLink(_ n: UInt64, _ s: Station) -> Bool {
+    let address = IPAddress.v6(IPv6Address(high: 0x2001_0db9_0000_0000 + n << 16, low: 7))
+    return rest.hop(to: address, s) == 255
+  }
+
+  @Test("Eight routers that say to be there for 18 hours, and are not, shut out nobody who is")
+  func routers() throws {
+    let s = try started()
+    for n in 1...8 as ClosedRange<UInt8> { #expect(tell(s, n)) }
+    #expect(!tell(s, 9, preference: 1), "nobody knows yet")
+    try tryInVain(s)
+    #expect(tell(s, 9, preference: 1))
+    #expect(rest.hop(to: far, s) == 9)
+    // One place was to be had, and no more.
+    #expect(!tell(s, 10, preference: 1))
+  }
+
+  @Test("Sixteen ways of a router that does not answer likewise")
+  func ways() throws {
+    let s = try started()
+    func network(_ n: UInt64) -> IPv6Address { IPv6Address(high: 0x2001_0db9_0000_0000 + n << 16, low: 0) }
+    func inside(_ n: UInt64) -> IPAddress { .v6(IPv6Address(high: network(n).high, low: 7)) }
+    rest.tell(s, 1, (0..<16).map { rest.way(network($0), lifetime: .max) })
+    rest.tell(s, 2, [rest.way(network(20))], lifetime: 0)
+    #expect(rest.hop(to: inside(20), s) == 1, "as everybody")
+    try tryInVain(s)
+    rest.tell(s, 2, [rest.way(network(20)), rest.way(network(3))], lifetime: 0)
+    #expect(rest.hop(to: inside(20), s) == 2 && rest.hop(to: inside(3), s) == 2)
+    #expect(rest.hop(to: inside(4), s) == 255, "the silent one is looked for")
+  }
+
+  @Test(
+    "Sixteen networks that are on the link for ever, of nobody who is a router, make room for those of one who is",
+    arguments: [0, .max] as [UInt16])
+  func networks(lifetime: UInt16) throws {
+    let s = try started()
+    #expect(tell(s, 1, networks(0), lifetime: lifetime))
+    #expect(!tell(s, 2, networks(20, 1), lifetime: 0), "as good as the others")
+    if lifetime > 0 {
+      #expect(!tell(s, 2, networks(20, 1)), "nobody knows yet")
+      try tryInVain(s)
+    }
+    #expect(tell(s, 2, networks(20, 16)))
+    for n in 20..<36 as Range<UInt64> { #expect(isOnLink(n, s)) }
+    #expect(!isOnLink(0, s) && !isOnLink(15, s))
+    // Those of one who is there stay.
+    #expect(!tell(s, 3, networks(40, 1)))
+    #expect(!isOnLink(40, s))
+  }
+
+  @Test("A network is of the router who is there, whoever told of it first or last")
+  func shared() throws {
+    let s = try started()
+    tell(s, 1, networks(0), lifetime: 0)
+    tell(s, 2, networks(5, 1))
+    tell(s, 1, networks(5, 1), lifetime: 0)
+    tell(s, 3, networks(20, 15))
+    #expect(isOnLink(5, s) && !isOnLink(4, s) && isOnLink(34, s))
+    #expect(!tell(s, 3, networks(40, 1)))
+  }
+}
