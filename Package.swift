@@ -155,7 +155,8 @@ let package = Package(
     .testTarget(
       name: "MartletTCPTests", dependencies: ["MartletWire", "MartletTCP"], swiftSettings: strict),
     .testTarget(
-      name: "MartletStackTests", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
+      name: "MartletStackTests",
+      dependencies: ["MartletWire", "MartletTCP", "MartletStack", "MartletTesting"],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestingTests",
@@ -167,7 +168,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "MartletSimulatorTests",
-      dependencies: ["MartletSimulator", "MartletWire", "MartletTCP", "MartletStack"], swiftSettings: strict),
+      dependencies: ["MartletSimulator", "MartletTesting", "MartletWire", "MartletTCP", "MartletStack"],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletLinksTests",
       dependencies: [
@@ -188,7 +190,8 @@ let package = Package(
     .testTarget(
       name: "MartletKernelTests",
       dependencies: [
-        "Martlet", "MartletLinks", "MartletTrace", "MartletWire", "MartletTCP", "MartletStack",
+        "Martlet", "MartletLinks", "MartletTesting", "MartletTrace", "MartletWire", "MartletTCP",
+        "MartletStack",
         .product(name: "SystemPackage", package: "swift-system", condition: shell),
       ],
       swiftSettings: strict),
@@ -197,7 +200,8 @@ let package = Package(
     .testTarget(
       name: "MartletCommandTests",
       dependencies: [
-        "Martlet", "MartletCommand", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        "Martlet", "MartletCommand", "MartletLinks", "MartletTesting", "MartletWire", "MartletTCP",
+        "MartletStack",
         "MartletTrace",
       ],
       swiftSettings: strict),

@@ -2,6 +2,7 @@ import MartletCommand
 import MartletLinks
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -15,13 +16,20 @@ private struct Rig: ~Copyable {
   let serverInterface: InterfaceID
   var now = Instant(nanoseconds: 1_000_000_000)
 
-  static let serverAddress = IPAddress.v4(IPv4Address(10, 7, 0, 1))
+  static var serverAddress: IPAddress { address(1) }
+
+  private static func address(_ n: UInt8) -> IPAddress {
+    switch ScenarioFamily.standard {
+    case .ipv4: .v4(IPv4Address(10, 7, 0, n))
+    case .ipv6: .v6(IPv6Address(high: 0xfd00_0007_0000_0000, low: UInt64(n)))
+    }
+  }
 
   init(isWithholding: Bool) throws {
     var client = NetworkStack(seed: StackSeed(1))
     var server = NetworkStack(seed: StackSeed(2))
     let left = try client.addInterface(
-      InterfaceConfiguration(addresses: [IPPrefix(.v4(IPv4Address(10, 7, 0, 2)), length: 24)]))
+      InterfaceConfiguration(addresses: [IPPrefix(Self.address(2), length: 24)]))
     let right = try server.addInterface(
       InterfaceConfiguration(addresses: [IPPrefix(Self.serverAddress, length: 24)]))
     self.client = client
@@ -53,7 +61,7 @@ private struct Rig: ~Copyable {
   }
 }
 
-@Suite struct WithholdingLinkTests {
+@Suite(.bothFamilies) struct WithholdingLinkTests {
   @Test("S3.9 A client that withholds the third segment leaves the server in SYN-RECEIVED until it gives up")
   func withholds() throws {
     var rig = try Rig(isWithholding: true)

@@ -2,6 +2,7 @@
   import MartletLinks
   import MartletStack
   import MartletTCP
+  import MartletTesting
   import MartletWire
   import Testing
 
@@ -12,7 +13,7 @@
   #endif
 
   @Suite(
-    "Resets, refusals and vanished peers against the kernel", .needsKernel, .serialized,
+    "Resets, refusals and vanished peers against the kernel", .needsKernel, .bothFamilies, .serialized,
     .timeLimit(.minutes(2)))
   struct BrokenPeerTests {
     @Test("S5.2 The kernel resets: we read what came before, then connection reset")
@@ -58,7 +59,7 @@
     @Test("S5.2 Nobody listens there: we are refused")
     func martletIsRefused() throws {
       let stage = try Stage()
-      let id = try stage.stack.connect(to: Endpoint(address: .v4(Stage.kernel), port: 81), now: stage.now)
+      let id = try stage.stack.connect(to: Endpoint(address: Stage.kernel, port: 81), now: stage.now)
       try stage.turn("CLOSED") { try stage.stack.status(id, now: stage.now).tcp.state == .closed }
       #expect(try stage.stack.status(id, now: stage.now).tcp.endReason == .refused)
     }

@@ -2,6 +2,7 @@
   import MartletLinks
   import MartletStack
   import MartletTCP
+  import MartletTesting
   import Testing
 
   #if canImport(Glibc)
@@ -11,7 +12,7 @@
   #endif
 
   /// Every order of closing, seen from both sides: the kernel's state through `ss`, ours through `status`.
-  @Suite("Closing against the kernel", .needsKernel, .serialized, .timeLimit(.minutes(2)))
+  @Suite("Closing against the kernel", .needsKernel, .bothFamilies, .serialized, .timeLimit(.minutes(2)))
   struct CloseOrderTests {
     @Test(
       "S4.3 The kernel closes first: it waits in FIN-WAIT-2 and TIME-WAIT, we pass CLOSE-WAIT and LAST-ACK")

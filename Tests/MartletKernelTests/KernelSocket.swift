@@ -1,5 +1,6 @@
 #if os(Linux)
   import MartletLinks
+  import MartletTesting
   import MartletWire
 
   #if canImport(Glibc)
@@ -8,13 +9,15 @@
     import Musl
   #endif
 
-  /// A socket of the kernel's TCP, inside a namespace of the test, that never waits.
+  /// A socket of the kernel's TCP, of the family in whose turn the test runs, inside a namespace of the test. It never
+  /// waits.
   final class KernelSocket {
     let descriptor: Int32
 
     init(in namespace: borrowing NetworkNamespace) throws {
+      let family = ScenarioFamily.standard == .ipv4 ? AF_INET : AF_INET6
       descriptor = try namespace.perform { () throws(LinkError) in
-        socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
       }
     }
 
@@ -28,11 +31,11 @@
     deinit { if !isClosed { Glibc.close(descriptor) } }
 
     /// Starts connecting; the result comes as `isConnected` or `failure`.
-    func connect(_ address: IPv4Address, _ port: UInt16) {
+    func connect(_ address: IPAddress, _ port: UInt16) {
       _ = withAddress(address, port) { Glibc.connect(descriptor, $0, $1) }
     }
 
-    func listen(_ address: IPv4Address, _ port: UInt16) throws {
+    func listen(_ address: IPAddress, _ port: UInt16) throws {
       var one: Int32 = 1
       setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
       guard withAddress(address, port, { bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, 16) == 0
@@ -40,15 +43,9 @@
     }
 
     /// Connects with text on the SYN where the kernel has a cookie (RFC 7413); it asks for one where not.
-    func connectFast(_ address: IPv4Address, _ port: UInt16, _ text: [UInt8]) -> Int {
-      var native = sockaddr_in()
-      native.sin_family = sa_family_t(AF_INET)
-      native.sin_port = port.bigEndian
-      native.sin_addr.s_addr = address.bits.bigEndian
-      return withUnsafePointer(to: &native) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          sendto(descriptor, text, text.count, 0x2000_0000, $0, 16)  // MSG_FASTOPEN
-        }
+    func connectFast(_ address: IPAddress, _ port: UInt16, _ text: [UInt8]) -> Int {
+      withAddress(address, port) {
+        sendto(descriptor, text, text.count, 0x2000_0000, $0, $1)  // MSG_FASTOPEN
       }
     }
 
@@ -117,15 +114,35 @@
       setsockopt(descriptor, Int32(IPPROTO_TCP), 18, &value, 4)  // TCP_USER_TIMEOUT
     }
 
-    private func withAddress(
-      _ address: IPv4Address, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
-    ) -> Int32 {
-      var native = sockaddr_in()
-      native.sin_family = sa_family_t(AF_INET)
-      native.sin_port = port.bigEndian
-      native.sin_addr.s_addr = address.bits.bigEndian
-      return withUnsafePointer(to: &native) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, 16) }
+    private func withAddress<Result>(
+      _ address: IPAddress, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+      switch address {
+      case .v4(let address):
+        var native = sockaddr_in()
+        native.sin_family = sa_family_t(AF_INET)
+        native.sin_port = port.bigEndian
+        native.sin_addr.s_addr = address.bits.bigEndian
+        return Self.withGeneric(&native, body)
+      case .v6(let address):
+        var native = sockaddr_in6()
+        native.sin6_family = sa_family_t(AF_INET6)
+        native.sin6_port = port.bigEndian
+        withUnsafeMutableBytes(of: &native.sin6_addr) {
+          $0.storeBytes(of: address.high.bigEndian, as: UInt64.self)
+          $0.storeBytes(of: address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+        }
+        return Self.withGeneric(&native, body)
+      }
+    }
+
+    private static func withGeneric<Native, Result>(
+      _ native: inout Native, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+      withUnsafePointer(to: &native) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          body($0, socklen_t(MemoryLayout<Native>.size))
+        }
       }
     }
   }

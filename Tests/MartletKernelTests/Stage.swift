@@ -3,6 +3,7 @@
   import MartletLinks
   import MartletStack
   import MartletTCP
+  import MartletTesting
   import MartletTrace
   import MartletWire
   import SystemPackage
@@ -15,10 +16,22 @@
   #endif
 
   /// A Martlet stack and this machine's kernel, joined by a TUN device in a namespace of their own. The test
-  /// moves every packet, so it can also hold them back.
+  /// moves every packet, so it can also hold them back. Both have addresses of the family in whose turn the test runs.
   final class Stage {
-    static let martlet = IPv4Address(10, 7, 0, 1)
-    static let kernel = IPv4Address(10, 7, 0, 2)
+    static var martlet: IPAddress { address(1) }
+    static var kernel: IPAddress { address(2) }
+
+    /// 10.7.0.n or fd00:7::n.
+    private static func address(_ n: UInt8) -> IPAddress {
+      switch ScenarioFamily.standard {
+      case .ipv4: .v4(IPv4Address(10, 7, 0, n))
+      case .ipv6: .v6(IPv6Address(high: 0xfd00_0007_0000_0000, low: UInt64(n)))
+      }
+    }
+
+    private static func network(of address: IPAddress) -> IPPrefix {
+      IPPrefix(address, length: ScenarioFamily.standard == .ipv4 ? 24 : 64)
+    }
 
     let namespace: NetworkNamespace
     var stack: NetworkStack
@@ -30,18 +43,17 @@
     private var captureInterface: PcapngInterfaceID?
     var now: Instant { SystemClock.now }
 
-    init(mtu: Int = 1_500, captures: Bool = false, _ configure: (inout StackConfiguration) -> Void = { _ in })
-      throws
-    {
+    init(captures: Bool = false, _ configure: (inout StackConfiguration) -> Void = { _ in }) throws {
       namespace = try NetworkNamespace.anonymous()
       var configuration = StackConfiguration()
       configure(&configuration)
-      let own = IPPrefix(.v4(Stage.martlet), length: 24)
+      let mtu = ScenarioFamily.standardMTU
       link = try TUNLink(
-        TUNConfiguration(name: "mk0", mtu: mtu, kernelAddresses: [IPPrefix(.v4(Stage.kernel), length: 24)]),
+        TUNConfiguration(name: "mk0", mtu: Int(mtu), kernelAddresses: [Self.network(of: Self.kernel)]),
         in: namespace)
       stack = NetworkStack(configuration: configuration, seed: .fromSystem())
-      interface = try stack.addInterface(InterfaceConfiguration(mtu: UInt16(mtu), addresses: [own]))
+      interface = try stack.addInterface(
+        InterfaceConfiguration(mtu: mtu, addresses: [Self.network(of: Self.martlet)]))
       guard captures else { return }
       var writer = PcapngWriter(into: &capture, application: "martlet tests")
       captureInterface = writer.add(PcapngInterface(.rawIP, name: "mk0"), into: &capture)
@@ -158,7 +170,7 @@
     func martletConnects(port: UInt16 = 8_080) throws -> (KernelSocket, ConnectionID) {
       let listening = try KernelSocket(in: namespace)
       try listening.listen(Stage.kernel, port)
-      let id = try stack.connect(to: Endpoint(address: .v4(Stage.kernel), port: port), now: now)
+      let id = try stack.connect(to: Endpoint(address: Stage.kernel, port: port), now: now)
       var socket: KernelSocket?
       try turn("the kernel accepts") {
         if socket == nil { socket = listening.accept() }

@@ -1,10 +1,11 @@
 import MartletSimulator
 import MartletStack
 import MartletTCP
+import MartletTesting
 import Testing
 
 @Suite struct ConnectTests {
-  @Test("S2.1 a connect that exhausts its tries reports that it timed out")
+  @Test("S2.1 a connect that exhausts its tries reports that it timed out", .bothFamilies)
   func exhausted() throws {
     var conditions = LinkConditions()
     conditions.loss = 1_000_000
@@ -15,7 +16,7 @@ import Testing
     var plan = ApplicationPlan()
     plan.patience = .zero
     let begin = world.now
-    try world.connect(client, to: server, port: 80, plan)
+    try world.connect(client, to: server, port: 80, overIPv6: ScenarioFamily.standard == .ipv6, plan)
     #expect(world.runUntilIdle(steps: 10_000))
     #expect(world[client].applications[0].outcome == .ended(.timedOut))
     // A SYN and its seven repetitions: 1, 3, 7, 15, 31, 63, 123 s, and given up at 183 s.

@@ -1,6 +1,7 @@
 import MartletSimulator
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -17,7 +18,7 @@ struct Tally {
 
 /// One client sends 256 KiB to a server that finishes when the client does.
 func transfer(
-  _ conditions: LinkConditions, seed: UInt64 = 1, overIPv6: Bool = false,
+  _ conditions: LinkConditions, seed: UInt64 = 1, overIPv6: Bool = ScenarioFamily.standard == .ipv6,
   _ prepare: (Simulation) -> Void = { _ in }
 ) throws -> (client: Application, server: Application?, tally: [Observation], world: Simulation) {
   let world = Simulation(seed: seed)

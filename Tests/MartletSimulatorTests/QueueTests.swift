@@ -1,6 +1,7 @@
 import MartletSimulator
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -75,7 +76,7 @@ import Testing
     for length in 1...4 { #expect(runs[length, default: 0] >= 5, "\(runs)") }
   }
 
-  @Test("S6.1 the same seed gives the same packets with every condition on")
+  @Test("S6.1 the same seed gives the same packets with every condition on", .bothFamilies)
   func determinism() throws {
     var conditions = slow
     conditions.queuePackets = 8

@@ -52,6 +52,7 @@ import Testing
 
   @Test("S6.1 a schedule gives the same packets each time, and another seed others")
   func determinism() {
+    // Each seed draws its family.
     for seed: UInt64 in [3, 44, 777] {
       let first = ScheduleRun(Schedule(seed: seed), hashes: true)
       let second = ScheduleRun(Schedule(seed: seed), hashes: true)
@@ -87,6 +88,7 @@ import Testing
 
   @Test("S6.1 a capture of one schedule is this file, octet by octet, on every platform")
   func capture() {
+    // Of the family that the seed draws.
     let first = ScheduleStory(Schedule(seed: 2)).capture
     #expect(first == ScheduleStory(Schedule(seed: 2)).capture)
     // It changes with whatever the stacks do; what it is then, `Tools/swarm --seed 2 --capture FILE` writes.

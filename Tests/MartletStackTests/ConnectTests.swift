@@ -1,5 +1,6 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -128,11 +129,13 @@ struct ConnectTests {
     _ = try host.stack.connect(to: Endpoint(address: v4(10, 0, 0, 8), port: 80), now: host.now)
   }
 
-  @Test("S2.9 MUST-8 O1: initial sequence numbers follow a clock, and differ between flows and seeds")
+  @Test(
+    "S2.9 MUST-8 O1: initial sequence numbers follow a clock, and differ between flows and seeds",
+    .bothFamilies)
   func sequenceNumbers() throws {
     func iss(_ host: Host, port: UInt16, to remote: UInt8 = 9) throws -> UInt32 {
       let client = try host.stack.connect(
-        to: Endpoint(address: v4(10, 0, 0, remote), port: 80), from: LocalEndpoint(port: port), now: host.now)
+        to: Endpoint(address: near(remote), port: 80), from: LocalEndpoint(port: port), now: host.now)
       let seq = try #require(try host.pullSeen().first).seq
       try host.stack.abort(client, now: host.now)
       _ = host.drain()
@@ -170,10 +173,11 @@ struct ConnectTests {
     #expect(try pair.a.stack.status(local, now: pair.a.now).remote == remote)
   }
 
-  @Test("S3.4: a SYN without an answer is sent again, and the attempt times out after its tries")
+  @Test(
+    "S3.4: a SYN without an answer is sent again, and the attempt times out after its tries", .bothFamilies)
   func timesOut() throws {
     let host = try Host(1)
-    let client = try host.stack.connect(to: Endpoint(address: v4(10, 0, 0, 9), port: 80), now: host.now)
+    let client = try host.stack.connect(to: Endpoint(address: near(9), port: 80), now: host.now)
     let start = host.now
     var times: [UInt64] = []
     for _ in 0..<100 {

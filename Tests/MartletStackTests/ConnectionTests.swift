@@ -1,9 +1,10 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
-@Suite("A connection between two stacks")
+@Suite("A connection between two stacks", .bothFamilies)
 struct ConnectionTests {
   @Test("S2.1 S2.2 S2.3 S2.6: three segments open a connection, and accept hands it over")
   func opens() throws {

@@ -1,11 +1,12 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
 @Suite("The engine")
 struct EngineTests {
-  static let peer = Endpoint(address: v4(10, 0, 0, 9), port: 1_000)
+  static var peer: Endpoint { Endpoint(address: near(9), port: 1_000) }
 
   /// A connection that the test's own segments opened, with the peer's next sequence number 101.
   private func established(_ host: Host) throws -> (ConnectionID, ack: UInt32) {
@@ -37,7 +38,9 @@ struct EngineTests {
     #expect(answers.count == 4 && answers.allSatisfy { $0.flags == .ack && $0.ack == 101 })
   }
 
-  @Test("S5.1: an answer to a segment without a connection is the RFC's, and never answers a reset")
+  @Test(
+    "S5.1: an answer to a segment without a connection is the RFC's, and never answers a reset", .bothFamilies
+  )
   func resets() throws {
     let host = try Host(2)
     let to = host.endpoint(9)
@@ -53,7 +56,7 @@ struct EngineTests {
     #expect(host.drops(.noConnection) == 4)
   }
 
-  @Test("S5.1: resets have a limit, and so have replies that nobody pulls")
+  @Test("S5.1: resets have a limit, and so have replies that nobody pulls", .bothFamilies)
   func limits() throws {
     let host = try Host(2) { $0.resetsPerSecond = 8 }
     for seq in 0..<20 { host.inject(tcp(from: Self.peer, to: host.endpoint(9), seq: UInt32(seq), .syn)) }

@@ -1,9 +1,10 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
-@Suite("From record to record")
+@Suite("From record to record", .bothFamilies)
 struct LifeCycleTests {
   /// Text and both FINs from b; a has closed its half before and reads nothing yet.
   private func lingering(_ text: Packet) throws -> (Pair, ConnectionID) {
@@ -144,7 +145,7 @@ struct LifeCycleTests {
   func reopens() throws {
     let host = try Host(2)
     let listener = try host.stack.listen(on: LocalEndpoint(port: 80))
-    let peer = Endpoint(address: v4(10, 0, 0, 9), port: 1_000)
+    let peer = Endpoint(address: near(9), port: 1_000)
     let local = host.endpoint(80)
     func open(_ seq: UInt32) throws -> Seen {
       try #require(try host.answers(to: tcp(from: peer, to: local, seq: seq, .syn)).first)

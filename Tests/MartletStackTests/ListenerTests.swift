@@ -1,11 +1,12 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
-@Suite("Listeners and their two queues")
+@Suite("Listeners and their two queues", .bothFamilies)
 struct ListenerTests {
-  static func peer(_ port: UInt16) -> Endpoint { Endpoint(address: v4(10, 0, 0, 9), port: port) }
+  static func peer(_ port: UInt16) -> Endpoint { Endpoint(address: near(9), port: port) }
 
   /// A SYN, and the third segment that completes it.
   private func open(_ host: Host, from port: UInt16, to local: UInt16 = 80) throws {
@@ -207,10 +208,10 @@ struct ListenerTests {
   }
 }
 
-@Suite("Attempts that wait for an answer")
+@Suite("Attempts that wait for an answer", .bothFamilies)
 struct AttemptTests {
   private func attempt(_ host: Host, port: UInt16 = 1_000) throws -> AttemptID {
-    let from = Endpoint(address: v4(10, 0, 0, 9), port: port)
+    let from = Endpoint(address: near(9), port: port)
     #expect(try host.answers(to: tcp(from: from, to: host.endpoint(80), seq: 100, .syn)).isEmpty)
     // A repeated SYN is absorbed.
     #expect(try host.answers(to: tcp(from: from, to: host.endpoint(80), seq: 100, .syn)).isEmpty)
@@ -238,7 +239,7 @@ struct AttemptTests {
     let synAck = try #require(try host.pullSeen().first)
     #expect(synAck.flags == [.syn, .ack])
     #expect(throws: HandleError.stale) { try host.stack.answer(id, .accept, now: host.now) }
-    let from = Endpoint(address: v4(10, 0, 0, 9), port: 1_000)
+    let from = Endpoint(address: near(9), port: 1_000)
     host.inject(tcp(from: from, to: host.endpoint(80), seq: 101, ack: synAck.seq &+ 1, .ack))
     _ = try host.stack.accept(listener)
   }
@@ -251,7 +252,8 @@ struct AttemptTests {
     #expect(reset.flags == [.rst, .ack] && reset.ack == 101)
     try host.stack.answer(try attempt(host, port: 2), .unreachable, now: host.now)
     let error = try #require(try host.pullSeen().first)
-    #expect(error.proto == .icmp && error.payload.prefix(2) == [3, 1])
+    #expect(
+      error.proto == (isIPv4 ? .icmp : .icmpv6) && error.payload.prefix(2) == (isIPv4 ? [3, 1] : [1, 3]))
     try host.stack.answer(try attempt(host, port: 3), .drop, now: host.now)
     #expect(try host.pullSeen().isEmpty)
     #expect(try host.stack.status(listener).halfOpen == 0)

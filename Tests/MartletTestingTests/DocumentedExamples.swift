@@ -7,7 +7,7 @@ import Testing
 
 /// The examples of Documentation/WritingTests.md.
 @Suite struct DocumentedExamples {
-  @Test("S2.1 a SYN is sent again after 1 s, then after 2")
+  @Test("S2.1 a SYN is sent again after 1 s, then after 2", .bothFamilies)
   func repeatedSYN() {
     let s = Scenario(.synSent)
     s.expectNext(after: .seconds(1), .syn(seq: 0))

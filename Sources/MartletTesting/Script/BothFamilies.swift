@@ -16,7 +16,7 @@ extension ScenarioFamily {
 ///       …
 ///     }
 ///
-/// What names a family of its own runs over that, twice. The ladder of a failure shows which addresses it was.
+/// What names a family of its own runs over that, twice. A failure says which family it was.
 public struct BothFamilies: TestTrait, SuiteTrait, TestScoping {
   public var isRecursive: Bool { true }
 
@@ -25,7 +25,14 @@ public struct BothFamilies: TestTrait, SuiteTrait, TestScoping {
   ) async throws {
     guard testCase != nil else { return try await function() }
     for family in ScenarioFamily.allCases {
-      try await ScenarioFamily.$standard.withValue(family) { try await function() }
+      let says = IssueHandlingTrait.compactMapIssues { issue in
+        var issue = issue
+        issue.comments.append(family == .ipv4 ? "over IPv4" : "over IPv6")
+        return issue
+      }
+      try await ScenarioFamily.$standard.withValue(family) {
+        try await says.provideScope(for: test, testCase: testCase, performing: function)
+      }
     }
   }
 }

@@ -17,6 +17,7 @@ struct InterferenceTests {
     "S5.1 O8 two runs that differ in a secret of one connection are the same to another",
     arguments: VictimSecret.allCases)
   func slice(secret: VictimSecret) {
+    // Each seed draws its family.
     var seen = 0
     var toVictim = 0
     for seed in 0..<Self.count {
@@ -34,6 +35,7 @@ struct InterferenceTests {
 
   @Test("S5.1 the order of timers that share a tick", arguments: [11_648] as [UInt64])
   func found(seed: UInt64) {
+    // Of the family that it draws.
     if let difference = InterferencePair(seed: seed).played().difference {
       Issue.record("\(difference.text)")
     }
@@ -60,6 +62,7 @@ struct InterferenceTests {
 
   @Test("S6.1 a pair goes the same way each time")
   func determinism() {
+    // Of the family that the seed draws.
     var pair = InterferencePair(seed: 5, .presence)
     pair.leak = .countsPackets
     let first = pair.played()

@@ -1,6 +1,7 @@
 import MartletSimulator
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -117,7 +118,7 @@ import Testing
     #expect(run.tally.allSatisfy { $0.packet.header != nil })
   }
 
-  @Test("S6.1 the same seed gives the same packets with all of this on")
+  @Test("S6.1 the same seed gives the same packets with all of this on", .bothFamilies)
   func determinism() throws {
     var conditions = slow
     conditions.discipline = .coDel(target: .milliseconds(2), interval: .milliseconds(20), marks: true)

@@ -88,6 +88,7 @@ import Testing
 
   @Test("S6.1 draws are whole numbers: the first of each shape are these, on every platform")
   func golden() throws {
+    // Draws are the same for packets of either family.
     // Written down from the algorithm played in another language; every second one is an answer's on its way back.
     #expect(try delays(.even).prefix(6) == [9_797, 7_790, 326, 2_496, 5_462, 3_730])
     #expect(try delays(.normal).prefix(6) == [6_033, 5_663, 5_652, 5_530, 4_615, 4_199])

@@ -7,7 +7,6 @@ import Testing
 struct Flood {
   let host: Host
   let listener: ListenerID
-  let isIPv4: Bool
 
   /// What SYNs of hosts in use offer.
   static var usual: TCPOptions {
@@ -20,11 +19,10 @@ struct Flood {
   }
 
   init(
-    isIPv4: Bool = true, backlog: UInt32 = 8, _ policy: SynCookiePolicy = .auto, acceptLimit: UInt32 = 1_024,
+    backlog: UInt32 = 8, _ policy: SynCookiePolicy = .auto, acceptLimit: UInt32 = 1_024,
     _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) throws {
     host = try Host(2, configure)
-    self.isIPv4 = isIPv4
     var options = ListenerOptions()
     options.halfOpenLimit = backlog
     options.acceptLimit = acceptLimit
@@ -35,11 +33,10 @@ struct Flood {
   }
 
   func peer(_ n: Int) -> Endpoint {
-    let address = isIPv4 ? v4(10, 0, 0, UInt8(3 + n / 60_000)) : v6(UInt64(3 + n / 60_000))
-    return Endpoint(address: address, port: UInt16(1_024 + n % 60_000))
+    Endpoint(address: near(UInt8(3 + n / 60_000)), port: UInt16(1_024 + n % 60_000))
   }
 
-  var local: Endpoint { Endpoint(address: isIPv4 ? host.address : host.address6, port: 80) }
+  var local: Endpoint { host.endpoint(80) }
 
   /// The n-th peer's SYN, and the answer to it.
   @discardableResult

@@ -1,11 +1,12 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
 // A connection that RFC 7413 opens counts for every limit, like any other.
 
-@Suite("RFC 7413: limits")
+@Suite("RFC 7413: limits", .bothFamilies)
 struct FastOpenLimitTests {
   private let rig = FastOpenServerTests()
 
@@ -34,7 +35,7 @@ struct FastOpenLimitTests {
       return false
     }
     host.inject(
-      tcp(from: peer(n), to: rig.local(host, peer(n)), seq: 1_006, ack: answer.seq &+ 1, .ack))
+      tcp(from: peer(n), to: host.endpoint(80), seq: 1_006, ack: answer.seq &+ 1, .ack))
     return true
   }
 
@@ -57,7 +58,7 @@ struct FastOpenLimitTests {
     #expect(try open(2, cookie, at: host) == false)
     #expect(host.drops(.sourceLimit) == 1)
     // And no more when it has gone.
-    host.inject(tcp(from: peer(0), to: rig.local(host, peer(0)), seq: 1_006, .rst))
+    host.inject(tcp(from: peer(0), to: host.endpoint(80), seq: 1_006, .rst))
     #expect(try open(3, cookie, at: host))
   }
 
@@ -68,7 +69,7 @@ struct FastOpenLimitTests {
     func openAndReset(_ n: Int) throws -> UInt32 {
       let answer = try #require(
         try host.answers(to: rig.syn(host, cookie, from: peer(n), text: FastOpenServerTests.text)).first)
-      host.inject(tcp(from: peer(n), to: rig.local(host, peer(n)), seq: answer.ack, .rst))
+      host.inject(tcp(from: peer(n), to: host.endpoint(80), seq: answer.ack, .rst))
       return answer.ack
     }
     for n in 0..<8 {

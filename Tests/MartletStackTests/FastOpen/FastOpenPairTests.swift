@@ -1,5 +1,6 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -232,7 +233,9 @@ struct FastOpenPairTests {
     #expect(!hasOption(try exchange(none, m, [1])))
   }
 
-  @Test("RFC 7413 S6.1: whatever is lost, text on SYNs arrives once and whole", arguments: UInt64(1)...60)
+  @Test(
+    "RFC 7413 S6.1: whatever is lost, text on SYNs arrives once and whole", .bothFamilies,
+    arguments: UInt64(1)...60)
   func losses(seed: UInt64) throws {
     let (pair, l) = try pair(limit: 3)
     var draws = Draws(seed)

@@ -1,5 +1,6 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -12,7 +13,9 @@ struct LimitTests {
     return (host, try host.stack.listen(on: LocalEndpoint(port: 80), options))
   }
 
-  @Test("S5.4 a listener has as many connections as it may, and one more when one of them has gone")
+  @Test(
+    "S5.4 a listener has as many connections as it may, and one more when one of them has gone", .bothFamilies
+  )
   func perListener() throws {
     var options = ListenerOptions()
     options.connectionLimit = 3
@@ -34,7 +37,9 @@ struct LimitTests {
     #expect(try fifth.connect(to: host))
   }
 
-  @Test("S5.4 one source has as many connections as one may, whatever its ports, and others are not hurt")
+  @Test(
+    "S5.4 one source has as many connections as one may, whatever its ports, and others are not hurt",
+    .bothFamilies)
   func perSource() throws {
     let (host, listener) = try host { $0.connectionsPerSource = 2 }
     var hogs = (0..<4).map { RawPeer($0, to: host.endpoint(80), sharing: true) }
@@ -110,7 +115,8 @@ struct LimitTests {
   }
 
   @Test(
-    "S5.4 E7 where nothing moves for the listener's time, the connection is reset without the peer's help")
+    "S5.4 E7 where nothing moves for the listener's time, the connection is reset without the peer's help",
+    .bothFamilies)
   func idle() throws {
     var options = ListenerOptions()
     options.idleTimeout = .seconds(60)
@@ -143,7 +149,9 @@ struct LimitTests {
     #expect(host.stack.counters.idleConnectionsEnded == 2)
   }
 
-  @Test("S5.4 E7 whoever has left text unread hears that his time was over, and not of the end of a stream")
+  @Test(
+    "S5.4 E7 whoever has left text unread hears that his time was over, and not of the end of a stream",
+    .bothFamilies)
   func idleWithUnreadText() throws {
     var options = ListenerOptions()
     options.idleTimeout = .seconds(60)
@@ -158,7 +166,8 @@ struct LimitTests {
     #expect(throws: ReceiveError.ended(.idle)) { _ = try host.read(server) }
   }
 
-  @Test("S5.4 E5 a peer that keeps its window shut moves nothing, however well it answers probes")
+  @Test(
+    "S5.4 E5 a peer that keeps its window shut moves nothing, however well it answers probes", .bothFamilies)
   func shutWindow() throws {
     var options = ListenerOptions()
     options.idleTimeout = .seconds(60)
@@ -185,7 +194,9 @@ struct LimitTests {
     #expect(try host.stack.takeError(server) == .ended(.idle))
   }
 
-  @Test("S5.7 connections left in CLOSE-WAIT are seen, counted, and reset after the listener's time")
+  @Test(
+    "S5.7 connections left in CLOSE-WAIT are seen, counted, and reset after the listener's time",
+    .bothFamilies)
   func closeWait() throws {
     var options = ListenerOptions()
     options.closeWaitTimeout = .seconds(30)
@@ -209,7 +220,8 @@ struct LimitTests {
     #expect(host.stack.count(of: .established) == 2)
   }
 
-  @Test("S5.5 an application that never accepts costs bounded memory, and its neighbour is served")
+  @Test(
+    "S5.5 an application that never accepts costs bounded memory, and its neighbour is served", .bothFamilies)
   func neverAccepts() throws {
     var options = ListenerOptions()
     options.acceptLimit = 200
@@ -235,7 +247,8 @@ struct LimitTests {
   }
 
   @Test(
-    "E5 probes of a shut window are sent ever more rarely, up to one a minute, and the user timeout ends it")
+    "E5 probes of a shut window are sent ever more rarely, up to one a minute, and the user timeout ends it",
+    .bothFamilies)
   func probes() throws {
     let (host, listener) = try host()
     var peer = RawPeer(0, to: host.endpoint(80))
@@ -269,7 +282,9 @@ struct LimitTests {
     #expect(try host.stack.takeError(server) == .ended(.timedOut))
   }
 
-  @Test("E8 S4.9 orphans hold no buffer once only their FIN is unacknowledged, and all of them end")
+  @Test(
+    "E8 S4.9 orphans hold no buffer once only their FIN is unacknowledged, and all of them end", .bothFamilies
+  )
   func orphans() throws {
     let (host, listener) = try host()
     var peers = (0..<3).map { RawPeer($0, to: host.endpoint(80)) }
@@ -307,7 +322,9 @@ struct LimitTests {
     #expect(host.now.since(Instant(nanoseconds: 1_000_000_000)) < .minutes(6))
   }
 
-  @Test("S5.4 the stack's own limit of connections answers with a reset too: no waiting would help")
+  @Test(
+    "S5.4 the stack's own limit of connections answers with a reset too: no waiting would help", .bothFamilies
+  )
   func connectionLimit() throws {
     let host = try Host(2) { $0.connectionLimit = 4 }
     let listener = try host.stack.listen(on: LocalEndpoint(port: 80))

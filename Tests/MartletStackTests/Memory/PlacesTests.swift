@@ -1,16 +1,16 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
 /// Memory there is, but a listener has as many connections as it may: Documentation/Memory.md, "Slow readers".
-@Suite("Places of a listener")
+@Suite("Places of a listener", .bothFamilies)
 struct PlacesTests {
   @Test(
-    "S5.4 E5 slow readers do not fill a listener for ever: some of them go for who comes",
-    arguments: [true, false])
-  func slowReaders(isIPv4: Bool) throws {
-    var crowd = try Crowd(64, isIPv4: isIPv4, kilobytes: 4_096, places: 64)
+    "S5.4 E5 slow readers do not fill a listener for ever: some of them go for who comes")
+  func slowReaders() throws {
+    var crowd = try Crowd(64, kilobytes: 4_096, places: 64)
     #expect(crowd.peers.count == 64 && crowd.host.stack.memoryPressure == .none)
     crowd.refill = nil
     let served = try crowd.serveBesideTrickle(0..<40)
@@ -30,14 +30,13 @@ struct PlacesTests {
   }
 
   @Test(
-    "S5.4 E8 those that wait for a FIN for nobody go first, in silence",
-    arguments: [true, false], [true, false])
-  func abandoned(isIPv4: Bool, isStack: Bool) throws {
+    "S5.4 E8 those that wait for a FIN for nobody go first, in silence", arguments: [true, false])
+  func abandoned(isStack: Bool) throws {
     let host = try Host(2) { if isStack { $0.connectionLimit = 8 } }
     var options = ListenerOptions()
     options.connectionLimit = isStack ? 0 : 8
     let listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
-    let server = isIPv4 ? host.endpoint(80) : host.endpoint6(80)
+    let server = host.endpoint(80)
     // Seven whom the application has closed, who never close; one whom it has not.
     var peers = (0..<8).map { RawPeer($0, to: server) }
     for n in 0..<8 {
@@ -134,19 +133,18 @@ struct PlacesTests {
     #expect(crowd.host.stack.weighings - before <= 1)
   }
 
-  @Test("S5.4 SYNs to a listener that is full put off no room at another", arguments: [true, false])
-  func fullNeighbour(isIPv4: Bool) throws {
+  @Test("S5.4 SYNs to a listener that is full put off no room at another")
+  func fullNeighbour() throws {
     let host = try Host(2)
     var options = ListenerOptions()
     options.connectionLimit = 8
     let busy = try host.stack.listen(on: LocalEndpoint(port: 80), options)
     let abandoned = try host.stack.listen(on: LocalEndpoint(port: 81), options)
-    func server(_ port: UInt16) -> Endpoint { isIPv4 ? host.endpoint(port) : host.endpoint6(port) }
     for n in 0..<8 {
-      var peer = RawPeer(n, to: server(80))
+      var peer = RawPeer(n, to: host.endpoint(80))
       #expect(try peer.connect(to: host))
       _ = try host.stack.accept(busy)
-      peer = RawPeer(10 + n, to: server(81))
+      peer = RawPeer(10 + n, to: host.endpoint(81))
       #expect(try peer.connect(to: host))
       try host.stack.close(try host.stack.accept(abandoned), now: host.now)
       try peer.look(host)
@@ -156,11 +154,11 @@ struct PlacesTests {
     for n in 0..<8 {
       for k in 0..<10 {
         host.advance(by: .microseconds(50))
-        var oneTooMany = RawPeer(100 + 10 * n + k, to: server(80))
+        var oneTooMany = RawPeer(100 + 10 * n + k, to: host.endpoint(80))
         #expect(try !oneTooMany.connect(to: host))
       }
       host.advance(by: .microseconds(550))
-      var newcomer = RawPeer(30 + n, to: server(81))
+      var newcomer = RawPeer(30 + n, to: host.endpoint(81))
       #expect(try newcomer.connect(to: host), "\(n)")
       _ = try host.stack.accept(abandoned)
     }

@@ -1,5 +1,6 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -186,7 +187,9 @@ struct SheddingTests {
     #expect(try host.read(try host.stack.accept(listener)) == [1, 2, 3])
   }
 
-  @Test("S3.2 what a listener drops for want of memory is in listenDrops, be it a SYN or a third segment")
+  @Test(
+    "S3.2 what a listener drops for want of memory is in listenDrops, be it a SYN or a third segment",
+    .bothFamilies)
   func dropsAreCounted() throws {
     var (host, _, peers, _) = try crowd(60)
     var late = RawPeer(100, to: host.endpoint(80))

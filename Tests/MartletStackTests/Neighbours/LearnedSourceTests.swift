@@ -63,6 +63,7 @@ struct LearnedSourceTests {
 
   @Test("S5.4 who has as many connections as one may have locks out nobody else of his network on the link")
   func connections() throws {
+    // Over IPv4 no router says what is on the link: this is about IPv6.
     let (s, own) = try station { $0.connectionsPerSource = 4 }
     _ = try s.stack.listen(on: LocalEndpoint(port: 80))
     for port in 4_000..<4_004 as Range<UInt16> { #expect(connect(s, own, from: host(2), port: port)) }

@@ -21,7 +21,7 @@ struct Crowd {
   ///   - each: octets that wait for each of them.
   ///   - places: of the listener; 0: any number.
   init(
-    _ count: Int, isIPv4: Bool = true, kilobytes: Int = 1_024, window: UInt16 = 400, each: Int = 8_192,
+    _ count: Int, isIPv4: Bool = isIPv4, kilobytes: Int = 1_024, window: UInt16 = 400, each: Int = 8_192,
     places: UInt32 = 0
   ) throws {
     host = try Host(2) { $0.memoryBudget = kilobytes << 10 }
@@ -29,7 +29,7 @@ struct Crowd {
     options.idleTimeout = .seconds(10)
     options.connectionLimit = places
     listener = try host.stack.listen(on: LocalEndpoint(port: 80), options)
-    server = isIPv4 ? host.endpoint(80) : host.endpoint6(80)
+    server = Endpoint(address: isIPv4 ? host.address4 : host.address6, port: 80)
     for n in 0..<count { guard try join(n, window, each) else { return } }
   }
 

@@ -1,5 +1,6 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 import Testing
 
@@ -7,30 +8,43 @@ import Testing
 final class Host {
   var stack: NetworkStack
   let interface: InterfaceID
-  let address: IPAddress
+  let address4: IPAddress
   let address6: IPAddress
   private(set) var events: [StackEvent] = []
   var now = Instant(nanoseconds: 1_000_000_000)
+  /// A check looks at every record: who makes thousands of them may do without for a while.
+  var checksEveryStep = true
 
   /// Host n has 10.0.0.n/24 and fd00:7::n/64.
   init(
-    _ n: UInt8, seed: UInt64 = 7, offload: InterfaceConfiguration.Offload = [], mtu: UInt16 = 1_500,
+    _ n: UInt8, seed: UInt64 = 7, offload: InterfaceConfiguration.Offload = [],
+    mtu: UInt16 = ScenarioFamily.standardMTU,
     _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = StackConfiguration()
     configure(&configuration)
     stack = NetworkStack(configuration: configuration, seed: StackSeed(seed &* 1_000 &+ UInt64(n)))
-    address = v4(10, 0, 0, n)
+    address4 = v4(10, 0, 0, n)
     address6 = v6(UInt64(n))
     interface = try stack.addInterface(
       InterfaceConfiguration(
-        mtu: mtu, addresses: [IPPrefix(address, length: 24), IPPrefix(address6, length: 64)], offload: offload
+        mtu: mtu, addresses: [IPPrefix(address4, length: 24), IPPrefix(address6, length: 64)],
+        offload: offload
       ))
   }
+
+  /// Of the family in whose turn the test runs.
+  var address: IPAddress { isIPv4 ? address4 : address6 }
 
   func endpoint(_ port: UInt16) -> Endpoint { Endpoint(address: address, port: port) }
 
   func endpoint6(_ port: UInt16) -> Endpoint { Endpoint(address: address6, port: port) }
+
+  /// Adds a route to everywhere.
+  func addDefaultRoute() throws {
+    let everybody = isIPv4 ? v4(0, 0, 0, 0) : .v6(IPv6Address(high: 0, low: 0))
+    try stack.addRoute(Route(prefix: IPPrefix(everybody, length: 0), interface: interface))
+  }
 
   /// Gives the stack a packet.
   func inject(_ packet: Packet, _ metadata: PacketMetadata = PacketMetadata()) {
@@ -77,6 +91,7 @@ final class Host {
   }
 
   func check(sourceLocation: SourceLocation = #_sourceLocation) {
+    guard checksEveryStep else { return }
     if let violated = stack.checkInvariants() {
       Issue.record("violated: \(violated)", sourceLocation: sourceLocation)
     }

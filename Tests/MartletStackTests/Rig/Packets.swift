@@ -1,5 +1,6 @@
 import MartletStack
 import MartletTCP
+import MartletTesting
 import MartletWire
 
 /// Packets as arrays of octets, built and read with the wire format's own types.
@@ -9,6 +10,20 @@ func v4(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) -> IPAddress { .v4(IPv4A
 
 /// fd00:7::n
 func v6(_ n: UInt64) -> IPAddress { .v6(IPv6Address(high: 0xfd00_0007_0000_0000, low: n)) }
+
+/// What names no family here is of the one in whose turn the test runs (`.bothFamilies`), else of IPv4.
+var isIPv4: Bool { ScenarioFamily.standard == .ipv4 }
+
+/// The address of host n on the link of all: 10.0.0.n or fd00:7::n.
+func near(_ n: UInt8) -> IPAddress { isIPv4 ? v4(10, 0, 0, n) : v6(UInt64(n)) }
+
+/// One of an address that is not on the link, each in a network of its own: 11.0.0.0 + n or 2001:db8:0:n::1, up to a
+/// million of them.
+func far(_ n: UInt32) -> IPAddress {
+  isIPv4
+    ? .v4(IPv4Address(bits: 0x0b00_0000 &+ n))
+    : .v6(IPv6Address(high: 0x2001_0db8_0000_0000 &+ UInt64(n), low: 1))
+}
 
 extension IPAddress {
   var isFour: Bool {
