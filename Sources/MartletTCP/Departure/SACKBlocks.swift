@@ -1,7 +1,7 @@
 import MartletWire
 
-// The SACK option (RFC 2018 §3, §4; RFC 2883 §4): up to four blocks, of which three
-// fit beside timestamps. First what came twice, if that is why the acknowledgment leaves;
+// The SACK option (RFC 2018 §3, §4; RFC 2883 §4): up to four blocks, three beside
+// timestamps. First what came twice, if that is why the acknowledgment leaves;
 // then the range that grew last; then those that grew before it, each once.
 
 extension TCB {
@@ -15,6 +15,7 @@ extension TCB {
   mutating func addSACKBlocks(
     to plan: inout SegmentPlan, _ cold: inout ColdBlock, _ around: inout Surroundings
   ) {
+    let room = mode.contains(.timestamps) ? 3 : 4
     var count = 0
     if !cold.duplicate.isEmpty {
       let duplicate = cold.duplicate
@@ -34,7 +35,7 @@ extension TCB {
     }
     let first = count
     var next = 0
-    while next < Int(cold.recentCount), count < 4 {
+    while next < Int(cold.recentCount), count < room {
       let point = cold.recentRanges[next]
       next &+= 1
       guard let range = cold.outOfOrder.range(containing: point, around.pool) else { continue }
