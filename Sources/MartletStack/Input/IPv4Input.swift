@@ -93,7 +93,7 @@ extension NetworkStack {
     let (source, destination) = (packet.source, packet.destination)
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
     let standing = routing.standing(of: source, destination)
-    if interfaces[interface.index].link.isLoopback {
+    if interface == routing.loopback {
       return standing.destinationIsOurs || destination.isLoopback ? nil : .notOurs
     }
     // RFC 4541 §2.1.1: a switch that asks for groups may have no address.

@@ -6,32 +6,27 @@ extension NetworkStack {
     guard let packet = IPv6HeaderView(validating: bytes) else { return counts.drop(.badIPHeader) }
     let source = packet.source
     let destination = packet.destination
-    let isOwnPacket = interfaces[interface.index].link.isLoopback
     // Martians go before any lookup (RFC 9293 MUST-63; robustness rule O9).
-    guard source.isValidSource || isOwnPacket || isFromNobody(packet, on: interface) else {
+    guard source.isValidSource || interface == routing.loopback || isFromNobody(packet, on: interface) else {
       return counts.drop(.martianSource)
     }
-    guard !destination.isUnspecified, !destination.isLoopback || isOwnPacket, !destination.isIPv4Mapped else {
+    guard !destination.isUnspecified, !destination.isLoopback || interface == routing.loopback,
+      !destination.isIPv4Mapped
+    else {
       return counts.drop(.martianDestination)
     }
     let isUnicast = !destination.isMulticast
-    guard isUnicast ? isOurs(destination, on: interface) : hasJoined(destination, on: interface) else {
+    guard isUnicast ? routing.isOurs(destination, from: interface) : hasJoined(destination, on: interface) else {
       return counts.drop(isUnicast ? .notOurs : .multicast)
     }
     // RFC 1122 §3.3.6, as for IPv4.
     if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
-    if routing.isOurs(.v6(source)), !isOwnPacket { return ownSourceArrives(packet, on: interface) }
+    if routing.isOurs(.v6(source)), interface != routing.loopback { return ownSourceArrives(packet, on: interface) }
     let arrival = Arrival(
       interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
       isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
       neighbourHops: packet.hopLimit, hops: packet.hopLimit)
     chainArrives(packet, IPv6ExtensionHeaders.walk(packet), arrival)
-  }
-
-  /// RFC 4007 §6: a link-local address is ours on its own link only.
-  private func isOurs(_ destination: IPv6Address, on interface: InterfaceID) -> Bool {
-    destination.isLinkLocal
-      ? routing.isOurs(.v6(destination), on: interface) : routing.isOurs(.v6(destination))
   }
 
   /// What the extension headers of a packet for us have led to.
@@ -70,6 +65,7 @@ extension NetworkStack {
 
   /// RFC 4443 §3.4. Never about an error (§2.4 (e.1)), nor about what may be one; and from an address of our own, whomever
   /// the packet was for.
+  @inline(never)
   private mutating func answerParameterProblem(
     _ code: UInt8, pointer: UInt32, _ packet: RawSpan, _ arrival: Arrival
   ) {

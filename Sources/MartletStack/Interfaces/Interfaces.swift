@@ -27,7 +27,7 @@ extension NetworkStack {
       interfaces.append(interface)
     }
     for prefix in configuration.addresses { adopt(prefix, on: id) }
-    if interface.link.isLoopback, routing.loopback == nil { routing.loopback = id }
+    if configuration.medium == .loopback, routing.loopback == nil { routing.loopback = id }
     autoconfigure(id)
     if let client { addClient(client, on: id) }
     return id

@@ -78,7 +78,6 @@ struct LinkLayer: BitwiseCopyable {
   var checksAddresses = false
   var autoconfigures = false
   var hasClient = false
-  var isLoopback = false
   /// 0: no tag.
   var vlan: UInt16 = 0
   var hardware = MACAddress.zero
@@ -86,7 +85,6 @@ struct LinkLayer: BitwiseCopyable {
   var temporaryAddresses: TemporaryAddresses?
 
   init(_ medium: Medium) {
-    isLoopback = medium == .loopback
     guard case .ethernet(let ethernet) = medium else { return }
     hardware = ethernet.hardwareAddress
     vlan = ethernet.vlan ?? 0

@@ -76,6 +76,12 @@ struct Routing {
     return false
   }
 
+  /// The same of what came in: a link-local address is ours on its own link only (RFC 4007 §6).
+  @inline(__always)
+  func isOurs(_ destination: IPv6Address, from interface: InterfaceID) -> Bool {
+    destination.isLinkLocal ? isOurs(.v6(destination), on: interface) : isOurs(.v6(destination))
+  }
+
   /// What nearly every packet is: for one of our addresses, from none of them and from no broadcast address.
   @inline(__always)
   func isPlain(from source: IPv4Address, to destination: IPv4Address) -> Bool {
