@@ -165,7 +165,10 @@ struct AutoconfigurationTests {
     let way: Packet = [24, 2, 48, 0, 0xff, 0xff, 0xff, 0xff, 0x20, 1, 0x0d, 0xb8, 0, 0x77, 0, 0]
     s.inject(
       advertisement(
-        s, [Prefix(valid: .max, preferred: .max), Prefix(high: 0x2001_0db8_0002_0000, flags: 0x80, valid: .max)],
+        s,
+        [
+          Prefix(valid: .max, preferred: .max), Prefix(high: 0x2001_0db8_0002_0000, flags: 0x80, valid: .max),
+        ],
         lifetime: 0, options: [1, 1] + octets(mac(255)) + way))
     var own: [IPv6Address] = []
     for _ in 0..<100 {

@@ -60,7 +60,8 @@ struct LearnedRouteTests {
 
   private enum Loss: CaseIterable { case removal, word, time }
 
-  @Test("A network on two links is left by one of them and led to by the other", arguments: Loss.allCases, [0, 1])
+  @Test(
+    "A network on two links is left by one of them and led to by the other", arguments: Loss.allCases, [0, 1])
   private func twoLinks(loss: Loss, lost: Int) throws {
     let (s, second) = try started()
     let interfaces = [s.interface, second]
@@ -88,7 +89,8 @@ struct LearnedRouteTests {
     #expect(way(s, to: other, [left]) == nil)
   }
 
-  @Test("A configured route hides what routers say, and leaves it behind when it goes", arguments: [false, true])
+  @Test(
+    "A configured route hides what routers say, and leaves it behind when it goes", arguments: [false, true])
   func configured(withItsInterface: Bool) throws {
     let (s, second) = try started()
     tell(s, on: s.interface, lifetime: 1_800)
