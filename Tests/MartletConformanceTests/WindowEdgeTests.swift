@@ -21,7 +21,8 @@ struct WindowEdgeTests {
   }
 
   @Test(
-    "A peer that has what was sent past the window that it took back is answered from behind it", .bothFamilies)
+    "A peer that has what was sent past the window that it took back is answered from behind it",
+    .bothFamilies)
   func peerAhead() {
     let s = Scenario(.established())
     s.inject(.data(seq: 1, ack: 1, 10))

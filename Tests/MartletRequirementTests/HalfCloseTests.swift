@@ -207,7 +207,9 @@ private let roles = ScenarioRole.both
     s.takeEvents()
   }
 
-  @Test("S4.6 MUST-60 what was queued before the close leaves first, and the FIN with the last of it", .bothFamilies)
+  @Test(
+    "S4.6 MUST-60 what was queued before the close leaves first, and the FIN with the last of it",
+    .bothFamilies)
   func finBehindQueue() {
     let s = Scenario(.established())
     let mss = Int(s.status?.sndMss ?? 0)

@@ -51,7 +51,9 @@ struct ICMPTests {
     #expect(answers6.map(\.packet) == [icmp(from: v6(2), to: v6(9), type: 1, code: 4, datagram6)])
   }
 
-  @Test("Of a packet that a device has joined the error quotes the first datagram, as it was sent", arguments: [4, 6])
+  @Test(
+    "Of a packet that a device has joined the error quotes the first datagram, as it was sent",
+    arguments: [4, 6])
   func portUnreachableOfJoined(version: Int) throws {
     let (own, remote) = version == 4 ? (v4(10, 0, 0, 2), v4(10, 0, 0, 9)) : (v6(2), v6(9))
     let from = Endpoint(address: remote, port: 4_000)

@@ -22,7 +22,8 @@ struct LoopbackTests {
         Route(prefix: IPPrefix(v4(0, 0, 0, 0), length: 0), interface: host.interface, gateway: nil))
       try host.stack.addRoute(
         Route(
-          prefix: IPPrefix(.v6(IPv6Address(high: 0, low: 0)), length: 0), interface: host.interface, gateway: nil))
+          prefix: IPPrefix(.v6(IPv6Address(high: 0, low: 0)), length: 0), interface: host.interface,
+          gateway: nil))
     }
 
     /// Until it has nothing more to say to itself; nothing of it is on the link.
@@ -117,7 +118,9 @@ struct LoopbackTests {
     }
   }
 
-  @Test("RFC 1122 §3.2.1.3 (g), RFC 4291 §2.5.3: nothing of loopback is believed that came over a link, or leaves by one")
+  @Test(
+    "RFC 1122 §3.2.1.3 (g), RFC 4291 §2.5.3: nothing of loopback is believed that came over a link, or leaves by one"
+  )
   func wire() throws {
     let t = try Talker()
     _ = try t.host.stack.listen(on: LocalEndpoint(port: 80))
@@ -140,7 +143,8 @@ struct LoopbackTests {
     #expect(t.host.drops(.notOurs) == 1)
   }
 
-  @Test("Without a loopback interface nobody reaches himself, and is told so; and so it is when it is taken away")
+  @Test(
+    "Without a loopback interface nobody reaches himself, and is told so; and so it is when it is taken away")
   func none() throws {
     let t = try Talker()
     let plain = try Host(2)

@@ -93,7 +93,8 @@ struct NarrowTrainTests {
     }
     #expect(try arrive(packets) == Self.cars)
     // The last car is alone shorter than either.
-    #expect(host.stack.counters.udpOutDatagrams == 4 && host.stack.counters.ipFragOKs == (version == 4 ? 4 : 3))
+    #expect(
+      host.stack.counters.udpOutDatagrams == 4 && host.stack.counters.ipFragOKs == (version == 4 ? 4 : 3))
     #expect(host.stack.held.chunks == 0)
   }
 
@@ -117,7 +118,9 @@ struct NarrowTrainTests {
     #expect(try arrive(packets) == Self.cars)
   }
 
-  @Test("A datagram of a train that leaves in fragments goes on so when the link is wide again", arguments: [4, 6])
+  @Test(
+    "A datagram of a train that leaves in fragments goes on so when the link is wide again",
+    arguments: [4, 6])
   func widerAgain(version: Int) throws {
     let (host, _, _) = try start(version)
     let mtu = version == 4 ? 600 : 1_280
@@ -129,7 +132,8 @@ struct NarrowTrainTests {
     #expect(host.stack.counters.ipFragOKs == 1 && host.stack.counters.udpOutDatagrams == 4)
   }
 
-  @Test("An error that quotes a datagram as a device has cut it is believed, whichever it is", arguments: [4, 6])
+  @Test(
+    "An error that quotes a datagram as a device has cut it is believed, whichever it is", arguments: [4, 6])
   func errors(version: Int) throws {
     for n in 0..<4 {
       let (host, socket, to) = try start(version, connected: true)
@@ -151,7 +155,8 @@ struct NarrowTrainTests {
     }
   }
 
-  @Test("A router that has no room for the datagrams of a train is believed: those of the next leave in fragments",
+  @Test(
+    "A router that has no room for the datagrams of a train is believed: those of the next leave in fragments",
     arguments: [4, 6])
   func tooBig(version: Int) throws {
     let (host, socket, to) = try start(version)
@@ -164,7 +169,9 @@ struct NarrowTrainTests {
     #expect(try arrive(packets.map(\.packet)) == Self.cars)
   }
 
-  @Test("To a neighbour who has still to be found datagrams go one by one, and the next train whole", arguments: [4, 6])
+  @Test(
+    "To a neighbour who has still to be found datagrams go one by one, and the next train whole",
+    arguments: [4, 6])
   func unknownNeighbour(version: Int) throws {
     let s = try Station(offload: [.checksum, .datagramSegmentation])
     let socket = try s.stack.openDatagram(on: LocalEndpoint(port: 53))

@@ -39,7 +39,8 @@ struct ParameterProblemTests {
     #expect(host.stack.counters.icmpOutParmProbs == UInt64(answers.count), sourceLocation: sourceLocation)
   }
 
-  @Test("RFC 8200 §4.4, RFC 5095 §3: a routing header with segments left, of whatever type", arguments: [0, 2, 4])
+  @Test(
+    "RFC 8200 §4.4, RFC 5095 §3: a routing header with segments left, of whatever type", arguments: [0, 2, 4])
   func routing(type: UInt8) throws {
     try expect((0, 42), to: packet([17, 0, type, 1, 0, 0, 0, 0], first: 43))
     try expect(nil, to: packet([17, 0, type, 1, 0, 0, 0, 0], first: 43, to: v6(3)))
@@ -48,7 +49,9 @@ struct ParameterProblemTests {
   @Test("RFC 8200 §4.2: an unknown option says itself whether its sender is told, and for groups, too")
   func options() throws {
     func option(_ kind: UInt8) -> Packet { [17, 0, kind, 0, 1, 2, 0, 0] }
-    for (kind, isTold, isToldOfGroups) in [(UInt8(0x42), false, false), (0x82, true, true), (0xc2, true, false)] {
+    for (kind, isTold, isToldOfGroups) in [
+      (UInt8(0x42), false, false), (0x82, true, true), (0xc2, true, false),
+    ] {
       try expect(isTold ? (2, 42) : nil, to: packet(option(kind), first: 60))
       try expect(isToldOfGroups ? (2, 42) : nil, to: packet(option(kind), first: 60, to: Self.group))
     }
@@ -74,7 +77,8 @@ struct ParameterProblemTests {
       try expect(isAnswered ? (0, 42) : nil, to: packet(two, first: 43, message))
     }
     // It cannot be told what it is.
-    try expect(nil, to: Packet(packet([60, 0, 0, 1, 0, 0, 0, 0], first: 43, ip(.udp, from: v6(9), to: v6(2), []))))
+    try expect(
+      nil, to: Packet(packet([60, 0, 0, 1, 0, 0, 0, 0], first: 43, ip(.udp, from: v6(9), to: v6(2), []))))
   }
 
   @Test("RFC 1122 §3.2.2.1: a protocol of IPv4 that nobody knows is unreachable, and no broadcast's is")
@@ -82,7 +86,8 @@ struct ParameterProblemTests {
     let host = try Host(2)
     let strange = ip(IPProtocol(253), from: v4(10, 0, 0, 9), to: host.address, [1, 2, 3, 4])
     let answers = host.inject(strange, then: host.pull)
-    #expect(answers.map(\.packet) == [icmp(from: host.address, to: v4(10, 0, 0, 9), type: 3, code: 2, strange)])
+    #expect(
+      answers.map(\.packet) == [icmp(from: host.address, to: v4(10, 0, 0, 9), type: 3, code: 2, strange)])
     #expect(host.drops(.unknownProtocol) == 1)
     let toAll = ip(IPProtocol(253), from: v4(10, 0, 0, 9), to: v4(10, 0, 0, 255), [1, 2, 3, 4])
     #expect(try host.answers(to: toAll).isEmpty)

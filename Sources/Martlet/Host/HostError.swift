@@ -108,7 +108,10 @@ extension HostError {
         .unreachable, "No route leads to \(remote.address). Give a link an address or a route that covers it."
       )
     case .unreachable:
-      self.init(.unreachable, "\(remote.address) is this host's own link-local address, which leads nowhere. Connect to 127.0.0.1 or ::1.")
+      self.init(
+        .unreachable,
+        "\(remote.address) is this host's own link-local address, which leads nowhere. Connect to 127.0.0.1 or ::1."
+      )
     case .broadcastOrMulticast:
       self.init(.badAddress, "\(remote.address) is no single host's address. Choose a unicast address.")
     case .invalidPort:

@@ -181,7 +181,8 @@
     private func sentence(_ refusal: ConnectError) -> String {
       switch refusal {
       case .noRoute: noWay(to: remote.address)
-      case .unreachable: "\(remote.address) is the stack's own link-local address, which leads nowhere. Connect to 127.0.0.1 or ::1."
+      case .unreachable:
+        "\(remote.address) is the stack's own link-local address, which leads nowhere. Connect to 127.0.0.1 or ::1."
       case .portInUse: "The source port is in use. Choose another --source-port, or leave it out."
       case .broadcastOrMulticast: "\(remote.address) is no single host. Connect to a unicast address."
       default: "The stack refuses to connect: \(refusal)."

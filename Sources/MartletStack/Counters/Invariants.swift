@@ -4,7 +4,8 @@ extension NetworkStack {
   /// Walks everything and compares: lists, counts, table entries and their records, every TCB, and the
   /// budget. Nil: all is well; else the first thing that is not. For tests and fuzzers; it costs what there is.
   public func checkInvariants() -> StaticString? {
-    checkConnections() ?? checkTables() ?? checkListeners() ?? checkOutput() ?? checkWaitingSockets() ?? checkNeighbours()
+    checkConnections() ?? checkTables() ?? checkListeners() ?? checkOutput() ?? checkWaitingSockets()
+      ?? checkNeighbours()
       ?? fragments.check() ?? checkBudget()
   }
 

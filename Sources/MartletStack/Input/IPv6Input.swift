@@ -16,12 +16,15 @@ extension NetworkStack {
       return counts.drop(.martianDestination)
     }
     let isUnicast = !destination.isMulticast
-    guard isUnicast ? routing.isOurs(destination, from: interface) : hasJoined(destination, on: interface) else {
+    guard isUnicast ? routing.isOurs(destination, from: interface) : hasJoined(destination, on: interface)
+    else {
       return counts.drop(isUnicast ? .notOurs : .multicast)
     }
     // RFC 1122 §3.3.6, as for IPv4.
     if isUnicast, metadata.isGroupFrame { return counts.drop(.groupFrame) }
-    if routing.isOurs(.v6(source)), interface != routing.loopback { return ownSourceArrives(packet, on: interface) }
+    if routing.isOurs(.v6(source)), interface != routing.loopback {
+      return ownSourceArrives(packet, on: interface)
+    }
     let arrival = Arrival(
       interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
       isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,

@@ -281,7 +281,9 @@ extension TCB {
     if recovery.phase == .open {
       // Step 2: "… covers more than recover": otherwise these are echoes of the last recovery's own
       // retransmissions.
-      guard cold.duplicateAcks == 3, delivery.acknowledged == 0, snd.una.follows(cold.recover) else { return 0 }
+      guard cold.duplicateAcks == 3, delivery.acknowledged == 0, snd.una.follows(cold.recover) else {
+        return 0
+      }
     } else {
       // What was sent again last is on its way, if only a part of it is acknowledged.
       guard recovery.phase == .fastRecovery, delivery.acknowledged > 0,

@@ -274,7 +274,9 @@ struct PathMTUTests {
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
   }
 
-  @Test("RFC 1191 §6.4: within any repair a message sends one segment again, and not the flight", arguments: [false, true])
+  @Test(
+    "RFC 1191 §6.4: within any repair a message sends one segment again, and not the flight",
+    arguments: [false, true])
   func messageInRepair(afterTimeout: Bool) {
     let r = RecoveryScript()
     r.send(20)

@@ -37,7 +37,9 @@ struct SpuriousRecoveryTests {
     #expect(r.s.counters.tcp.retransSegs == 1)
   }
 
-  @Test("RFC 5682 §3.1 step 2 (b): a time-out for a real loss goes on as ever where there is no new text", .bothFamilies)
+  @Test(
+    "RFC 5682 §3.1 step 2 (b): a time-out for a real loss goes on as ever where there is no new text",
+    .bothFamilies)
   func realLoss() {
     let r = RecoveryScript().measured()
     r.send(6)

@@ -242,7 +242,9 @@ struct RenewalTests {
     #expect(scene.question(within: .hours(1)) == nil && scene.s.drain().isEmpty)
   }
 
-  @Test("What is given back and asked for again before the link takes a frame is given back all the same", arguments: [0, 2])
+  @Test(
+    "What is given back and asked for again before the link takes a frame is given back all the same",
+    arguments: [0, 2])
   func releasedAndRequested(seconds: Int64) throws {
     let scene = try LeaseScene()
     try scene.bind()
@@ -251,7 +253,8 @@ struct RenewalTests {
     scene.s.advance(by: .seconds(seconds))
     var said = scene.s.pull().compactMap { SeenMessage($0) }
     #expect(said.first?.kind == .release && said.first?.source == lent)
-    #expect(said.first?.message.ciaddr == LeaseScene.lent && said.first?.hardware == LeaseScene.serverHardware)
+    #expect(
+      said.first?.message.ciaddr == LeaseScene.lent && said.first?.hardware == LeaseScene.serverHardware)
     if seconds == 0 { said.append(try #require(scene.question(within: .seconds(2)))) }
     #expect(said.map(\.kind) == [.release, .discover])
     #expect(said.last?.options.requestedAddress == LeaseScene.lent)

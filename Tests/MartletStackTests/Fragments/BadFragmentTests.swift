@@ -12,7 +12,8 @@ struct BadFragmentTests {
     let peer = Endpoint(address: v4(10, 0, 0, 1), port: 5_000)
     for (address, answers) in [(v4(10, 0, 0, 255), 0), (r.host.address, 1)] {
       let syn = tcp(
-        from: peer, to: Endpoint(address: address, port: 80), seq: 1, .syn, text: Packet(repeating: 1, count: 20))
+        from: peer, to: Endpoint(address: address, port: 80), seq: 1, .syn,
+        text: Packet(repeating: 1, count: 20))
       r.inject(cut(syn, 24))
       #expect(r.host.pull().count == answers)
     }

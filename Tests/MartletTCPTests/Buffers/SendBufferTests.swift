@@ -29,7 +29,8 @@ import Testing
     }
   }
 
-  @Test("E5 a receive buffer grows by no more than a quarter of what is left, and not at all once half is used")
+  @Test(
+    "E5 a receive buffer grows by no more than a quarter of what is left, and not at all once half is used")
   func receiveWithinBudget() throws {
     let limit = 1 << 20
     for used in [0, limit / 4, limit / 2] {

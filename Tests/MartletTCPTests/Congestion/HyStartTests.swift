@@ -119,7 +119,9 @@ struct HyStartTests {
     #expect(sender.controller.ssthresh == sender.controller.cwnd)
   }
 
-  @Test("A short path's doubling is noise below RFC 9406 §4.3's four milliseconds: slow start goes on, conservatively")
+  @Test(
+    "A short path's doubling is noise below RFC 9406 §4.3's four milliseconds: slow start goes on, conservatively"
+  )
   func shortPath() throws {
     var sender = Sender(.cubic)
     sender.round(1_000)
