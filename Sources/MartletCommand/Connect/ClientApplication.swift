@@ -4,9 +4,9 @@
   import MartletTCP
 
   /// One connection of ours, between the stack and the standard streams.
-  struct ClientApplication: Application, ~Copyable {
+  package struct ClientApplication: Application, ~Copyable {
     /// What becomes of the connection when standard input or the peer is at its end.
-    struct Manners: Equatable, Sendable {
+    package struct Manners: Equatable, Sendable {
       /// Closes our half at the end of input.
       var halfClosesAtEnd = true
       /// Closes both at the end of input, without waiting for what the peer still has to send.
@@ -15,6 +15,16 @@
       var followsPeer = false
       /// Begins when every address that may come is there: a temporary one comes beside others.
       var waitsForAllAddresses = false
+
+      package init(
+        halfClosesAtEnd: Bool = true, closesAtEnd: Bool = false, followsPeer: Bool = false,
+        waitsForAllAddresses: Bool = false
+      ) {
+        self.halfClosesAtEnd = halfClosesAtEnd
+        self.closesAtEnd = closesAtEnd
+        self.followsPeer = followsPeer
+        self.waitsForAllAddresses = waitsForAllAddresses
+      }
     }
 
     enum Phase: Equatable {
@@ -33,7 +43,7 @@
     private let options: ConnectionOptions
     private let manners: Manners
     /// Nil: nothing is carried.
-    private let streams: StandardStreams?
+    private let streams: StreamEnds?
     private let journal: Journal
     /// With one, the SYN waits for the first of standard input and takes it along.
     private let ticket: FastOpenTicket?
@@ -48,9 +58,9 @@
     private var isFinished = false
     private var scratch = [UInt8](repeating: 0, count: 64 << 10)
 
-    init(
+    package init(
       to remote: Endpoint, from local: LocalEndpoint, _ options: ConnectionOptions, _ manners: Manners,
-      _ streams: StandardStreams?, journal: Journal, ticket: FastOpenTicket? = nil
+      _ streams: StreamEnds?, journal: Journal, ticket: FastOpenTicket? = nil
     ) {
       self.remote = remote
       self.local = local
@@ -61,8 +71,7 @@
       self.ticket = ticket
     }
 
-    mutating func start(stack: inout NetworkStack, now: Instant) {
-      if let ticket, streams != nil { stack.remember(ticket, for: remote, now: now) }
+    package mutating func start(stack: inout NetworkStack, now: Instant) {
       open(&stack, now)
     }
 
@@ -85,18 +94,20 @@
       }
     }
 
-    var nextDeadline: Instant? { wait.nextTry }
+    package var nextDeadline: Instant? { wait.nextTry }
 
-    mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { open(&stack, now) }
+    package mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { open(&stack, now) }
 
     /// Once there is something to say: what is sent before the SYN has left rides on it.
     private mutating func connectWithText(_ stack: inout NetworkStack, _ now: Instant) {
       guard let streams, !streams.input.isEmpty || streams.input.isOver else { return }
+      // It is for an address of ours: one that has just come, perhaps.
+      if let ticket { stack.remember(ticket, for: remote, now: now) }
       connect(&stack, now)
       if let id = connection { send(id, streams.input, &stack, now) }
     }
 
-    mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
+    package mutating func event(_ event: StackEvent, stack: inout NetworkStack, now: Instant) {
       switch event {
       case .addressReady, .addressConflict, .addressRemoved:
         if wait.nextTry != nil { open(&stack, now) }
@@ -110,7 +121,7 @@
       if readiness.contains(.ended) { end(&stack, now) }
     }
 
-    mutating func woken(stack: inout NetworkStack, now: Instant) {
+    package mutating func woken(stack: inout NetworkStack, now: Instant) {
       if ticket != nil, phase == .opening, connection == nil { connectWithText(&stack, now) }
       move(&stack, now)
     }

@@ -143,7 +143,7 @@ struct ConnectCommand: ParsableCommand {
           ClientApplication.Manners(
             halfClosesAtEnd: halfClose, closesAtEnd: closeOnEof, followsPeer: closeWithPeer,
             waitsForAllAddresses: device.temporaryAddresses),
-          streams, journal: journal, ticket: fastOpenCookie)
+          streams?.ends, journal: journal, ticket: fastOpenCookie)
         let stack = NetworkStack(configuration: transport.configuration, seed: seed)
         let loop = try StackLoop(
           stack: stack,

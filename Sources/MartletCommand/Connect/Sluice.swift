@@ -6,12 +6,20 @@
   import Darwin
 #endif
 
+/// What a connection has in place of standard input and output.
+package struct StreamEnds: Sendable {
+  package let input = Sluice()
+  package let output = Sluice()
+
+  package init() {}
+}
+
 /// A bounded queue of octets between two threads. One of them may wait at it: the one that reads
 /// standard input waits for room, the one that writes standard output waits for octets. The
 /// loop's thread never waits.
 ///
 /// Everything mutable is touched only between `lock` and `unlock`.
-final class Sluice: @unchecked Sendable {
+package final class Sluice: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var octets: [UInt8] = []
@@ -47,7 +55,7 @@ final class Sluice: @unchecked Sendable {
   /// Octets that `append` takes.
   var room: Int { locked { Self.capacity - (octets.count - start) } }
 
-  var isEmpty: Bool { locked { octets.count == start } }
+  package var isEmpty: Bool { locked { octets.count == start } }
 
   /// Nothing comes any more, and everything was taken.
   var isOver: Bool { locked { hasEnded && octets.count == start } }
@@ -56,7 +64,7 @@ final class Sluice: @unchecked Sendable {
   var hasBroken: Bool { locked { isBroken } }
 
   /// Adds octets: at most `room`.
-  func append(_ bytes: RawSpan) {
+  package func append(_ bytes: RawSpan) {
     locked {
       compact()
       octets.append(bytes)
@@ -75,7 +83,7 @@ final class Sluice: @unchecked Sendable {
   }
 
   /// Says that nothing more comes.
-  func end() {
+  package func end() {
     locked {
       hasEnded = true
       pthread_cond_signal(condition)

@@ -11,15 +11,14 @@
   /// Standard input and output on threads of their own: files, pipes and terminals of every kind
   /// may block there for as long as they like, while the loop goes on acknowledging.
   struct StandardStreams {
-    let input = Sluice()
-    let output = Sluice()
+    let ends = StreamEnds()
     /// Nothing more arrives at `output`, and it has been written.
     private let writer: SystemThread
 
     /// Starts both; whenever one of them has done something the loop is woken.
     init(waking control: LoopControl) throws(LinkError) {
       signal(SIGPIPE, SIG_IGN)
-      let (input, output) = (self.input, self.output)
+      let (input, output) = (ends.input, ends.output)
       try SystemThread(name: "martlet-stdin") {
         Self.read(into: input, control)
       }.detach()
@@ -30,7 +29,7 @@
 
     /// Waits until everything is written.
     func finish() {
-      output.end()
+      ends.output.end()
       writer.join()
     }
 

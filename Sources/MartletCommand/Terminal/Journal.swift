@@ -10,7 +10,7 @@ import MartletTrace
 
 /// What a command tells about its work, line by line: sentences for people on standard error,
 /// or JSON objects, one on a line, for programs.
-struct Journal: Sendable {
+package struct Journal: Sendable {
   enum Importance: Int, Comparable, Sendable {
     /// Said always: what failed.
     case warning
@@ -34,6 +34,9 @@ struct Journal: Sendable {
     self.json = json
     usesStatusLine = json == nil && isatty(STDERR_FILENO) == 1
   }
+
+  /// Says what failed, and nothing else.
+  package static var quiet: Journal { Journal(detail: .warning) }
 
   /// Tells that something happened: `text` for people; `name` and what `fields` adds for programs.
   func tell(

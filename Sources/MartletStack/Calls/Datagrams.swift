@@ -141,7 +141,7 @@ extension NetworkStack {
         zone = link.zone
       }
     }
-    if let own = sockets[s].local.address, !routing.isOurs(own) { throw .addressNotOurs }
+    if let source = sockets[s].local.address, !routing.isOurs(source) { throw .addressNotOurs }
     guard let path = path(to: remote.address, zone: zone),
       let source = sockets[s].local.address ?? routing.sourceAddress(for: remote.address, on: path.interface),
       source.isFamily(of: remote.address)
