@@ -22,8 +22,11 @@ extension TCB {
     if seg.flags.contains(.fin), start == rcv.nxt {
       dropOutOfOrder(beyond: seg.seq.advanced(by: seg.textCount), &cold, &around)
     }
-    // All of it was here before: its FIN was not, or it would not be acceptable.
-    if skipped == seg.textCount { return .next }
+    if skipped == seg.textCount {
+      // All of it was here before.
+      acknowledgeAtOnce(&reaction)
+      return seg.flags.contains(.fin) ? .next : .done
+    }
     guard count > 0 else {
       acknowledgeAtOnce(&reaction)
       return .next
