@@ -96,7 +96,7 @@ struct LoopbackTests {
     let t = try Talker()
     let server = try t.host.stack.openDatagram(on: LocalEndpoint(port: 53))
     var block = Packet(repeating: 0, count: 100)
-    for to in [t.host.address, t.host.address6, v4loop(1), loop6] {
+    for to in [t.host.address, t.host.address6, v4loop(1), v4loop(9), loop6] {
       let client = try t.host.stack.openDatagram(connectedTo: Endpoint(address: to, port: 53))
       try t.host.stack.send(client, Packet([1, 2, 3]).span.bytes, now: t.host.now)
       t.pump()

@@ -72,6 +72,12 @@ struct Routing {
   /// Whether the address is one of ours, on whatever interface: the weak end-system model of
   /// RFC 1122 §3.3.4.2.
   func isOurs(_ address: IPAddress) -> Bool {
+    // With a loopback interface all of 127.0.0.0/8 is.
+    hasAddress(address) || loopback != nil && address.isLoopback
+  }
+
+  @inline(__always)
+  private func hasAddress(_ address: IPAddress) -> Bool {
     for i in addresses.indices where addresses[i].prefix.address == address { return true }
     return false
   }
@@ -175,7 +181,7 @@ struct Routing {
   /// only.
   func sourceAddress(for destination: IPAddress, on interface: InterfaceID) -> IPAddress? {
     // RFC 6724 §5 rule 1: the same address.
-    if interface == loopback, isOurs(destination) { return destination }
+    if interface == loopback, hasAddress(destination) { return destination }
     if case .v6(let destination) = destination { return sourceAddress(for: destination, on: interface) }
     var gateway: IPAddress?
     for i in routes.indices where routes[i].prefix.contains(destination) {
