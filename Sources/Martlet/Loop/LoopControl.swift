@@ -35,9 +35,10 @@ public final class LoopControl: Sendable {
     wakeup.signal()
   }
 
-  /// Ends the loop when one of these signals comes, `SIGINT` and `SIGTERM` unless given. One
-  /// loop of a process can have this: the last to ask for it. It is never released.
-  public func stopOnSignals(_ signals: [Int32] = [SIGINT, SIGTERM]) {
+  /// Ends the loop when one of these signals comes, `SIGINT`, `SIGTERM` and `SIGHUP` unless given. One
+  /// loop of a process can have this: the last to ask for it. It is never released. `SIGHUP` stays ignored if it is, as
+  /// under `nohup`.
+  public func stopOnSignals(_ signals: [Int32] = [SIGINT, SIGTERM, SIGHUP]) {
     let this = Unmanaged.passRetained(self)
     signalledLoop.store(UInt(bitPattern: this.toOpaque()), ordering: .sequentiallyConsistent)
     for number in signals {
@@ -48,9 +49,21 @@ public final class LoopControl: Sendable {
         action.__sigaction_handler.sa_handler = stopSignalledLoop
       #endif
       action.sa_flags = Int32(SA_RESTART)
+      if number == SIGHUP, isIgnored(number) { continue }
       sigaction(number, &action, nil)
     }
   }
+}
+
+private func isIgnored(_ number: Int32) -> Bool {
+  var action = sigaction()
+  sigaction(number, nil, &action)
+  #if canImport(Darwin)
+    let handler = action.__sigaction_u.__sa_handler
+  #else
+    let handler = action.__sigaction_handler.sa_handler
+  #endif
+  return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
 }
 
 /// The address of the `LoopControl` that signals stop; 0: none.

@@ -36,6 +36,7 @@
 
     mutating func run(_ streams: StandardStreams?) throws -> ExitCode {
       loop.control.stopOnSignals()
+      defer { loop.giveBackLease() }
       StatusSignal.watch(loop.control)
       while !loop.control.isStopping, !isOver, loop.application.refusal == nil, !isTooLate, !hasWithheldEnough
       {
@@ -46,8 +47,6 @@
       try turn(until: Self.farewell) { $0.held.connections > 0 }
       streams?.finish()
       if status != ExitStatus.interrupted && !isWithholding { try turn(until: stay) { _ in true } }
-      loop.stack.giveBackLease(SystemClock.now)
-      try turn(atMost: .zero)
       try statusFile?.writeLast(loop.stack, SystemClock.now)
       return status
     }

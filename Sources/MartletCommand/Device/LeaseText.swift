@@ -45,11 +45,6 @@ extension InterfaceID {
   static var ofDevice: InterfaceID { InterfaceID(rawValue: 0) }
 }
 
-extension NetworkStack {
-  /// Gives back what a DHCP server lends, if one does. It leaves with the next turn.
-  mutating func giveBackLease(_ now: Instant) { try? releaseLease(of: .ofDevice, now: now) }
-}
-
 extension DHCPLease {
   fileprivate func secondsLeft(_ now: Instant) -> UInt64? {
     expiration.map { UInt64(clamping: $0.since(now).nanoseconds / 1_000_000_000) }

@@ -32,6 +32,7 @@
 
     consuming func run() throws -> ExitCode {
       loop.control.stopOnSignals()
+      defer { loop.giveBackLease() }
       StatusSignal.watch(loop.control)
       while !loop.control.isStopping, !loop.application.isOver { try turn(atMost: .seconds(1)) }
       let wasInterrupted = !loop.application.isOver
@@ -42,8 +43,6 @@
       repeat {
         try turn(atMost: .milliseconds(20))
       } while loop.stack.held.connections > 0 && SystemClock.now < end
-      loop.stack.giveBackLease(SystemClock.now)
-      try turn(atMost: .zero)
       return wasInterrupted ? ExitStatus.interrupted : try conclude()
     }
 

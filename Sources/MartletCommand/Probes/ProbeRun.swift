@@ -5,6 +5,12 @@
   import MartletStack
   import MartletTCP
 
+  #if canImport(Glibc)
+    import Glibc
+  #elseif canImport(Musl)
+    import Musl
+  #endif
+
   /// Turns the loop of a probing command until it is over or interrupted, and prints what it has to say.
   func runProbe<App: ProbingApplication & ~Copyable>(
     _ application: consuming App, _ device: DeviceOptions
@@ -18,6 +24,9 @@
       links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
       application: application)
     loop.control.stopOnSignals()
+    // Whoever reads what is printed may have read enough.
+    signal(SIGPIPE, SIG_IGN)
+    defer { loop.giveBackLease() }
     while !loop.control.isStopping, !loop.application.isOver {
       try OutputStream.output.deliver(loop.application.takeText())
       try loop.turn(waitingAtMost: .hours(1))
@@ -25,8 +34,6 @@
     }
     try OutputStream.output.deliver(
       loop.application.takeText() + loop.application.farewell(now: SystemClock.now))
-    loop.stack.giveBackLease(SystemClock.now)
-    try loop.turn(waitingAtMost: .zero)
     switch loop.application.outcome {
     case .reached: return .success
     case .silent: return ProbeStatus.silent

@@ -28,6 +28,7 @@
 
     consuming func run() throws {
       loop.control.stopOnSignals()
+      defer { loop.giveBackLease() }
       StatusSignal.watch(loop.control)
       while !loop.control.isStopping { try turn(atMost: patience) }
       journal.tell(.normal, "stopping", "Closing \(loop.application.openConnections) connections.")
@@ -36,8 +37,6 @@
       repeat {
         try turn(atMost: .milliseconds(20))
       } while loop.stack.held.connections > 0 && SystemClock.now < end
-      loop.stack.giveBackLease(SystemClock.now)
-      try turn(atMost: .zero)
       try statusFile?.writeLast(loop.stack, SystemClock.now)
       sayTotals()
     }
