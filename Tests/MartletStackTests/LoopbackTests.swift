@@ -103,7 +103,7 @@ struct LoopbackTests {
       var span = block.mutableSpan
       var raw = span.mutableBytes
       let (count, from, _) = try t.host.stack.receive(server, into: &raw, now: t.host.now)
-      #expect(count == 3 && from.address == to)
+      #expect(count == 3 && from.address == (to == v4loop(9) ? v4loop(1) : to))
       let nobody = try t.host.stack.openDatagram(connectedTo: Endpoint(address: to, port: 54))
       try t.host.stack.send(nobody, Packet([1]).span.bytes, now: t.host.now)
       t.pump()
