@@ -63,7 +63,8 @@ private func isIgnored(_ number: Int32) -> Bool {
   #else
     let handler = action.__sigaction_handler.sa_handler
   #endif
-  return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  // Functions cannot be compared; their addresses can.
+  return withUnsafeBytes(of: handler) { Array($0) } == withUnsafeBytes(of: SIG_IGN) { Array($0) }
 }
 
 /// The address of the `LoopControl` that signals stop; 0: none.
