@@ -148,9 +148,9 @@ struct ECNReceiverTests {
     s.expectNext(after: .milliseconds(40), .ack(ack: 101))
     s.send(1_000)
     s.expect(.data(seq: 1, 1_000).ecn(.notECT))
-    let cwnd = s.status?.cwnd ?? 0
+    let cwnd = s.status?.sndCwnd ?? 0
     s.inject(.ack(seq: 101, ack: 1_001).adding(.ece))
-    #expect((s.status?.cwnd ?? 0) >= cwnd)
+    #expect((s.status?.sndCwnd ?? 0) >= cwnd)
     #expect(s.counters.tcp.tcpECNReductions == 0)
   }
 }
@@ -196,11 +196,11 @@ struct ECNSenderTests {
     s.send(100_000)
     let first = s.takeSegments()
     #expect(first.count == 10)
-    let cwnd = try #require(s.status?.cwnd)
+    let cwnd = try #require(s.status?.sndCwnd)
     // Ten acknowledgments of one window, each with ECE: one reaction.
     for i in 1...10 { s.inject(.ack(seq: 1, ack: 1 + 1_460 * i).adding(.ece)) }
     let reduced = try #require(s.status)
-    #expect(reduced.ssthresh < cwnd && reduced.ssthresh >= cwnd / 2 - 1_460)
+    #expect(reduced.sndSsthresh < cwnd && reduced.sndSsthresh >= cwnd / 2 - 1_460)
     #expect(s.counters.tcp.tcpECNReductions == 1)
     // CWR on the first new segment and on no other.
     let second = s.takeSegments()
@@ -210,7 +210,7 @@ struct ECNSenderTests {
     let next = try #require(second.first)
     s.inject(.ack(seq: 1, ack: next.seq + 1_460).adding(.ece))
     #expect(s.counters.tcp.tcpECNReductions == 2)
-    #expect(s.status.map { $0.ssthresh < reduced.ssthresh } == true)
+    #expect(s.status.map { $0.sndSsthresh < reduced.sndSsthresh } == true)
     #expect(s.counters.tcp.retransSegs == 0)
   }
 
@@ -220,9 +220,9 @@ struct ECNSenderTests {
     s.send(100_000)
     s.takeSegments()
     s.inject(.ack(seq: 1, ack: 1_461).adding(.ece))
-    let cwnd = try #require(s.status?.cwnd)
+    let cwnd = try #require(s.status?.sndCwnd)
     for i in 2...5 { s.inject(.ack(seq: 1, ack: 1 + 1_460 * i).adding(.ece)) }
-    #expect(s.status?.cwnd == cwnd)
+    #expect(s.status?.sndCwnd == cwnd)
   }
 
   @Test(
@@ -231,13 +231,13 @@ struct ECNSenderTests {
     let s = ecnScenario()
     s.send(7_300)
     let sent = s.takeSegments()
-    let cwnd = try #require(s.status?.cwnd)
+    let cwnd = try #require(s.status?.sndCwnd)
     s.inject(packet: ICMPError(type: 3, code: 4, rest: 1_300).packet(about: sent[0].packet))
     s.takeSegments()
-    #expect(s.status?.cwnd == cwnd)
+    #expect(s.status?.sndCwnd == cwnd)
     s.inject(.ack(seq: 1, ack: 1_261).adding(.ece))
     #expect(s.counters.tcp.tcpECNReductions == 1)
-    #expect(s.status.map { $0.cwnd < cwnd } == true)
+    #expect(s.status.map { $0.sndCwnd < cwnd } == true)
   }
 
   @Test("RFC 3168 §6.1.2 after a time-out too new text has CWR, what is sent again has not", .bothFamilies)

@@ -40,12 +40,12 @@ struct NewRenoTests {
     let s = established()
     s.send(50_000)
     expectSegments(s, thousands(0..<10))
-    #expect(s.status?.ssthresh == .max)
+    #expect(s.status?.sndSsthresh == .max)
     for i in 1...10 {
       s.inject(.ack(seq: 1, ack: i * 1_000 + 1))
       expectSegments(s, thousands(8 + 2 * i..<10 + 2 * i))
     }
-    #expect(s.status?.cwnd == 20_000)
+    #expect(s.status?.sndCwnd == 20_000)
   }
 
   @Test(
@@ -57,8 +57,8 @@ struct NewRenoTests {
     s.send(10_000)
     s.takeSegments()
     s.expectNext(after: .seconds(1), .data(seq: 1, 1_000))
-    #expect(s.status?.ssthresh == 5_000)
-    #expect(s.status?.cwnd == 1_000)
+    #expect(s.status?.sndSsthresh == 5_000)
+    #expect(s.status?.sndCwnd == 1_000)
     // Everything else is lost too, and nothing new waits for which F-RTO could try.
     s.inject(.ack(seq: 1, ack: 1_001))
     expectSegments(s, thousands(1..<3))
@@ -68,12 +68,12 @@ struct NewRenoTests {
     expectSegments(s, thousands(5..<7))
     s.inject(.ack(seq: 1, ack: 4_001))
     expectSegments(s, thousands(7..<9))
-    #expect(s.status?.cwnd == 5_000)
+    #expect(s.status?.sndCwnd == 5_000)
     // Congestion avoidance: five acknowledgments of a segment each for one more segment.
     s.inject(.ack(seq: 1, ack: 5_001))
     expectSegments(s, thousands(9..<10))
     for i in 6...9 { s.inject(.ack(seq: 1, ack: i * 1_000 + 1)) }
-    #expect(s.status?.cwnd == 6_000)
+    #expect(s.status?.sndCwnd == 6_000)
   }
 
   @Test("MUST-19 a second time-out for the same text leaves ssthresh where the first put it", .bothFamilies)
@@ -83,8 +83,8 @@ struct NewRenoTests {
     s.takeSegments()
     s.advance(by: .seconds(4))
     #expect(s.takeSegments().map(\.seq) == [1, 1])
-    #expect(s.status?.ssthresh == 5_000)
-    #expect(s.status?.cwnd == 1_000)
+    #expect(s.status?.sndSsthresh == 5_000)
+    #expect(s.status?.sndCwnd == 1_000)
   }
 
   @Test(
@@ -114,7 +114,7 @@ struct NewRenoTests {
     s.inject(.ack(seq: 1, ack: 1))
     s.expect(.data(seq: 1, 1_000))
     s.expectNothing()
-    #expect(s.status?.ssthresh == 5_000)
+    #expect(s.status?.sndSsthresh == 5_000)
     #expect(s.status?.inRecovery == true)
     for _ in 4...9 {
       s.inject(.ack(seq: 1, ack: 1))
@@ -124,7 +124,7 @@ struct NewRenoTests {
     for _ in 1...100 { s.inject(.ack(seq: 1, ack: 1)) }
     #expect(s.status?.pipe == 1_000)
     s.inject(.ack(seq: 1, ack: 10_001))
-    #expect(s.status?.cwnd == 5_000)
+    #expect(s.status?.sndCwnd == 5_000)
   }
 
   @Test(
@@ -138,11 +138,11 @@ struct NewRenoTests {
     expectSegments(s, [10_001])
     s.inject(.ack(seq: 1, ack: 1))
     expectSegments(s, [11_001])
-    #expect(s.status?.cwnd == 10_000)
+    #expect(s.status?.sndCwnd == 10_000)
     s.inject(.ack(seq: 1, ack: 1))
     expectSegments(s, [1])
     // Half of the window, without the two that limited transmit added.
-    #expect(s.status?.ssthresh == 5_000)
+    #expect(s.status?.sndSsthresh == 5_000)
   }
 
   @Test(
@@ -161,7 +161,7 @@ struct NewRenoTests {
     #expect(s.counters.tcp.tcpPartialAcks == 1)
     s.inject(.ack(seq: 1, ack: 10_001))
     #expect(s.status?.inRecovery == false)
-    #expect(s.status?.cwnd == 5_000)
+    #expect(s.status?.sndCwnd == 5_000)
     #expect(s.counters.tcp.retransSegs == 2)
   }
 
@@ -187,7 +187,7 @@ struct NewRenoTests {
     #expect(s.status?.pipe == 5_000)
     s.inject(.ack(seq: 1, ack: 12_001))
     #expect(s.status?.inRecovery == false)
-    #expect(s.status?.cwnd == 5_000)
+    #expect(s.status?.sndCwnd == 5_000)
     #expect(s.takeSegments().count <= 5)
   }
 
@@ -199,7 +199,7 @@ struct NewRenoTests {
     s.expectNext(after: .seconds(1), .data(seq: 1, 1_000))
     for _ in 1...4 { s.inject(.ack(seq: 1, ack: 1)) }
     #expect(s.status?.inRecovery == false)
-    #expect(s.status?.cwnd == 1_000)
+    #expect(s.status?.sndCwnd == 1_000)
     #expect(s.counters.tcp.tcpFastRetrans == 0)
   }
 
@@ -243,15 +243,15 @@ struct NewRenoTests {
     for _ in 1...3 { s.inject(.ack(seq: 1, ack: 1)) }
     s.takeSegments()
     s.inject(.ack(seq: 1, ack: 10_001))
-    #expect(s.status?.cwnd == 5_000)
+    #expect(s.status?.sndCwnd == 5_000)
     s.send(20_000)
     expectSegments(s, thousands(10..<15))
     for ack in stride(from: 10_001 + step, to: 15_001, by: step) {
       s.inject(.ack(seq: 1, ack: ack))
-      #expect(s.status?.cwnd == 5_000)
+      #expect(s.status?.sndCwnd == 5_000)
     }
     s.inject(.ack(seq: 1, ack: 15_001))
-    #expect(s.status?.cwnd == 6_000)
+    #expect(s.status?.sndCwnd == 6_000)
   }
 
   @Test(
@@ -266,10 +266,10 @@ struct NewRenoTests {
       r.advance(100)
       for n in next + 2...next + 4 { sack ? r.ack(next, next + 1..<n) : r.ack(next) }
       r.expect(next)
-      #expect(r.s.status?.ssthresh == ssthresh)
+      #expect(r.s.status?.sndSsthresh == ssthresh)
       r.advance(100)
       r.ack(next + count)
-      #expect(r.s.status?.cwnd == ssthresh)
+      #expect(r.s.status?.sndCwnd == ssthresh)
       next += count
     }
   }

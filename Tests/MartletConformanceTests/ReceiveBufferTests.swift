@@ -130,7 +130,7 @@ struct ReceiveBufferTests {
     var received = 0
     var sent = 0
     for _ in 0..<200 {
-      let room = (6 << 20) - Int(pair.status(.client).map { $0.unacked &+ $0.notsent } ?? 0)
+      let room = (6 << 20) - Int(pair.status(.client).map { $0.unacked &+ $0.notsentBytes } ?? 0)
       if room > 500_000 {
         pair.send(.client, .count(500_000))
         sent += 500_000

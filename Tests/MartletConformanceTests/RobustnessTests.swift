@@ -105,7 +105,7 @@ struct MisbehavingPeerTests {
     s.inject(.data(seq: 1, ack: 5_000, "with text"))
     s.expectNothing()
     #expect(s.receive().error == .wouldBlock)
-    #expect(s.status?.cwnd == before?.cwnd)
+    #expect(s.status?.sndCwnd == before?.sndCwnd)
     #expect(s.status?.unacked == 1_000)
     s.advance(by: .milliseconds(500))
     s.inject(.ack(seq: 1, ack: 1 << 30))

@@ -21,7 +21,7 @@ public struct ConnectionStatus: BitwiseCopyable, Sendable {
   /// "number of buffers awaiting acknowledgment": octets sent and not acknowledged.
   public var unacked: UInt32
   /// Octets in the send queue that were never sent.
-  public var notsent: UInt32
+  public var notsentBytes: UInt32
   /// Octets waiting for the reader.
   public var unread: UInt32
   /// Octets held behind a hole, and in how many ranges.
@@ -34,25 +34,27 @@ public struct ConnectionStatus: BitwiseCopyable, Sendable {
   public var sndMss: UInt16
   public var rcvMss: UInt16
   public var advmss: UInt16
-  public var cwnd: UInt32
-  public var ssthresh: UInt32
+  /// Octets, where `TCP_INFO` counts segments; `UInt32.max` as threshold: no loss was met yet.
+  public var sndCwnd: UInt32
+  public var sndSsthresh: UInt32
   public var inRecovery: Bool
   public var inTimeoutRecovery: Bool
   /// Why the window does not grow as usual.
   public var recovery: Recovery
   /// Octets believed to be in the network (RFC 6675 §4).
   public var pipe: UInt32
-  /// Octets reported by SACK, judged lost, and sent again without having arrived yet.
+  /// Octets reported by SACK, judged lost and not sent again yet, and sent again and not known to have arrived: each
+  /// octet is in one of them only, where Linux's `tcpi_lost` still has what was sent again.
   public var sacked: UInt32
   public var lost: UInt32
-  public var resent: UInt32
+  public var retrans: UInt32
   /// Segments sent again in all of the connection's life (`tcpi_total_retrans`).
   public var totalRetrans: UInt32
   /// Octets delivered and found lost since the connection was last idle, modulo 2^32.
   public var delivered: UInt32
   public var lostTotal: UInt32
   /// The path was seen to reorder; by how much, in microseconds, a segment may be late.
-  public var reordering: Bool
+  public var reorderingSeen: Bool
   public var reorderingWindow: UInt32
   /// Octets a second; 0: not paced.
   public var pacingRate: UInt64
@@ -138,18 +140,18 @@ extension TCB {
       state: state, endReason: endReason, softError: softError,
       sndUna: snd.una, sndNxt: snd.nxt, sndMax: snd.max, sndWnd: snd.wnd.octets,
       rcvNxt: rcv.nxt, rcvWnd: rcv.wnd, sndWscale: snd.wndShift.shift, rcvWscale: rcv.wndShift.shift,
-      unacked: snd.max.distance(from: snd.una), notsent: cold.send.count &- outstanding,
+      unacked: snd.max.distance(from: snd.una), notsentBytes: cold.send.count &- outstanding,
       unread: cold.receive.count, outOfOrder: cold.outOfOrder.totalBytes,
       outOfOrderRanges: UInt16(clamping: cold.outOfOrder.count),
       sendBuffer: snd.buffer.octets, receiveBuffer: rcv.buffer.octets,
       sndMss: effectiveSendMSS, rcvMss: rcv.segmentSize, advmss: rcv.mss,
-      cwnd: congestion.cwnd, ssthresh: congestion.ssthresh,
+      sndCwnd: congestion.cwnd, sndSsthresh: congestion.ssthresh,
       inRecovery: recovery.phase == .fastRecovery, inTimeoutRecovery: recovery.phase == .timeout,
       recovery: ConnectionStatus.Recovery(recovery.phase), pipe: pipe(cold),
       sacked: cold.scoreboard.sacked.totalBytes, lost: cold.scoreboard.lost.totalBytes,
-      resent: cold.scoreboard.resentOctets(around.pool), totalRetrans: retransmissions,
-      delivered: cold.rate.delivered, lostTotal: cold.rate.lost, reordering: recovery.reorderingSeen,
-      reorderingWindow: reorderingWindow(cold),
+      retrans: cold.scoreboard.resentOctets(around.pool), totalRetrans: retransmissions,
+      delivered: cold.rate.delivered, lostTotal: cold.rate.lost,
+      reorderingSeen: recovery.reorderingSeen, reorderingWindow: reorderingWindow(cold),
       pacingRate: isPaced(cold.spreadsWindow, burst: around.configuration.initialWindowSegments)
         ? pacingRate(cold) : 0,
       congestionControl: congestion.algorithm.control, minRtt: cold.rack.minimumRoundTrip,

@@ -102,13 +102,9 @@ package struct CongestionController: BitwiseCopyable, Sendable {
 
   /// Everything that was outstanding when recovery began is acknowledged.
   package mutating func recovered(_ epoch: inout CongestionEpoch) {
-    switch algorithm {
-    case .newReno, .cubic:
-      window.cwnd = min(window.cwnd, window.ssthresh)
-    case .bbr(var bbr):
-      bbr.recovered(&window, &epoch)
-      algorithm = .bbr(bbr)
-    }
+    guard case .bbr(var bbr) = algorithm else { return }
+    bbr.recovered(&window, &epoch)
+    algorithm = .bbr(bbr)
   }
 
   /// Recovery turned out to be spurious: as before it, and not less than now (RFC 4015 §3.2).

@@ -132,7 +132,7 @@ extension TCB {
     cold.rate.lost = cold.rate.lost &+ delivery.lost
     delivery.lost &-= resolvePathProbe(lost: delivery.lost, &cold, &around, now)
     resolveTailProbe(seg, delivery, &cold, &around, now)
-    if delivery.lost > 0, wantsRecovery(found) { enterRecovery(&cold, &around, now) }
+    if delivery.lost > 0 { answer(found, &cold, &around, now) }
     // The acknowledgment that ends a recovery is still one of it.
     adjustWindow(delivery, recovery.phase == .open ? phase : recovery.phase, &cold, &around, now)
     if snd.flight == 0 {
@@ -174,32 +174,48 @@ extension TCB {
 
   // MARK: Phases
 
-  /// Whether a loss is to be answered by a recovery. In one proportional rate reduction answers. After a time-out, and
-  /// after a smaller path MTU, whatever left before is no news; but what has left since and is lost is the next loss
-  /// (RFC 8985 §9.3, RFC 5681 §4.3).
-  func wantsRecovery(_ found: Losses) -> Bool {
+  /// The window shrinks for what was found lost. In a fast recovery proportional rate reduction sees to it. After a
+  /// time-out, and after a smaller path MTU, whatever left before is no news; but what has left since and is lost is the
+  /// next loss (RFC 8985 §9.3, RFC 5681 §4.3).
+  mutating func answer(
+    _ found: Losses, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
     switch recovery.phase {
-    case .open: true
-    case .fastRecovery: false
-    case .timeout, .pathMTU: found.isNew && !congestion.ownsWindow
+    case .open: enterRecovery(&cold, &around, now)
+    case .fastRecovery: break
+    case .timeout, .pathMTU:
+      if found.isNew, !congestion.ownsWindow { reduceWithinRepair(&cold, now) }
     }
   }
 
+  /// "A new recovery phase … MUST NOT be initiated until HighACK is greater than or equal to the new value of
+  /// RecoveryPoint" (RFC 6675 §5.1): it would keep the window at what two or three segments of slow start have left of it
+  /// until the whole flight is repaired, which may be ten thousand. So the window shrinks, once for what leaves in a round
+  /// trip, and grows again as it does while a repair goes on.
+  private mutating func reduceWithinRepair(_ cold: inout ColdBlock, _ now: Instant) {
+    // Back before the time-out, what was lost since would go unanswered.
+    cold.undo.isPossible = false
+    cold.forwardRTO = .off
+    reduceForLoss(&cold, now)
+    congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
+    cold.answeredAt = now.microseconds
+  }
+
+  private mutating func reduceForLoss(_ cold: inout ColdBlock, _ now: Instant) {
+    congestion.reduce(
+      CongestionEvent(
+        .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
+        mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
+    windowWasReduced(&cold)
+  }
+
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
-  mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+  private mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     cold.undo = UndoState(congestion)
-    // Back in the middle of another repair, what that took for lost would count as on its way.
-    if recovery.phase != .open { cold.undo.isPossible = false }
     cold.forwardRTO = .off
     let isAnswered = isLossAnswered(cold, around)
     cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
-    if !isAnswered {
-      congestion.reduce(
-        CongestionEvent(
-          .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
-          mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
-      windowWasReduced(&cold)
-    }
+    if !isAnswered { reduceForLoss(&cold, now) }
     cold.reduction = ProportionalReduction(flight: snd.flight)
     cold.probe.isOut = false
     cold.recover = snd.nxt.retreated(by: 1)
@@ -209,11 +225,10 @@ extension TCB {
     around.recorder.note(.fastRetransmit, snd.una.rawValue, cold.recover.rawValue, at: now)
   }
 
-  /// All that is lost left before the window was last reduced, for a congestion mark (RFC 3168 §6.1.2). What was sent
-  /// again since lies there by its numbers only: "if any retransmitted packets are dropped, then this is interpreted …
-  /// as a new instance of congestion".
+  /// All that is lost left before the window was last reduced, for a congestion mark (RFC 3168 §6.1.2). (What a repair has
+  /// sent again since lies there by its numbers only: "if any retransmitted packets are dropped, then this is interpreted …
+  /// as a new instance of congestion", and it is answered in `reduceWithinRepair`.)
   private func isLossAnswered(_ cold: ColdBlock, _ around: borrowing Surroundings) -> Bool {
-    guard recovery.phase == .open else { return false }
     let lost = cold.scoreboard.lost
     return cold.isReduced && !lost.isEmpty
       && isAnswered(upTo: lost.range(at: lost.count &- 1, around.pool).end, cold)
@@ -230,7 +245,7 @@ extension TCB {
         spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
       }
     }
-    // A smaller MTU is no congestion: the window stays (RFC 1191 §6.4).
+    // A smaller MTU is no congestion (RFC 1191 §6.4): there is nothing to recover from.
     if recovery.phase != .pathMTU { congestion.recovered(&cold.congestion) }
     recovery.phase = .open
     recoveryWithoutDuplicates()

@@ -39,7 +39,7 @@ package struct RACKState: BitwiseCopyable, Sendable {
 /// What was found lost.
 struct Losses: BitwiseCopyable {
   var octets: UInt32 = 0
-  /// Some of it was sent since the last loss was answered: again, or beyond "recover".
+  /// Within a repair: some of it left since the last loss was answered.
   var isNew = false
 }
 
@@ -109,34 +109,40 @@ extension TCB {
     let patience = cold.rack.roundTrip &+ reorderingWindow(cold)
     let clock = now.microseconds
     let rack = cold.rack
+    let answeredAt = cold.answeredAt
     var waits: UInt32 = 0
+    var isNew = false
 
     // Retransmissions, oldest first. Their times only grow: the first that is not late ends the search.
     var lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { record in
       guard !record.wasSent(after: rack.sentAt, rack.end) else { return false }
       let passed = clock &- record.sentAt
-      if passed >= patience { return true }
+      if passed >= patience {
+        if Int32(bitPattern: record.sentAt &- answeredAt) >= 0 { isNew = true }
+        return true
+      }
       waits = max(waits, patience &- passed)
       return false
     }
-    var isNew = lost > 0
-    if isNew { around.counters.tcpLostRetransmit &+= 1 }
+    if lost > 0 { around.counters.tcpLostRetransmit &+= 1 }
 
     // First transmissions: how far up the text is too old.
-    let edge = overdueEdge(cold, around, patience, clock, &waits)
+    var sentAt = answeredAt
+    let edge = overdueEdge(cold, around, patience, clock, &waits, &sentAt)
     if edge.follows(cold.scoreboard.lostEdge) {
-      lost &+= cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
-      if edge.follows(cold.recover.advanced(by: 1)) { isNew = true }
+      let octets = cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
+      lost &+= octets
+      if octets > 0, Int32(bitPattern: sentAt &- answeredAt) > 0 { isNew = true }
     }
     if lost > 0 { around.recorder.note(.lossDetected, cold.scoreboard.lostEdge.rawValue, lost, at: now) }
     if waits > 0 { armReordering(waits, around.configuration, now, &reaction) }
     return Losses(octets: lost, isNew: isNew)
   }
 
-  /// The end of what was sent before RACK.segment and is due.
+  /// The end of what was sent before RACK.segment and is due, and when the last of it left.
   private func overdueEdge(
     _ cold: ColdBlock, _ around: borrowing Surroundings, _ patience: UInt32, _ clock: UInt32,
-    _ waits: inout UInt32
+    _ waits: inout UInt32, _ sentAt: inout UInt32
   ) -> SequenceNumber {
     var edge = cold.scoreboard.lostEdge
     var i = cold.sent.index(endingAfter: edge, around.pool)
@@ -155,6 +161,7 @@ extension TCB {
         break
       }
       edge = end
+      sentAt = record.sentAt
       i &+= 1
     }
     return edge

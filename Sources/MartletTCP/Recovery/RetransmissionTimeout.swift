@@ -16,9 +16,9 @@ extension TCB {
       reaction.insert(.output)
       return
     }
-    if wantsRecovery(found) {
-      enterRecovery(&cold, &around, now)
-    } else if congestion.ownsWindow {
+    let beginsRecovery = recovery.phase == .open
+    answer(found, &cold, &around, now)
+    if congestion.ownsWindow, !beginsRecovery {
       // No acknowledgment tells of these.
       congestion.reduce(
         CongestionEvent(.loss, flight: snd.flight, lost: lost, mss: effectiveSendMSS, now: now.microseconds),
@@ -58,6 +58,7 @@ extension TCB {
     cold.probe.isOut = false
     cold.hasRescued = false
     cold.recover = snd.nxt.retreated(by: 1)
+    cold.answeredAt = now.microseconds
     recovery.phase = .timeout
     loseFlight(&cold, &around, now)
     searchBlackHole(&cold, &around, now, &reaction)
@@ -85,6 +86,7 @@ extension TCB {
     if recovery.phase == .open {
       recovery.phase = .pathMTU
       cold.recover = snd.nxt.retreated(by: 1)
+      cold.answeredAt = now.microseconds
     }
     pending.insert(.retransmit)
   }

@@ -44,12 +44,15 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   package var spreadEnd = SequenceNumber(0)
   /// When a paced segment may leave.
   package var nextDeparture = Instant.origin
-  /// The last segment was sent again though nothing says that it is lost (RFC 6675 §4, RescueRxt).
+  /// The last segment was sent again though nothing says that it is lost (RFC 6675 §4, RescueRxt); meaningful with
+  /// `hasRescued`.
   package var rescued = SequenceNumber(0)
-  package var hasRescued = false
-
   /// SND.NXT when the window was last reduced; meaningful while `isReduced` (RFC 3168 §6.1.2).
   package var reducedAt = SequenceNumber(0)
+  /// When a repair began after a time-out or a smaller path MTU, or the window was last reduced within it, in
+  /// microseconds modulo 2^32.
+  package var answeredAt: UInt32 = 0
+  package var hasRescued = false
   package var isReduced = false
 
   /// A FIN that came before the text in front of it.

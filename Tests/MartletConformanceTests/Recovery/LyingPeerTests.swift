@@ -18,7 +18,7 @@ struct LyingPeerTests {
     let before = r.s.status
     for _ in 1...50 { r.s.inject(.ack(seq: 1, ack: 40_001)) }
     #expect(r.s.takeSegments().filter { $0.text.isEmpty }.count == 1)
-    #expect(r.s.status?.cwnd == before?.cwnd)
+    #expect(r.s.status?.sndCwnd == before?.sndCwnd)
     #expect(r.s.status?.sndUna == before?.sndUna)
   }
 
@@ -36,7 +36,7 @@ struct LyingPeerTests {
     for octet in stride(from: 1_101, through: 21_001, by: 100) {
       split.s.inject(.ack(seq: 1, ack: octet))
     }
-    #expect(split.s.status?.cwnd == whole.s.status?.cwnd)
+    #expect(split.s.status?.sndCwnd == whole.s.status?.sndCwnd)
   }
 
   @Test(
@@ -217,7 +217,7 @@ struct LyingPeerTests {
     r.advance(100)
     r.ack(21)
     r.s.takeSegments()
-    let ssthresh = r.s.status?.ssthresh
+    let ssthresh = r.s.status?.sndSsthresh
     #expect(ssthresh == 10_000)
     r.advance(100)
     for n in [25, 1_000] {
@@ -226,7 +226,7 @@ struct LyingPeerTests {
     // New text that the network has doubled.
     r.s.inject(.ack(seq: 1, ack: 25_001))
     r.s.inject(.ack(seq: 1, ack: 25_001, options: [.sack([21_001..<22_001])]))
-    #expect(r.s.status?.ssthresh == ssthresh)
+    #expect(r.s.status?.sndSsthresh == ssthresh)
     #expect(r.s.counters.tcp.tcpDSACKUndo == 0)
   }
 

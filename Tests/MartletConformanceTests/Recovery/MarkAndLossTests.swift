@@ -33,7 +33,7 @@ struct MarkAndLossTests {
     }
     for n in 0..<10 { answer(n, ack: 11) }
     #expect(r.s.counters.tcp.tcpECNReductions == 1)
-    #expect(r.s.status?.cwnd == reduced.cwnd && r.s.status?.ssthresh == reduced.ssthresh)
+    #expect(r.s.status?.sndCwnd == reduced.sndCwnd && r.s.status?.sndSsthresh == reduced.sndSsthresh)
     // CWR is on its way: what the peer said before it came is no news either.
     r.send(1)
     r.s.expect(.data(seq: 11_001, 1_000).adding(.cwr).ecn(.ect0))
@@ -55,9 +55,9 @@ struct MarkAndLossTests {
     echo(r, 11)
     r.s.shutdown(.send)
     r.s.expect(.fin(seq: 11_001, 0))
-    let cwnd = r.s.status?.cwnd
+    let cwnd = r.s.status?.sndCwnd
     for _ in 0..<3 { echo(r, 11) }
-    #expect(r.s.counters.tcp.tcpECNReductions == 1 && r.s.status?.cwnd == cwnd)
+    #expect(r.s.counters.tcp.tcpECNReductions == 1 && r.s.status?.sndCwnd == cwnd)
   }
 
   @Test("RFC 3168 §6.1.2 a mark and a loss of one window of data reduce the window once", .bothFamilies)
@@ -67,23 +67,23 @@ struct MarkAndLossTests {
     r.expect(1..<21)
     r.advance(100)
     echo(r, 2)
-    #expect(r.s.status?.ssthresh == 10_000)
+    #expect(r.s.status?.sndSsthresh == 10_000)
     for end in 4...6 { echo(r, 2, 3..<end) }
     r.expect(2)
     #expect(r.s.status?.recovery == .fastRecovery)
-    #expect(r.s.status?.ssthresh == 10_000)
+    #expect(r.s.status?.sndSsthresh == 10_000)
     // All of it arrives: the window is that of the one reduction.
     r.advance(100)
     echo(r, 21)
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.cwnd == 10_000)
+    #expect(r.s.status?.sndCwnd == 10_000)
     // A loss in the next window is another.
     r.send(10)
     r.expect(21..<31)
     r.advance(100)
     r.ack(22, 23..<26)
     r.expect(22)
-    #expect(r.s.status?.ssthresh == 4_500)
+    #expect(r.s.status?.sndSsthresh == 4_500)
   }
 
   @Test("RFC 3168 §6.1.2 a mark and a tail that a probe repaired, likewise", .bothFamilies)
@@ -93,14 +93,14 @@ struct MarkAndLossTests {
     r.expect(1..<11)
     r.advance(100)
     echo(r, 2)
-    #expect(r.s.status?.ssthresh == 5_000)
+    #expect(r.s.status?.sndSsthresh == 5_000)
     echo(r, 10)
     r.advance(420)
     r.expect(10)
     r.advance(100)
     r.ack(11)
     #expect(r.s.counters.tcp.tcpLossProbeRecovery == 1)
-    #expect(r.s.status?.ssthresh == 5_000)
+    #expect(r.s.status?.sndSsthresh == 5_000)
   }
 
   @Test(
@@ -112,11 +112,11 @@ struct MarkAndLossTests {
     r.s.inject(.ack(seq: 1, ack: 5_001, options: [.sack([1_001..<2_001])]))
     #expect(r.s.counters.tcp.tcpDSACKUndo == 1)
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.ssthresh == 5_000 && r.s.status?.cwnd == 5_000)
+    #expect(r.s.status?.sndSsthresh == 5_000 && r.s.status?.sndCwnd == 5_000)
     // And is answered once.
     echo(r, 6)
     #expect(r.s.counters.tcp.tcpECNReductions == 0)
-    #expect(r.s.status?.ssthresh == 5_000)
+    #expect(r.s.status?.sndSsthresh == 5_000)
   }
 
   @Test(
@@ -126,10 +126,10 @@ struct MarkAndLossTests {
     let r = try spuriousRecovery(marked: false)
     r.s.inject(.ack(seq: 1, ack: 5_001, options: [.sack([1_001..<2_001])]))
     #expect(r.s.counters.tcp.tcpDSACKUndo == 1)
-    #expect(r.s.status?.cwnd ?? 0 >= 20_000)
+    #expect(r.s.status?.sndCwnd ?? 0 >= 20_000)
     echo(r, 6)
     #expect(r.s.counters.tcp.tcpECNReductions == 1)
-    #expect(r.s.status?.cwnd ?? .max < 20_000)
+    #expect(r.s.status?.sndCwnd ?? .max < 20_000)
   }
 
   @Test(
@@ -143,15 +143,15 @@ struct MarkAndLossTests {
     r.expect(21)
     r.advance(400)
     r.expect(1)
-    let threshold = r.s.status?.ssthresh ?? 0
+    let threshold = r.s.status?.sndSsthresh ?? 0
     #expect(threshold == 10_000)
     echo(r, 1)
     // The first flight was only late.
     r.ack(3)
     r.ack(5)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
-    #expect(r.s.status?.ssthresh == threshold)
-    #expect(r.s.status?.cwnd ?? .max <= threshold + 2_000)
+    #expect(r.s.status?.sndSsthresh == threshold)
+    #expect(r.s.status?.sndCwnd ?? .max <= threshold + 2_000)
   }
 
   /// Segment 1 of ten is late, leaves again, and its first copy arrives.
@@ -162,7 +162,7 @@ struct MarkAndLossTests {
     r.advance(100)
     for end in 3...5 { r.ack(1, 2..<end) }
     r.expect(1)
-    #expect(r.s.status?.ssthresh == 5_000)
+    #expect(r.s.status?.sndSsthresh == 5_000)
     if marked { echo(r, 1, 2..<5) }
     r.ack(5)
     #expect(r.s.status?.recovery == .fastRecovery)

@@ -100,7 +100,7 @@ struct PathMTUTests {
   func trialLostByTimer() {
     let s = established()
     let trial = firstTrial(s)
-    let cwnd = s.status?.cwnd ?? 0
+    let cwnd = s.status?.sndCwnd ?? 0
     let failed = s.counters.tcp.tcpMTUPFail
     // One segment beyond it arrives: RACK waits for a quarter of the round trip, and the timer finds the loss.
     s.advance(by: .milliseconds(100))
@@ -110,7 +110,7 @@ struct PathMTUTests {
     s.takeSegments()
     s.advance(by: .milliseconds(60))
     #expect(s.counters.tcp.tcpMTUPFail == failed + 1)
-    #expect(s.status?.cwnd ?? 0 >= cwnd)
+    #expect(s.status?.sndCwnd ?? 0 >= cwnd)
     #expect(s.status?.recovery == ConnectionStatus.Recovery.none)
     // Its text leaves again in segments of the size that arrives, and their arrival proves nothing else.
     let again = s.takeSegments().filter { trial.contains($0.seq) }
@@ -165,10 +165,10 @@ struct PathMTUTests {
     s.send(7_300)
     let sent = s.takeSegments()
     #expect(sent.map(\.text.count) == [1_460, 1_460, 1_460, 1_460, 1_460])
-    let before = s.status?.cwnd ?? 0
+    let before = s.status?.sndCwnd ?? 0
     s.inject(packet: tooBig(1_300, about: sent[0]))
     #expect(sizes(s).prefix(5) == [1_260, 1_260, 1_260, 1_260, 1_260])
-    #expect(s.status?.cwnd == before)
+    #expect(s.status?.sndCwnd == before)
     s.inject(.ack(seq: 1, ack: 7_401))
     #expect(s.status?.unacked == 0)
   }
@@ -223,7 +223,7 @@ struct PathMTUTests {
       for n in (0..<8).reversed() { s.inject(.ack(seq: 1, ack: end - n * 1_000)) }
     }
     let before = s.status
-    #expect(before?.cwnd ?? 0 > before?.ssthresh ?? .max)
+    #expect(before?.sndCwnd ?? 0 > before?.sndSsthresh ?? .max)
     s.send(5_840)
     let sent = s.takeSegments().filter { !$0.text.isEmpty }
     s.inject(packet: tooBig(1_300, about: sent[0]))
@@ -231,7 +231,7 @@ struct PathMTUTests {
     #expect(s.status?.recovery == .pathMTU)
     s.advance(by: .milliseconds(100))
     s.inject(.ack(seq: 1, ack: end + 5_840))
-    #expect(s.status?.cwnd ?? 0 >= before?.cwnd ?? .max)
+    #expect(s.status?.sndCwnd ?? 0 >= before?.sndCwnd ?? .max)
   }
 
   @Test(
@@ -255,7 +255,7 @@ struct PathMTUTests {
     r.send(20)
     let first = r.s.takeSegments().filter { !$0.text.isEmpty }
     for mtu: UInt32 in [940, 840] { r.s.inject(packet: tooBig(mtu, about: first[0])) }
-    #expect(r.s.status?.recovery == .pathMTU && r.s.status?.cwnd == 800)
+    #expect(r.s.status?.recovery == .pathMTU && r.s.status?.sndCwnd == 800)
     r.s.takeSegments()
     var sent: [Int] = []
     var end = 1

@@ -41,8 +41,8 @@ struct ProportionalReductionTests {
     for n in 6...21 { r.ack(1, 2..<n) }
     r.expect()
     #expect(r.s.status?.pipe == 1_000)
-    #expect(r.s.status?.ssthresh == 10_000)
-    #expect(r.s.status?.cwnd == 10_000)
+    #expect(r.s.status?.sndSsthresh == 10_000)
+    #expect(r.s.status?.sndCwnd == 10_000)
     r.send(30)
     r.expect(21..<30)
   }

@@ -23,13 +23,13 @@ struct RACKTests {
     r.ack(1, 2..<5)
     r.expect(1)
     #expect(r.s.status?.recovery == .fastRecovery)
-    #expect(r.s.status?.ssthresh == 5_000)
+    #expect(r.s.status?.sndSsthresh == 5_000)
     r.ack(1, 2..<11)
     r.expect()
     r.advance(100)
     r.ack(11)
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.cwnd == 5_000)
+    #expect(r.s.status?.sndCwnd == 5_000)
     r.s.expectNothing()
   }
 
@@ -63,7 +63,7 @@ struct RACKTests {
     r.advance(100)
     r.ack(21)
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.ssthresh == 10_000)
+    #expect(r.s.status?.sndSsthresh == 10_000)
     #expect(r.s.counters.tcp.retransSegs == 3)
     #expect(r.s.counters.tcp.tcpTimeouts == 0)
   }
@@ -148,7 +148,7 @@ struct RACKTests {
     r.expect(1..<11)
     r.advance(100)
     r.ack(4, 5..<6)
-    #expect(r.s.status?.reordering == false)
+    #expect(r.s.status?.reorderingSeen == false)
     r.ack(4, 5..<8)
     r.expect(4)
   }
@@ -163,13 +163,13 @@ struct RACKTests {
     r.advance(100)
     r.ack(1, 2..<reported + 1)
     r.expect(1)
-    let ssthresh = r.s.status?.ssthresh
+    let ssthresh = r.s.status?.sndSsthresh
     #expect(r.s.status?.recovery == .fastRecovery)
     // The retransmission is lost, and so is all that came after what was reported.
     r.advance(500)
     #expect(r.s.counters.tcp.tcpTimeouts == 1)
-    #expect(r.s.status?.cwnd == 1_000)
-    #expect(r.s.status?.ssthresh == ssthresh)
+    #expect(r.s.status?.sndCwnd == 1_000)
+    #expect(r.s.status?.sndSsthresh == ssthresh)
   }
 
   @Test(
@@ -206,7 +206,7 @@ struct RACKTests {
     // Segment 1 arrives late, by its first transmission.
     r.ack(1, 2..<4)
     r.ack(4)
-    #expect(r.s.status?.reordering == true)
+    #expect(r.s.status?.reorderingSeen == true)
     r.s.takeSegments()
     r.ack(4, 5..<11)
     r.expect()
@@ -252,7 +252,7 @@ struct RACKTests {
     let r = RecoveryScript().measured()
     for step in 0..<3 { lateFirstSegment(r, 1 + step * 10) }
     let before = r.s.counters.tcp.retransSegs
-    let cwnd = r.s.status?.cwnd ?? 0
+    let cwnd = r.s.status?.sndCwnd ?? 0
     for next in [31, 41, 51] {
       r.send(10)
       r.expect(next..<next + 10)
@@ -264,7 +264,7 @@ struct RACKTests {
     }
     #expect(r.s.counters.tcp.retransSegs == before)
     #expect(r.s.status?.totalRetrans == UInt32(truncatingIfNeeded: before))
-    #expect(r.s.status?.cwnd ?? 0 >= cwnd)
+    #expect(r.s.status?.sndCwnd ?? 0 >= cwnd)
   }
 
   @Test("RFC8985-3.3.2-d/e the reordering window never exceeds SRTT", .bothFamilies)

@@ -13,14 +13,14 @@ struct SpuriousRecoveryTests {
     let r = RecoveryScript().measured()
     r.send(30)
     r.expect(1..<21)
-    let before = r.s.status?.cwnd ?? 0
+    let before = r.s.status?.sndCwnd ?? 0
     // The path stalls: a probe, then the time-out.
     r.advance(202)
     r.expect(21)
     r.advance(400)
     r.expect(1)
     #expect(r.s.status?.recovery == .timeout)
-    #expect(r.s.status?.cwnd == 1_000)
+    #expect(r.s.status?.sndCwnd == 1_000)
     // The first flight was only late. Step 2 (b): new text, and nothing is said yet.
     r.ack(3)
     r.expect(22, 23)
@@ -29,7 +29,7 @@ struct SpuriousRecoveryTests {
     // Step 3 (b).
     r.ack(5)
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.status?.sndCwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
     let sent = r.s.takeSegments().map { ($0.seq - 1) / 1_000 }
     #expect(sent.allSatisfy { $0 >= 24 } && sent.count <= 4, "\(sent)")
@@ -111,7 +111,7 @@ struct SpuriousRecoveryTests {
     let r = RecoveryScript(sack: false).measured()
     r.send(30)
     r.expect(1..<21)
-    let before = r.s.status?.cwnd ?? 0
+    let before = r.s.status?.sndCwnd ?? 0
     r.advance(301)
     r.expect(1)
     r.ack(2)
@@ -120,7 +120,7 @@ struct SpuriousRecoveryTests {
     r.ack(3)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.status?.sndCwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.retransSegs == 1)
   }
 
@@ -190,16 +190,16 @@ struct SpuriousRecoveryTests {
     #expect(sent.count == 20)
     var stamp: UInt32 = 0
     for case .timestamps(let value, _) in sent.last?.options ?? [] { stamp = value }
-    let before = r.s.status?.cwnd ?? 0
+    let before = r.s.status?.sndCwnd ?? 0
     r.advance(202)
     r.s.takeSegments()
     r.advance(100)
     #expect(r.s.takeSegments().map(\.seq) == [1_001])
     r.s.inject(.ack(seq: 1, ack: 2_001, options: [.timestamps(2_000, stamp)]))
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.status?.sndCwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 1)
-    #expect(r.s.status?.reordering == false)
+    #expect(r.s.status?.reorderingSeen == false)
   }
 
   @Test(
@@ -279,7 +279,7 @@ struct SpuriousRecoveryTests {
     ack(next, echo: stamp)
     round()
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    let cwnd = r.s.status?.cwnd ?? 0
+    let cwnd = r.s.status?.sndCwnd ?? 0
     let last = stamp
     // The first segment of the flight is late, and then comes by its first transmission.
     ack(acked, sacked: acked + 1..<next, echo: last)
@@ -287,7 +287,7 @@ struct SpuriousRecoveryTests {
     r.advance(1)
     ack(next, echo: last)
     #expect(r.s.counters.tcp.tcpFullUndo == 1)
-    #expect(r.s.status?.cwnd ?? 0 >= cwnd && cwnd > 20_000)
+    #expect(r.s.status?.sndCwnd ?? 0 >= cwnd && cwnd > 20_000)
     var largest = 0
     for _ in 1...100 {
       largest = max(largest, takeText(r, &stamp).count)
@@ -308,21 +308,21 @@ struct SpuriousRecoveryTests {
     let r = RecoveryScript().measured()
     r.send(20)
     r.expect(1..<21)
-    let before = r.s.status?.cwnd ?? 0
+    let before = r.s.status?.sndCwnd ?? 0
     r.advance(100)
     r.ack(1, 2..<6)
     #expect(r.s.takeSegments().map { ($0.seq - 1) / 1_000 } == [1])
-    #expect(r.s.status?.cwnd ?? 0 < before)
+    #expect(r.s.status?.sndCwnd ?? 0 < before)
     r.advance(5)
     // The original of 1 was late; then its copy arrives.
     r.ack(6)
     r.s.inject(.ack(seq: 1, ack: 6_001, options: [.sack([1_001..<2_001])]))
     #expect(r.s.status?.recovery == ConnectionStatus.Recovery.none)
-    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.status?.sndCwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpDSACKUndo == 1)
     // The original was late, and RACK knows it from now on: a quarter of the round trip to wait, and
     // another for the report.
-    #expect(r.s.status?.reordering == true)
+    #expect(r.s.status?.reorderingSeen == true)
     r.advance(100)
     r.ack(7, 8..<12)
     r.advance(49)
@@ -355,7 +355,7 @@ struct SpuriousRecoveryTests {
     r.ack(5)
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
     #expect(r.s.status?.recovery == .timeout)
-    #expect(r.s.status?.cwnd == 2_000)
+    #expect(r.s.status?.sndCwnd == 2_000)
     r.expect(5, 6)
   }
 
@@ -408,7 +408,7 @@ struct SpuriousRecoveryTests {
     r.s.inject(.ack(seq: 1, ack: 2_001, options: [.timestamps(2_500, original)]))
     #expect(r.s.counters.tcp.tcpSpuriousRTOs == 0)
     #expect(r.s.status?.recovery == .timeout)
-    #expect(r.s.status?.cwnd == 2_000)
-    #expect(r.s.status?.ssthresh == 10_000)
+    #expect(r.s.status?.sndCwnd == 2_000)
+    #expect(r.s.status?.sndSsthresh == 10_000)
   }
 }

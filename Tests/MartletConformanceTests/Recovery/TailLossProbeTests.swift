@@ -21,7 +21,7 @@ struct TailLossProbeTests {
     r.expect(4)
     #expect(r.s.status?.timer == .retransmission)
     #expect(r.s.counters.tcp.tcpLossProbes == 1)
-    #expect(r.s.status?.cwnd == 20_000)
+    #expect(r.s.status?.sndCwnd == 20_000)
   }
 
   @Test("RFC8985-7.3-f RFC8985-9.3-a/b the probe's acknowledgment shows what else is missing", .bothFamilies)
@@ -159,9 +159,9 @@ struct TailLossProbeTests {
     r.send(3)
     r.expect(5..<8)
     r.advance(100)
-    let before = r.s.status?.cwnd ?? 0
+    let before = r.s.status?.sndCwnd ?? 0
     r.ack(6)
-    #expect(r.s.status?.cwnd ?? 0 < before)
+    #expect(r.s.status?.sndCwnd ?? 0 < before)
     #expect(r.s.counters.tcp.tcpLossProbeRecovery == 1)
     r.ack(8)
     #expect(r.s.counters.tcp.tcpLossProbeRecovery == 1)
@@ -178,12 +178,12 @@ struct TailLossProbeTests {
     r.expect(4)
     r.send(1)
     r.expect(5)
-    let before = r.s.status?.cwnd ?? 0
+    let before = r.s.status?.sndCwnd ?? 0
     r.ack(5)
     r.s.inject(.ack(seq: 1, ack: 5_001, options: [.sack([4_001..<5_001])]))
     r.advance(10)
     r.ack(6)
-    #expect(r.s.status?.cwnd ?? 0 >= before)
+    #expect(r.s.status?.sndCwnd ?? 0 >= before)
     #expect(r.s.counters.tcp.tcpLossProbeRecovery == 0)
   }
 

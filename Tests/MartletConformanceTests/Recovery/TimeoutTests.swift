@@ -30,7 +30,7 @@ struct TimeoutTests {
     r.ack(3)
     // Not 4: it fills the other half of the window.
     r.expect(3)
-    #expect(r.s.status?.cwnd == 2_000)
+    #expect(r.s.status?.sndCwnd == 2_000)
   }
 
   @Test("RFC 9293 §3.8.6.1: what is found lost while the window is shut leaves when it opens", .bothFamilies)

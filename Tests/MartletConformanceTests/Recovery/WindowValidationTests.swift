@@ -13,7 +13,7 @@ struct WindowValidationTests {
     r.s.takeSegments()
     r.advance(100)
     for n in 2...21 { r.ack(n) }
-    #expect(r.s.status?.cwnd == 40_000)
+    #expect(r.s.status?.sndCwnd == 40_000)
     return r
   }
 
@@ -34,7 +34,7 @@ struct WindowValidationTests {
       sent += burst
     }
     #expect(sent == 40)
-    #expect(r.s.status?.cwnd == 40_000)
+    #expect(r.s.status?.sndCwnd == 40_000)
   }
 
   @Test(
@@ -45,13 +45,13 @@ struct WindowValidationTests {
     r.advance(301_000)
     r.send(1)
     r.s.takeSegments()
-    #expect(r.s.status?.cwnd == 20_000)
+    #expect(r.s.status?.sndCwnd == 20_000)
     let other = RecoveryScript(initialWindow: 4).measured()
-    #expect(other.s.status?.cwnd == 4_000)
+    #expect(other.s.status?.sndCwnd == 4_000)
     other.advance(3_000_000)
     other.send(1)
     other.s.takeSegments()
-    #expect(other.s.status?.cwnd == 4_000)
+    #expect(other.s.status?.sndCwnd == 4_000)
   }
 
   @Test("RFC 7661 §4.2: an application that uses a tenth of the window does not make it grow", .bothFamilies)
@@ -63,7 +63,7 @@ struct WindowValidationTests {
       r.advance(100)
       r.ack(21 + 2 * (n + 1))
     }
-    #expect(r.s.status?.cwnd == 40_000)
+    #expect(r.s.status?.sndCwnd == 40_000)
   }
 
   @Test(
@@ -85,9 +85,9 @@ struct WindowValidationTests {
       }
     }
     use(seconds: 280)
-    #expect(r.s.status?.cwnd == 40_000)
+    #expect(r.s.status?.sndCwnd == 40_000)
     use(seconds: 300)
-    #expect(r.s.status?.cwnd == 20_000)
+    #expect(r.s.status?.sndCwnd == 20_000)
     #expect(r.s.counters.tcp.retransSegs == 0)
   }
 
@@ -109,8 +109,9 @@ struct WindowValidationTests {
         for n in stride(from: next - 8, through: next, by: 2) where n > 1 { r.ack(n) }
         r.s.send(.count(100_000))
       }
-      #expect(r.s.status?.cwnd ?? 0 > 200 << 10)
-      #expect(r.s.status?.sendBuffer == expected, "\(r.s.status?.sendBuffer ?? 0) \(r.s.status?.cwnd ?? 0)")
+      #expect(r.s.status?.sndCwnd ?? 0 > 200 << 10)
+      #expect(
+        r.s.status?.sendBuffer == expected, "\(r.s.status?.sendBuffer ?? 0) \(r.s.status?.sndCwnd ?? 0)")
     }
   }
 
@@ -119,7 +120,7 @@ struct WindowValidationTests {
     let r = grownTo(40)
     #expect(r.s.status?.sendBuffer == 256 << 10)
     let other = grownTo(200)
-    #expect(other.s.status?.cwnd == 400_000)
+    #expect(other.s.status?.sndCwnd == 400_000)
     // In units of 256 octets.
     #expect(other.s.status?.sendBuffer == 800_000)
   }
