@@ -93,11 +93,19 @@ struct Cell: Sendable {
     ]
   }
 
-  /// Nil: no cell of the table has this name.
+  /// One of the table, or another for a closer look. Nil: no name.
   init?(name: String) {
-    let algorithm = CongestionControl.allCases.first { name.hasPrefix("\($0)/") }
-    guard let algorithm, let cell = Cell.all(algorithm).first(where: { $0.name == name }) else { return nil }
-    self = cell
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 7, let algorithm = CongestionControl.allCases.first(where: { "\($0)" == parts[0] }),
+      let rate = UInt64(parts[1]), 1...10_000 ~= rate, let roundTrip = Int64(parts[2]),
+      1...10_000 ~= roundTrip,
+      let loss = parsed(parts[3], 10_000), let reordering = parsed(parts[4], 10_000),
+      let queue = parsed(parts[5], 100), let flows = Int(parts[6]), 1...1_000 ~= flows,
+      loss <= 1_000_000, reordering <= 1_000_000, queue <= 10_000
+    else { return nil }
+    self.init(
+      algorithm: algorithm, rate: rate, roundTrip: roundTrip, loss: loss, reordering: reordering,
+      queue: UInt64(queue), flows: flows)
   }
 
   private init(
@@ -125,4 +133,11 @@ private func decimal(_ n: UInt32, _ unit: UInt32) -> String {
     place /= 10
   }
   return digits.isEmpty ? String(n / unit) : "\(n / unit).\(digits)"
+}
+
+/// What `decimal` writes; nil: something else.
+private func parsed(_ text: Substring, _ unit: UInt32) -> UInt32? {
+  guard let number = Double(text), number >= 0, number * Double(unit) < 1e9 else { return nil }
+  let n = UInt32((number * Double(unit)).rounded())
+  return decimal(n, unit) == text ? n : nil
 }

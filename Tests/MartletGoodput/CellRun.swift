@@ -60,13 +60,15 @@ struct CellRun {
   }
 
   /// Seconds. Equals have to come to terms: for a minute, 400 round trips with a full queue and thirty periods of their
-  /// algorithm, and until random loss has struck each of them two hundred times. If that takes more than 16,000,000
+  /// algorithm, and until random loss has struck each of them two hundred times; where it strikes none, for fifty
+  /// periods, since then only the queue's own drops tell one from the other. If that takes more than 16,000,000
   /// packets, fifteen periods must do, twenty-five of BBR's, or as many as go into 140,000,000 packets. If these are fewer
   /// than ten (NewReno's, of ten minutes and more), what the first 16,000,000 show is how slow start left them.
   private func untilFair(_ packetsPerSecond: Double) -> Double {
     let strike = cell.loss == 0 ? 0 : Double(cell.flows) * 1_000_000 / Double(cell.loss) / packetsPerSecond
     let period = strike == 0 ? self.period : min(strike, self.period)
-    let long = max(60, 400 * cell.fullRoundTrip, 30 * period, 200 * strike)
+    let periods: Double = strike == 0 ? 50 : 30
+    let long = max(60, 400 * cell.fullRoundTrip, periods * period, 200 * strike)
     let few = 16_000_000 / packetsPerSecond
     if long <= few { return long }
     let most = 140_000_000 / packetsPerSecond

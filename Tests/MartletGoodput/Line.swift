@@ -2,13 +2,24 @@
 struct Line: Sendable {
   let cell: Cell
   let text: String
-  /// Ten flows that should have had equal shares, and did not.
-  let isUnfair: Bool
+
+  /// Ten flows that should have had equal shares, and did not: Jain's index, as printed, is below 0.95.
+  var isUnfair: Bool {
+    guard cell.isOfEquals, cell.packetsForEach >= 10, let index = text.split(separator: " ").last else { return false }
+    return Double(index).map { $0 < 0.95 } ?? false
+  }
+
+  /// One that was measured earlier. Nil: it is not this cell's.
+  init?(_ cell: Cell, measured text: String) {
+    let columns = text.split(separator: " ").map(String.init)
+    guard columns.count == Self.widths.count, columns.starts(with: cell.columns) else { return nil }
+    self.cell = cell
+    self.text = text
+  }
 
   init(_ cell: Cell, _ result: CellRun.Result) {
     let rate = Double(cell.octetsPerSecond)
     let bound = Bound(cell: cell).octetsPerSecond
-    isUnfair = cell.isOfEquals && cell.packetsForEach >= 10 && result.fairness < 0.95
     text = Self.joined(
       cell.columns + [
         fixed(100 * result.goodput / rate, 1), fixed(100 * bound / rate, 1),

@@ -5,6 +5,20 @@ struct Table {
   let algorithm: CongestionControl
   let lines: [Line]
 
+  /// - Parameter next: the measured lines in the order of the cells.
+  /// - Throws: `MissingLine` where another line comes, or none.
+  init(_ algorithm: CongestionControl, next: () -> String?) throws {
+    self.algorithm = algorithm
+    lines = try Cell.all(algorithm).map { cell in
+      guard let text = next(), let line = Line(cell, measured: text) else { throw MissingLine(cell: cell) }
+      return line
+    }
+  }
+
+  struct MissingLine: Error {
+    let cell: Cell
+  }
+
   var text: String {
     ([header, Line.heading] + lines.map(\.text) + summary).joined(separator: "\n")
   }
@@ -21,8 +35,8 @@ struct Table {
     # A cell lasts 10 s and 100 round trips at least, 400 with ten flows, and so long that at the bound 20,000
     # packets go and loss strikes 200 times, but not longer than 60 round trips and 300,000 packets take,
     # 1,000,000 of ten flows. Ten flows that come to terms (Cell.isOfEquals) have longer: a minute, thirty periods
-    # of the algorithm and 200 losses of each flow, fewer where that takes more than 16,000,000 packets
-    # (CellRun.untilFair). The second half is measured.
+    # of the algorithm, fifty where nothing is lost at random, and 200 losses of each flow, fewer where that takes
+    # more than 16,000,000 packets (CellRun.untilFair). The second half is measured.
     #
     # goodput and bound: text octets read by the application, as per cent of the rate; the bound is the
     # least of what the rate carries, the algorithm's response to the loss, and 16 MiB a round trip for

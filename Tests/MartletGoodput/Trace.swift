@@ -77,7 +77,7 @@ extension CellRun {
     let phase = tcp.inRecovery ? " recovery" : tcp.inTimeoutRecovery ? " timeout" : ""
     let columns = [
       String(world.now.since(Self.begin).nanoseconds / 1_000_000), String(Int(result.goodput / 125)),
-      String(tcp.cwnd), tcp.ssthresh == .max ? "-" : String(tcp.ssthresh), String(tcp.unacked),
+      String(tcp.sndCwnd), tcp.sndSsthresh == .max ? "-" : String(tcp.sndSsthresh), String(tcp.unacked),
       String(tcp.rtt), String(tcp.rto), String(tally.resent),
       String(world.counts(LinkID(index: 0)).forth.overflowed), String(tally.timeouts),
     ]

@@ -43,17 +43,22 @@
     private var captureInterface: PcapngInterfaceID?
     var now: Instant { SystemClock.now }
 
-    init(captures: Bool = false, _ configure: (inout StackConfiguration) -> Void = { _ in }) throws {
+    init(
+      captures: Bool = false, offload: InterfaceConfiguration.Offload = [],
+      _ configure: (inout StackConfiguration) -> Void = { _ in }
+    ) throws {
       namespace = try NetworkNamespace.anonymous()
       var configuration = StackConfiguration()
       configure(&configuration)
       let mtu = ScenarioFamily.standardMTU
       link = try TUNLink(
-        TUNConfiguration(name: "mk0", mtu: Int(mtu), kernelAddresses: [Self.network(of: Self.kernel)]),
+        TUNConfiguration(
+          name: "mk0", mtu: Int(mtu), kernelAddresses: [Self.network(of: Self.kernel)], offload: offload),
         in: namespace)
       stack = NetworkStack(configuration: configuration, seed: .fromSystem())
       interface = try stack.addInterface(
-        InterfaceConfiguration(mtu: mtu, addresses: [Self.network(of: Self.martlet)]))
+        InterfaceConfiguration(
+          mtu: mtu, addresses: [Self.network(of: Self.martlet)], offload: link.offload))
       guard captures else { return }
       var writer = PcapngWriter(into: &capture, application: "martlet tests")
       captureInterface = writer.add(PcapngInterface(.rawIP, name: "mk0"), into: &capture)

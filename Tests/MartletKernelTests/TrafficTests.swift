@@ -46,6 +46,29 @@
       #expect(stage.stack.checkInvariants() == nil)
     }
 
+    @Test("Packets of many segments pass whole, both ways, and every octet arrives once")
+    func offload() throws {
+      let stage = try Stage(offload: .everything)
+      let (socket, id, _) = try stage.kernelConnects()
+      let text = pattern(2_000_000)
+      var (toKernel, toMartlet) = (0, 0)
+      var (there, here): ([UInt8], [UInt8]) = ([], [])
+      try stage.turn("both ways", seconds: 30) {
+        if toKernel < text.count { toKernel += try stage.write(id, text[toKernel...]) }
+        if toMartlet < text.count { toMartlet += socket.write(text[toMartlet...]) }
+        while case .octets(let some) = socket.read() { there += some }
+        here += try stage.read(id).octets
+        return there.count == text.count && here.count == text.count
+      }
+      #expect(there == text && here == text)
+      // 1,400 segments each way, and acknowledgments.
+      #expect(stage.stack.counters.inPackets < 700 && stage.stack.counters.outPackets < 700)
+      try stage.stack.close(id, now: stage.now)
+      try stage.turn("the end") { socket.read() == .end }
+      socket.close()
+      #expect(stage.stack.checkInvariants() == nil)
+    }
+
     @Test(
       "MUST-2 tshark finds nothing wrong with what we sent: no malformed packet, no bad checksum, no warning")
     func tshark() throws {
