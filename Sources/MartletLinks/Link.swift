@@ -33,6 +33,10 @@ public protocol Link: ~Copyable {
   /// What its packets are: bare, unless it says otherwise.
   var medium: Medium { get }
 
+  /// What the device does in the stack's place. Whoever sends through the link may ask this of it by a packet's
+  /// metadata, and nothing else.
+  var offload: InterfaceConfiguration.Offload { get }
+
   /// What to wait on until `receive` has something; nil for a link that is only polled.
   var readiness: FileDescriptor? { get }
 
@@ -58,6 +62,7 @@ public protocol Link: ~Copyable {
 
 extension Link where Self: ~Copyable {
   public var medium: Medium { .ip }
+  public var offload: InterfaceConfiguration.Offload { [] }
 }
 
 /// Why `Link.send` came back.
@@ -94,6 +99,8 @@ public struct LinkCounters: Equatable, Sendable {
   public var receivedOctets: UInt64 = 0
   public var sentPackets: UInt64 = 0
   public var sentOctets: UInt64 = 0
+  /// Packets of which the device said what cannot be.
+  public var receiveDrops: UInt64 = 0
   /// Packets that the device refused: it is down, or out of memory.
   public var sendDrops: UInt64 = 0
   /// How often the device was full, and the packet in hand had to wait.

@@ -39,6 +39,7 @@ public struct TappedLink<Base: Link & ~Copyable, Tap: PacketTap & ~Copyable>: Li
   public var mtu: Int { base.mtu }
   public var largestPacket: Int { base.largestPacket }
   public var medium: Medium { base.medium }
+  public var offload: InterfaceConfiguration.Offload { base.offload }
   public var readiness: FileDescriptor? { base.readiness }
   public var roomSignal: RoomSignal { base.roomSignal }
   public var counters: LinkCounters { base.counters }

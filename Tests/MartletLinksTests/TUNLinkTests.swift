@@ -16,6 +16,26 @@
   struct TUNLinkTests {
     let now = Instant.origin
 
+    @Test(
+      "The kernel agrees to what it is asked for, and to nothing without checksums",
+      arguments: [
+        ([], []), (.checksum, .checksum), ([.checksum, .segmentation], [.checksum, .segmentation]),
+        (.segmentation, []),
+      ] as [(InterfaceConfiguration.Offload, InterfaceConfiguration.Offload)])
+    func agreement(asked: InterfaceConfiguration.Offload, agreed: InterfaceConfiguration.Offload) throws {
+      let namespace = try NetworkNamespace.anonymous()
+      let link = try TUNLink(TUNConfiguration(offload: asked), in: namespace)
+      #expect(link.offload == agreed)
+      #expect(link.largestPacket >= 65_535)
+    }
+
+    @Test("Trains of datagrams as far as the kernel knows them, and all else in any case")
+    func everything() throws {
+      let namespace = try NetworkNamespace.anonymous()
+      let link = try TUNLink(TUNConfiguration(offload: .everything), in: namespace)
+      #expect(link.offload.isSuperset(of: [.checksum, .segmentation]))
+    }
+
     @Test("The kernel's datagrams come in and ours go out, through a namespace of the test's own")
     func exchangesDatagrams() throws {
       let namespace = try NetworkNamespace.anonymous()

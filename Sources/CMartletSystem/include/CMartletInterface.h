@@ -36,7 +36,28 @@ static inline int martlet_tun_attach(int fd, const char *name, int flags, char *
   return 0;
 }
 
-static inline int martlet_tun_flags(int frames) { return (frames ? IFF_TAP : IFF_TUN) | IFF_NO_PI; }
+/// `headers`: a virtio_net_hdr stands before each packet.
+static inline int martlet_tun_flags(int frames, int headers) {
+  return (frames ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (headers ? IFF_VNET_HDR : 0);
+}
+
+// Since Linux 6.2.
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+/// Says which packets the owner of the descriptor takes, beside whole ones: those whose transport checksum is not
+/// complete, and if wanted TCP's of several segments, and UDP's of several datagrams.
+static inline int martlet_tun_set_offload(int fd, int segments, int datagrams) {
+  unsigned long offload = TUN_F_CSUM;
+  if (segments) offload |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  if (datagrams) offload |= TUN_F_USO4 | TUN_F_USO6;
+  // Numbers in the header have the lowest octet first, whatever machine this is.
+  int little = 1;
+  if (ioctl(fd, TUNSETVNETLE, &little) < 0) return -errno;
+  return ioctl(fd, TUNSETOFFLOAD, offload) < 0 ? -errno : 0;
+}
 
 /// Whether the interface stays when its last descriptor closes.
 static inline int martlet_tun_set_persistent(int fd, int persistent) {

@@ -19,7 +19,7 @@
       _ configuration: TUNConfiguration = TUNConfiguration(), ethernet: EthernetMedium
     ) throws(LinkError) {
       device = try TUNDevice(configuration, carriesFrames: true)
-      port = PacketPort(device, kind: "TAP")
+      port = PacketPort(device)
       self.ethernet = ethernet
     }
 
@@ -32,7 +32,7 @@
         Handover(try TUNDevice(configuration, carriesFrames: true))
       }
       device = try box.take()
-      port = PacketPort(device, kind: "TAP")
+      port = PacketPort(device)
       self.ethernet = ethernet
     }
 
@@ -41,6 +41,7 @@
     public var mtu: Int { device.mtu }
     public var largestPacket: Int { port.largestPacket }
     public var medium: Medium { .ethernet(ethernet) }
+    public var offload: InterfaceConfiguration.Offload { device.offload }
     public var readiness: FileDescriptor? { device.descriptor }
     public var roomSignal: RoomSignal { .writable }
     public var counters: LinkCounters { port.counters }

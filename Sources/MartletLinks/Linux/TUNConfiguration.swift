@@ -1,4 +1,5 @@
 #if os(Linux)
+  import MartletStack
   import MartletWire
 
   /// How a TUN device is made and how the kernel's side of it is set up.
@@ -16,13 +17,20 @@
     /// Whether the interface is brought up.
     public var bringsUp: Bool
 
+    /// What the kernel is asked to do in our place, and does not do for us: packets of many segments then pass whole, both
+    /// ways, and sums of what never sees a wire are not taken. Nothing without `.checksum`. The link's `offload` says what it has agreed to. Whoever uses
+    /// the link without a stack must heed the metadata of packets; without this, there is nothing to heed.
+    public var offload: InterfaceConfiguration.Offload
+
     public init(
-      name: String = "martlet%d", mtu: Int = 1500, kernelAddresses: [IPPrefix] = [], bringsUp: Bool = true
+      name: String = "martlet%d", mtu: Int = 1500, kernelAddresses: [IPPrefix] = [], bringsUp: Bool = true,
+      offload: InterfaceConfiguration.Offload = []
     ) {
       self.name = name
       self.mtu = mtu
       self.kernelAddresses = kernelAddresses
       self.bringsUp = bringsUp
+      self.offload = offload
     }
   }
 #endif

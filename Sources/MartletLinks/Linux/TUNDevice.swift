@@ -1,5 +1,6 @@
 #if os(Linux)
   import CMartletSystem
+  import MartletStack
   import MartletWire
   import SystemPackage
 
@@ -15,6 +16,11 @@
     let descriptor: FileDescriptor
     let interface: KernelInterface
     let mtu: Int
+    let carriesFrames: Bool
+    /// A `VirtioHeader` stands before each packet.
+    let hasHeaders: Bool
+    /// What the kernel does for us.
+    let offload: InterfaceConfiguration.Offload
     private let addressesToRemove: [IPPrefix]
 
     /// Makes the device in the calling thread's network namespace; one that carries Ethernet frames is a TAP device.
@@ -23,7 +29,9 @@
       let existed = KernelInterface.exists(configuration.name)
       let fd = try Self.open()
       do throws(LinkError) {
-        let name = try Self.attach(fd, configuration.name, carriesFrames)
+        let hasHeaders = !configuration.offload.isEmpty
+        let name = try Self.attach(fd, configuration.name, carriesFrames, hasHeaders)
+        let offload = hasHeaders ? Self.agree(fd, configuration.offload) : []
         try Self.checkRivals(of: configuration.kernelAddresses, on: name)
         let interface = try KernelInterface(existing: name)
         if interface.mtu != configuration.mtu { try interface.setMTU(configuration.mtu) }
@@ -40,6 +48,9 @@
         }
         self.interface = interface
         mtu = configuration.mtu
+        self.carriesFrames = carriesFrames
+        self.hasHeaders = hasHeaders
+        self.offload = offload
         addressesToRemove = existed ? added : []
         descriptor = FileDescriptor(rawValue: fd)
       } catch {
@@ -74,10 +85,26 @@
       }
     }
 
-    private static func attach(_ fd: Int32, _ name: String, _ frames: Bool) throws(LinkError) -> String {
+    /// Offers the kernel to take large segments and incomplete sums, and returns what it will take from us: the same. What
+    /// it does not know (datagrams before Linux 6.2) is left out.
+    private static func agree(
+      _ fd: Int32, _ wanted: InterfaceConfiguration.Offload
+    ) -> InterfaceConfiguration.Offload {
+      guard wanted.contains(.checksum) else { return [] }
+      let segments: Int32 = wanted.contains(.segmentation) ? 1 : 0
+      if wanted.contains(.datagramSegmentation), martlet_tun_set_offload(fd, segments, 1) == 0 {
+        return wanted
+      }
+      let smaller = wanted.subtracting(.datagramSegmentation)
+      return martlet_tun_set_offload(fd, segments, 0) == 0 ? smaller : []
+    }
+
+    private static func attach(
+      _ fd: Int32, _ name: String, _ frames: Bool, _ headers: Bool
+    ) throws(LinkError) -> String {
       let kind = frames ? "TAP" : "TUN"
       var actual = [CChar](repeating: 0, count: Int(MARTLET_NAME_SIZE))
-      let result = martlet_tun_attach(fd, name, martlet_tun_flags(frames ? 1 : 0), &actual)
+      let result = martlet_tun_attach(fd, name, martlet_tun_flags(frames ? 1 : 0, headers ? 1 : 0), &actual)
       guard result < 0 else {
         return String(decoding: actual.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
       }

@@ -36,6 +36,7 @@
     public var name: String { device.interface.name }
     public var mtu: Int { device.mtu }
     public var largestPacket: Int { port.largestPacket }
+    public var offload: InterfaceConfiguration.Offload { device.offload }
     public var readiness: FileDescriptor? { device.descriptor }
     public var roomSignal: RoomSignal { .writable }
     public var counters: LinkCounters { port.counters }
