@@ -4,7 +4,7 @@
 TIME ?= 60
 BENCH ?= bulk 1500 1000000000
 
-.PHONY: help demo test verify fuzz fuzz-keep swarm bench lint format embedded figures goodput mutate
+.PHONY: help demo test verify fuzz fuzz-keep swarm bench throughput lint format embedded figures goodput mutate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,10 @@ swarm: ## simulated schedules by seed, TIME=60 seconds
 bench: ## speed on this machine, BENCH='bulk 1500 1000000000'
 	swift build -c release --product martlet-bench
 	.build/release/martlet-bench $(BENCH)
+
+throughput: ## Gbit/s between the kernel and Martlet, packet by packet and with packets of many segments
+	swift build -c release --product martlet
+	@Tools/throughput
 
 lint: ## the format and the rules of the core, without building
 	@Tools/test format core traps limits requirements snippets scripts

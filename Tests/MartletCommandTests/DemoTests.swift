@@ -14,10 +14,10 @@ import Testing
   }
 
   @Test(
-    "S4.2 S4.3 In memory a page is fetched: three segments to open, four to close, TIME-WAIT where it was closed first"
-  )
-  func fetch() throws {
-    let ladder = try MemoryScenes.fetch(page: Self.page)
+    "S4.2 S4.3 In memory a page is fetched: three segments to open, four to close, TIME-WAIT where it was closed first",
+    arguments: [true, false])
+  func fetch(isIPv4: Bool) throws {
+    let ladder = try MemoryScenes.fetch(page: Self.page, isIPv4: isIPv4)
     #expect(
       states(ladder, .left) == [.closed, .synSent, .established, .finWait1, .finWait2, .timeWait, .closed])
     #expect(states(ladder, .right) == [.listen, .synReceived, .established, .closeWait, .lastAck, .closed])
@@ -33,9 +33,9 @@ import Testing
     }
   }
 
-  @Test("S4.5 Closed at the same moment, both ends pass through CLOSING")
-  func simultaneousClose() throws {
-    let ladder = try MemoryScenes.simultaneousClose()
+  @Test("S4.5 Closed at the same moment, both ends pass through CLOSING", arguments: [true, false])
+  func simultaneousClose(isIPv4: Bool) throws {
+    let ladder = try MemoryScenes.simultaneousClose(isIPv4: isIPv4)
     let end: [TCPState] = [.established, .finWait1, .closing, .timeWait, .closed]
     #expect(states(ladder, .left).suffix(5) == end[...])
     #expect(states(ladder, .right).suffix(5) == end[...])
@@ -43,9 +43,9 @@ import Testing
     #expect(ladder.text().contains("simultaneous close"))
   }
 
-  @Test("S4.6 After its half-close the client still receives everything")
-  func halfClose() throws {
-    let ladder = try MemoryScenes.halfClose()
+  @Test("S4.6 After its half-close the client still receives everything", arguments: [true, false])
+  func halfClose(isIPv4: Bool) throws {
+    let ladder = try MemoryScenes.halfClose(isIPv4: isIPv4)
     #expect(states(ladder, .left).suffix(4) == [.finWait1, .finWait2, .timeWait, .closed])
     #expect(states(ladder, .right).suffix(3) == [.closeWait, .lastAck, .closed])
     let afterFIN = ladder.observations.drop { !$0.segment.flags.contains(.fin) }

@@ -11,6 +11,16 @@ import Testing
 struct MemoryLinkTests {
   let now = Instant.origin
 
+  @Test("A wire that cuts nothing has room for whole packets, and says so")
+  func offload() {
+    let cut = MemoryLink.pair()
+    #expect(cut.left.offload == [] && cut.left.largestPacket == 1_500)
+    let whole = MemoryLink.pair(offload: .everything)
+    #expect(whole.left.offload == .everything && whole.right.offload == .everything)
+    #expect(whole.left.largestPacket == 65_535 && whole.left.mtu == 1_500)
+    #expect(MemoryLink.pair(offload: .checksum).left.largestPacket == 1_500)
+  }
+
   @Test("What one end sends the other receives, in order, both ways")
   func carriesBothWays() throws {
     var wire = MemoryLink.pair(mtu: 100, capacity: 4)

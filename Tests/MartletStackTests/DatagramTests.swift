@@ -9,8 +9,8 @@ struct DatagramTests {
     var block = Packet(repeating: 0, count: 2_000)
     var span = block.mutableSpan
     var raw = span.mutableBytes
-    let (count, from, _) = try host.stack.receive(s, into: &raw, now: host.now)
-    return (Packet(block.prefix(count)), from)
+    let datagram = try host.stack.receive(s, into: &raw, now: host.now)
+    return (Packet(block.prefix(datagram.count)), datagram.from)
   }
 
   @Test("Datagrams go there and back with their borders and their senders", arguments: [4, 6])

@@ -8,10 +8,12 @@ import Testing
 struct EchoTests {
   private func octets(_ count: Int) -> Packet { Packet((0..<count).map { UInt8(truncatingIfNeeded: $0) }) }
 
-  private func ask(_ host: Host, _ id: EchoSocketID, _ sequence: UInt16, _ body: Packet, hopLimit: UInt8 = 0)
+  private func ask(
+    _ host: Host, _ id: EchoSocketID, _ sequence: UInt16, _ body: Packet, fields: IPFields = IPFields()
+  )
     throws
   {
-    try host.stack.sendEcho(id, sequence: sequence, body.span.bytes, hopLimit: hopLimit, now: host.now)
+    try host.stack.sendEcho(id, sequence: sequence, body.span.bytes, fields: fields, now: host.now)
     host.check()
   }
 
@@ -30,7 +32,7 @@ struct EchoTests {
     let socket = try pair.a.stack.openEcho(to: peer)
     #expect(pair.a.stack.held.datagramSockets == 1)
     for (sequence, count) in [(1, 0), (2, 56), (3, 60_000), (65_535, 65_507)] as [(UInt16, Int)] {
-      try ask(pair.a, socket, sequence, octets(count), hopLimit: 9)
+      try ask(pair.a, socket, sequence, octets(count), fields: IPFields(hopLimit: 9))
       pair.a.now = pair.a.now.advanced(by: .milliseconds(7))
       pair.b.now = pair.a.now
       try pair.pump()
@@ -38,7 +40,7 @@ struct EchoTests {
       let (answer, body) = try hear(pair.a, socket)
       #expect(body == octets(count) && answer.totalCount == count)
       #expect(answer.sequence == sequence && answer.error == .none && answer.from == peer)
-      #expect(answer.hopLimit == 64 && answer.time == pair.a.now)
+      #expect(answer.fields.hopLimit == 64 && answer.time == pair.a.now)
       #expect(throws: DatagramError.wouldBlock) { try hear(pair.a, socket) }
     }
     #expect(pair.log.contains { $0.fromA && $0.seen.hopLimit == 9 })
@@ -84,7 +86,7 @@ struct EchoTests {
     let peer = version == 4 ? v4(10, 0, 0, 9) : v6(9)
     let own = version == 4 ? host.address : host.address6
     let socket = try host.stack.openEcho(to: peer)
-    try ask(host, socket, 7, octets(40), hopLimit: 1)
+    try ask(host, socket, 7, octets(40), fields: IPFields(hopLimit: 1))
     let sent = try #require(host.pull().first).packet
     #expect(try #require(Seen(sent)).hopLimit == 1)
     let at = version == 4 ? 20 : 40
@@ -113,7 +115,7 @@ struct EchoTests {
     #expect(host.drain() == [.echo(socket, .readable)])
     let first = try hear(host, socket).answer
     #expect(first.error == .timeExceeded && first.from == router && first.sequence == 7)
-    #expect(first.time == host.now && first.totalCount == 0 && first.hopLimit == 64)
+    #expect(first.time == host.now && first.totalCount == 0 && first.fields.hopLimit == 64)
     #expect(try hear(host, socket).answer.error == .hostUnreachable)
     #expect(try host.stack.readiness(socket) == .writable)
   }
@@ -131,7 +133,7 @@ struct EchoTests {
     }
     var raw = MutableRawSpan()
     let answer = try s.stack.receiveEcho(socket, into: &raw, now: s.now)
-    #expect(answer.error == .hostUnreachable && answer.sequence == 3 && answer.hopLimit == 0)
+    #expect(answer.error == .hostUnreachable && answer.sequence == 3 && answer.fields.hopLimit == 0)
     let own = try s.stack.localEndpoint(socket).address
     #expect(answer.from == own)
   }
@@ -183,7 +185,7 @@ struct EchoTests {
     let peer = Endpoint(address: version == 4 ? v4(10, 0, 0, 9) : v6(9), port: 33_434)
     let socket = try host.stack.openDatagram(hearsErrors: true)
     let text = octets(32)
-    try host.stack.send(socket, text.span.bytes, to: peer, hopLimit: 2, now: host.now)
+    try host.stack.send(socket, text.span.bytes, to: peer, fields: IPFields(hopLimit: 2), now: host.now)
     try host.stack.send(socket, text.span.bytes, to: peer, now: host.now)
     let sent = host.pull().map(\.packet)
     #expect(sent.compactMap { Seen($0)?.hopLimit } == [2, 64])

@@ -212,7 +212,7 @@ struct EngineTests {
     #expect(report.tcp.state == .established)
     #expect(report.tcp.rcvWnd > 0 && report.tcp.sndWnd > 0)
     // Nagle holds the last piece back.
-    #expect(report.tcp.unacked == 2_896 && report.tcp.notsent == 104)
+    #expect(report.tcp.unacked == 2_896 && report.tcp.notsentBytes == 104)
     #expect(report.tcp.unread == 2)
     #expect(report.tcp.timer == .tailProbe && report.tcp.timerIn > 0)
     #expect(try pair.a.stack.status(client, now: pair.a.now).tcp.urgentPending == 0)

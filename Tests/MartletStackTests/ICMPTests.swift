@@ -150,7 +150,7 @@ struct ICMPTests {
     let before = try pair.a.stack.status(client, now: pair.a.now).tcp
     pair.a.inject(try quoting(pair, client, seq: before.sndUna.rawValue, type: 4, code: 0))
     let after = try pair.a.stack.status(client, now: pair.a.now).tcp
-    #expect(after.cwnd == before.cwnd && after.softError == .none)
+    #expect(after.sndCwnd == before.sndCwnd && after.softError == .none)
     #expect(pair.a.drops(.sourceQuench) == 1)
   }
 

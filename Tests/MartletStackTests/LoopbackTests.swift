@@ -102,8 +102,10 @@ struct LoopbackTests {
       t.pump()
       var span = block.mutableSpan
       var raw = span.mutableBytes
-      let (count, from, _) = try t.host.stack.receive(server, into: &raw, now: t.host.now)
-      #expect(count == 3 && from.address == (to == v4loop(9) ? v4loop(1) : to))
+      let datagram = try t.host.stack.receive(server, into: &raw, now: t.host.now)
+      #expect(
+        datagram.count == 3 && datagram.to == to
+          && datagram.from.address == (to == v4loop(9) ? v4loop(1) : to))
       let nobody = try t.host.stack.openDatagram(connectedTo: Endpoint(address: to, port: 54))
       try t.host.stack.send(nobody, Packet([1]).span.bytes, now: t.host.now)
       t.pump()
@@ -141,6 +143,17 @@ struct LoopbackTests {
     let stray = udp(from: t.host.endpoint(1), to: Endpoint(address: outside, port: 2), [1])
     t.host.stack.receive(stray.span.bytes, on: t.loopback, now: t.host.now)
     #expect(t.host.drops(.notOurs) == 1)
+  }
+
+  @Test("What waits on an Ethernet is no reason to look at loopback again and again")
+  func quiet() throws {
+    let host = try Host(2)
+    let loopback = try host.stack.addInterface(.loopback)
+    let medium = EthernetMedium(
+      hardwareAddress: MACAddress(bits: 0x0200_0000_0001), dhcp: DHCPConfiguration())
+    let ethernet = try host.stack.addInterface(InterfaceConfiguration(medium: .ethernet(medium)))
+    for _ in 0..<20 where !host.stack.hasOutput(on: ethernet) { host.advance(by: .seconds(1)) }
+    #expect(host.stack.hasOutput(on: ethernet) && !host.stack.hasOutput(on: loopback))
   }
 
   @Test(

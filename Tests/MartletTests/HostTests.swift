@@ -106,7 +106,7 @@
         var isStuck = false
         while !isStuck {
           let tcp = try await connection.status().tcp
-          isStuck = tcp.notsent > 0 && tcp.unacked == 0 && tcp.sndWnd < UInt32(tcp.sndMss)
+          isStuck = tcp.notsentBytes > 0 && tcp.unacked == 0 && tcp.sndWnd < UInt32(tcp.sndMss)
           await Task.yield()
         }
         #expect(try await readAll(peer) == sent)

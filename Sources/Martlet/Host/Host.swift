@@ -62,7 +62,8 @@
 
     deinit { control.stop() }
 
-    /// Opens a connection. Waits until the handshake is done.
+    /// Opens a connection. Waits until the handshake is done; while routers or a DHCP server are asked for the address
+    /// that it needs, or nobody may have one that was given, it waits for that first, for `AddressWait.limit` at most.
     public func connect(
       to remote: Endpoint, from local: LocalEndpoint? = nil, options: ConnectionOptions? = nil
     ) async throws(HostError) -> Connection {
@@ -135,7 +136,16 @@
       }
     }
 
-    /// Resets what is open, stops the thread and waits until the links are gone.
+    /// The addresses that can be used at this moment, with the networks that they are on: those that were given, and
+    /// those that came from routers and DHCP servers. One that others are still asked about is not among them.
+    public func addresses() async throws(HostError) -> [IPPrefix] {
+      try await mailbox.ask { (waiter: Waiter<[IPPrefix]>, _, stack, _) in
+        waiter.resume(.success(stack.addresses()))
+      } sweep: { _, _, _ in
+      }
+    }
+
+    /// Resets what is open, gives back what DHCP servers have lent, stops the thread and waits until the links are gone.
     public func shutdown() async {
       control.stop()
       await ending.wait()
@@ -153,6 +163,7 @@
     /// Runs the loop and ends it, its links included.
     func run() -> LinkError? {
       guard var loop = loop.take() else { return nil }
+      defer { loop.giveBackLeases() }
       do throws(LinkError) {
         try loop.run()
         return nil

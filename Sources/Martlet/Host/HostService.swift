@@ -10,11 +10,22 @@ struct HostService: Application, ~Copyable {
   let mailbox: Mailbox
   let logger: Logger
   private var connections: [ConnectionID: ConnectionRecord] = [:]
+  /// Those who want a connection for which there is no address yet.
+  private var attempts: [Attempt] = []
   private var listeners: [ListenerID: [Waiter<Connection>]] = [:]
   private var scratch = PacketBuffer(capacity: HostService.largestRead)
 
   /// Octets that one read gives at most.
   static var largestRead: Int { 65_536 }
+
+  /// A connection that is wanted.
+  private struct Attempt {
+    let waiter: Waiter<Connection>
+    let remote: Endpoint
+    let local: LocalEndpoint?
+    let options: ConnectionOptions?
+    var wait = AddressWait()
+  }
 
   /// The tasks that wait for one connection, in the order of their coming.
   private struct ConnectionRecord {
@@ -67,13 +78,26 @@ struct HostService: Application, ~Copyable {
       logger.warning(
         "Another station says to have one of our addresses.",
         metadata: ["address": "\(address)", "hardware_address": "\(hardware)"])
-    case .attempt, .datagram, .echo, .addressReady, .addressRemoved, .lease:
+      tryAgain(&stack, now)
+    case .addressReady(let address, _):
+      logger.info("An address is ours.", metadata: ["address": "\(address)"])
+      tryAgain(&stack, now)
+    case .addressRemoved(let address, _):
+      logger.notice("An address is ours no longer.", metadata: ["address": "\(address)"])
+      tryAgain(&stack, now)
+    case .attempt, .datagram, .echo, .lease:
       break
     }
   }
 
+  var nextDeadline: Instant? { attempts.lazy.compactMap(\.wait.nextTry).min() }
+
+  mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { tryAgain(&stack, now) }
+
   mutating func stop(stack: inout NetworkStack, now: Instant) {
     for request in mailbox.close() { request(&self, &stack, now) }
+    for attempt in attempts { attempt.waiter.resume(.failure(.stopped)) }
+    attempts = []
     for (id, record) in connections {
       fail(record, .stopped)
       try? stack.abort(id, now: now)
@@ -91,12 +115,30 @@ struct HostService: Application, ~Copyable {
     _ waiter: Waiter<Connection>, to remote: Endpoint, from local: LocalEndpoint?,
     _ options: ConnectionOptions?, _ stack: inout NetworkStack, _ now: Instant
   ) {
+    var attempt = Attempt(waiter: waiter, remote: remote, local: local, options: options)
+    if !isSettled(&attempt, &stack, now) { attempts.append(attempt) }
+  }
+
+  /// False: it has to wait for an address.
+  private mutating func isSettled(_ attempt: inout Attempt, _ stack: inout NetworkStack, _ now: Instant)
+    -> Bool
+  {
     do throws(ConnectError) {
-      let id = try stack.connect(to: remote, from: local, options, now: now)
-      connections[id] = ConnectionRecord(opening: waiter)
+      let id = try stack.connect(to: attempt.remote, from: attempt.local, attempt.options, now: now)
+      connections[id] = ConnectionRecord(opening: attempt.waiter)
     } catch {
-      waiter.resume(.failure(HostError(error, remote)))
+      let mayChange = error == .noRoute || error == .addressNotOurs
+      if mayChange, attempt.wait.goesOn(for: attempt.remote.address, stack, now) { return false }
+      attempt.waiter.resume(.failure(HostError(error, attempt.remote)))
     }
+    return true
+  }
+
+  /// What connections have waited for may have come.
+  private mutating func tryAgain(_ stack: inout NetworkStack, _ now: Instant) {
+    let waiting = attempts
+    attempts = []
+    for var attempt in waiting where !isSettled(&attempt, &stack, now) { attempts.append(attempt) }
   }
 
   mutating func listen(
@@ -172,6 +214,10 @@ struct HostService: Application, ~Copyable {
 
   /// Gives up the attempts to connect whose tasks were cancelled.
   mutating func sweepOpening(_ stack: inout NetworkStack, _ now: Instant) {
+    attempts.removeAll { attempt in
+      if attempt.waiter.isCancelled { attempt.waiter.resume(.failure(.cancelled)) }
+      return attempt.waiter.isCancelled
+    }
     let given = connections.filter { $0.value.opening?.isCancelled == true }
     for (id, record) in given {
       record.opening?.resume(.failure(.cancelled))

@@ -66,7 +66,7 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
     let mtu = UInt16(clamping: link.mtu)
     do throws(InterfaceError) {
       interface = try stack.addInterface(
-        InterfaceConfiguration(mtu: mtu, addresses: addresses, medium: link.medium))
+        InterfaceConfiguration(mtu: mtu, addresses: addresses, offload: link.offload, medium: link.medium))
     } catch {
       throw Self.refusal(error, addresses)
     }

@@ -82,6 +82,17 @@
       } while now.since(stopped) < grace && stack.held.connections > 0 && !control.isImpatient
     }
 
+    /// Gives back what DHCP servers lend to the stack, and tells them (RFC 2131 §4.4.6). For the end: connections that have
+    /// such an address end, too, and no other is asked for.
+    public mutating func giveBackLeases() {
+      for i in 0..<links.count {
+        // Most have none.
+        if let id = links.ports[i]?.interface { try? stack.releaseLease(of: id, now: SystemClock.now) }
+      }
+      // When a link has gone the server finds out when the time is over.
+      try? turn(waitingAtMost: .zero)
+    }
+
     /// One turn: waits, if there is nothing to do, and does what there is. At most `limit`
     /// is waited; nil: until something happens.
     public mutating func turn(waitingAtMost limit: TimeAmount? = nil) throws(LinkError) {

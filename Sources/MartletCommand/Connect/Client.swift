@@ -36,7 +36,7 @@
 
     mutating func run(_ streams: StandardStreams?) throws -> ExitCode {
       loop.control.stopOnSignals()
-      defer { loop.giveBackLease() }
+      defer { loop.giveBackLeases() }
       StatusSignal.watch(loop.control)
       while !loop.control.isStopping, !isOver, loop.application.refusal == nil, !isTooLate, !hasWithheldEnough
       {

@@ -22,19 +22,21 @@ package struct MemoryPair: ~Copyable {
     let octets: [UInt8]
   }
 
-  package static let clientAddress = IPAddress.v4(IPv4Address(10, 7, 0, 2))
-  package static let serverAddress = IPAddress.v4(IPv4Address(10, 7, 0, 1))
+  private let clientAddress: IPAddress
+  package let serverAddress: IPAddress
   private static let delay = TimeAmount.milliseconds(10)
 
-  package init(seed: UInt64) throws {
+  package init(seed: UInt64, isIPv4: Bool = true) throws {
+    clientAddress = isIPv4 ? .v4(IPv4Address(10, 7, 0, 2)) : .v6(IPv6Address(high: 0xfd00_0007 << 32, low: 2))
+    serverAddress = isIPv4 ? .v4(IPv4Address(10, 7, 0, 1)) : .v6(IPv6Address(high: 0xfd00_0007 << 32, low: 1))
     var configuration = StackConfiguration()
     configuration.recorderCapacity = 4096
     var client = NetworkStack(configuration: configuration, seed: StackSeed(seed))
     var server = NetworkStack(configuration: configuration, seed: StackSeed(seed &+ 1))
     let clientInterface = try client.addInterface(
-      InterfaceConfiguration(addresses: [IPPrefix(Self.clientAddress, length: 24)]))
+      InterfaceConfiguration(addresses: [IPPrefix(clientAddress, length: isIPv4 ? 24 : 64)]))
     let serverInterface = try server.addInterface(
-      InterfaceConfiguration(addresses: [IPPrefix(Self.serverAddress, length: 24)]))
+      InterfaceConfiguration(addresses: [IPPrefix(serverAddress, length: isIPv4 ? 24 : 64)]))
     self.client = client
     self.server = server
     self.clientInterface = clientInterface

@@ -13,13 +13,13 @@ package enum MemoryScenes {
   private static let epilogue = TimeAmount.minutes(2)
 
   /// A page is fetched; the client closes first.
-  package static func fetch(page: String) throws -> Ladder {
-    var pair = try MemoryPair(seed: 1)
+  package static func fetch(page: String, isIPv4: Bool = true) throws -> Ladder {
+    var pair = try MemoryPair(seed: 1, isIPv4: isIPv4)
     var application = ServerApplication(journal: Journal(detail: .warning))
     application.closingDelay = .milliseconds(20)
     try application.offer(Service(port: port, page: page), on: &pair.server)
     let connection = try pair.client.connect(
-      to: Endpoint(address: MemoryPair.serverAddress, port: port), now: pair.now)
+      to: Endpoint(address: pair.serverAddress, port: port), now: pair.now)
     let end = pair.now.advanced(by: .seconds(10))
     var isAsked = false
     var answer: [UInt8] = []
@@ -49,8 +49,8 @@ package enum MemoryScenes {
   }
 
   /// Both ends close at the same moment.
-  package static func simultaneousClose() throws -> Ladder {
-    var talk = try Talk(seed: 3, port: port)
+  package static func simultaneousClose(isIPv4: Bool = true) throws -> Ladder {
+    var talk = try Talk(seed: 3, port: port, isIPv4: isIPv4)
     _ = try talk.pair.client.send(talk.client, Array("Goodbye!".utf8).span.bytes, now: talk.pair.now)
     talk.pair.pass(.milliseconds(100))
     try talk.pair.client.shutdown(talk.client, .send, now: talk.pair.now)
@@ -60,8 +60,8 @@ package enum MemoryScenes {
   }
 
   /// The client closes its half; the server still sends what it has to say, and then closes.
-  package static func halfClose() throws -> Ladder {
-    var talk = try Talk(seed: 5, port: port)
+  package static func halfClose(isIPv4: Bool = true) throws -> Ladder {
+    var talk = try Talk(seed: 5, port: port, isIPv4: isIPv4)
     _ = try talk.pair.client.send(talk.client, Array("How does it end?".utf8).span.bytes, now: talk.pair.now)
     talk.pair.pass(.milliseconds(100))
     try talk.pair.client.shutdown(talk.client, .send, now: talk.pair.now)
@@ -101,11 +101,11 @@ private struct Talk: ~Copyable {
   let client: ConnectionID
   let server: ConnectionID
 
-  init(seed: UInt64, port: UInt16) throws {
-    var pair = try MemoryPair(seed: seed)
+  init(seed: UInt64, port: UInt16, isIPv4: Bool) throws {
+    var pair = try MemoryPair(seed: seed, isIPv4: isIPv4)
     let listener = try pair.server.listen(on: LocalEndpoint(port: port))
     let client = try pair.client.connect(
-      to: Endpoint(address: MemoryPair.serverAddress, port: port), now: pair.now)
+      to: Endpoint(address: pair.serverAddress, port: port), now: pair.now)
     pair.pass(.milliseconds(100))
     let server = try pair.server.accept(listener)
     self.client = client

@@ -12,8 +12,10 @@ final class SegmentLog {
     self.capture = capture
   }
 
-  func add(_ direction: MartletLinks.PacketDirection, _ packet: RawSpan, at now: Instant) {
-    capture?.add(direction, packet, at: now)
+  func add(
+    _ direction: MartletLinks.PacketDirection, _ packet: RawSpan, _ metadata: PacketMetadata, at now: Instant
+  ) {
+    capture?.add(direction, packet, metadata, at: now)
     guard let segment = try? TracedSegment(packet: packet) else { return }
     segments.append((now, segment))
   }
@@ -32,6 +34,6 @@ struct SegmentTap: PacketTap {
   func observe(
     _ direction: MartletLinks.PacketDirection, _ packet: RawSpan, _ metadata: PacketMetadata, at now: Instant
   ) {
-    log.add(direction, packet, at: now)
+    log.add(direction, packet, metadata, at: now)
   }
 }

@@ -41,10 +41,20 @@ final class CaptureFile {
     close(descriptor)
   }
 
-  func add(_ direction: MartletLinks.PacketDirection, _ packet: RawSpan, at now: Instant) {
-    writer.write(
-      packet, at: now, on: interface, direction: direction == .received ? .inbound : .outbound, into: &pending
-    )
+  /// A checksum that a device is to complete is completed in the file, so that it shows what the packet would be on a
+  /// wire; what a device is to cut stays whole.
+  func add(
+    _ direction: MartletLinks.PacketDirection, _ packet: RawSpan, _ metadata: PacketMetadata, at now: Instant
+  ) {
+    let way: MartletTrace.PacketDirection = direction == .received ? .inbound : .outbound
+    if let sum = metadata.completedChecksum(of: packet) {
+      var whole = packet.withUnsafeBytes { [UInt8]($0) }
+      whole[sum.place] = UInt8(sum.field >> 8)
+      whole[sum.place + 1] = UInt8(sum.field & 0xff)
+      writer.write(whole.span.bytes, at: now, on: interface, direction: way, into: &pending)
+    } else {
+      writer.write(packet, at: now, on: interface, direction: way, into: &pending)
+    }
     if pending.count > 1 << 20 { flush() }
   }
 
@@ -75,6 +85,6 @@ struct CaptureTap: PacketTap {
   func observe(
     _ direction: MartletLinks.PacketDirection, _ packet: RawSpan, _ metadata: PacketMetadata, at now: Instant
   ) {
-    file?.add(direction, packet, at: now)
+    file?.add(direction, packet, metadata, at: now)
   }
 }

@@ -4,35 +4,42 @@
   import MartletTCP
   import SystemPackage
 
-  /// The device of a command, of whatever kind: exactly one of the three is there.
+  /// The device of a command, of whatever kind: exactly one of the four is there.
   struct CommandDevice: Link, ~Copyable, Sendable {
     private var tunnel: TUNLink?
     private var tap: TAPLink?
     private var packet: PacketLink?
+    private var serial: SerialLink?
 
     let name: String
     let mtu: Int
     let largestPacket: Int
     let medium: Medium
+    let offload: InterfaceConfiguration.Offload
     let readiness: FileDescriptor?
 
     init(
       _ configuration: TUNConfiguration, _ options: DeviceOptions, _ ethernet: EthernetMedium
     ) throws(LinkError) {
-      if let interface = options.packet {
+      if let path = options.serial {
+        let link = try SerialLink(path: path, speed: options.speed, mtu: configuration.mtu)
+        (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        serial = consume link
+      } else if let interface = options.packet {
         let link = try Self.join(interface, ethernet, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (medium, readiness) = (link.medium, link.readiness)
+        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
         packet = consume link
       } else if options.tap != nil {
         let link = try Self.tap(configuration, ethernet, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (medium, readiness) = (link.medium, link.readiness)
+        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
         tap = consume link
       } else {
         let link = try Self.tunnel(configuration, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (medium, readiness) = (link.medium, link.readiness)
+        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
         tunnel = consume link
       }
     }
@@ -74,6 +81,10 @@
       }
       switch packet {
       case .some(let link): return link.counters
+      case .none: break
+      }
+      switch serial {
+      case .some(let link): return link.counters
       case .none: return LinkCounters()
       }
     }
@@ -83,7 +94,8 @@
     ) throws(LinkError) -> Int {
       if let count = try tunnel?.receive(limit: limit, now: now, deliver) { return count }
       if let count = try tap?.receive(limit: limit, now: now, deliver) { return count }
-      return try packet?.receive(limit: limit, now: now, deliver) ?? 0
+      if let count = try packet?.receive(limit: limit, now: now, deliver) { return count }
+      return try serial?.receive(limit: limit, now: now, deliver) ?? 0
     }
 
     mutating func send(
@@ -91,7 +103,8 @@
     ) throws(LinkError) -> SendOutcome {
       if let outcome = try tunnel?.send(limit: limit, now: now, fill) { return outcome }
       if let outcome = try tap?.send(limit: limit, now: now, fill) { return outcome }
-      return try packet?.send(limit: limit, now: now, fill) ?? .drained
+      if let outcome = try packet?.send(limit: limit, now: now, fill) { return outcome }
+      return try serial?.send(limit: limit, now: now, fill) ?? .drained
     }
   }
 #endif

@@ -26,6 +26,15 @@ struct DeviceOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Speak over a serial line, with packets in SLIP (RFC 1055). Both ends must have the same speed and MTU.",
+      valueName: "device"))
+  var serial: String?
+
+  @Option(help: ArgumentHelp("With --serial: bits per second.", valueName: "number"))
+  var speed = 115_200
+
+  @Option(
+    help: ArgumentHelp(
       "With --tap or --packet: our hardware address (default: a random one).", valueName: "mac"),
     transform: { try DeviceOptions.hardware($0) })
   var hardwareAddress: MACAddress?
@@ -86,6 +95,12 @@ struct DeviceOptions: ParsableArguments {
       "The network namespace to make the device in: a name of \"ip netns\", or a path.", valueName: "name"))
   var netns: String?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help:
+      "With --dev or --tap: let packets of many segments pass whole, and sums that nobody needs be left out.")
+  var offload = true
+
   @Option(help: ArgumentHelp("The largest IP packet on the device, in octets.", valueName: "octets"))
   var mtu = 1500
 
@@ -94,8 +109,14 @@ struct DeviceOptions: ParsableArguments {
   var write: String?
 
   func validate() throws {
-    let kinds = [dev, tap, packet].compactMap { $0 }.count
-    guard kinds <= 1 else { throw ValidationError("--dev, --tap and --packet exclude each other. Give one.") }
+    let kinds = [dev, tap, packet, serial].compactMap { $0 }.count
+    guard kinds <= 1 else {
+      throw ValidationError("--dev, --tap, --packet and --serial exclude each other. Give one.")
+    }
+    guard serial != nil || speed == 115_200 else { throw ValidationError("--speed goes with --serial.") }
+    if serial != nil, !kernelAddresses.isEmpty || netns != nil {
+      throw ValidationError("--kernel-address and --netns go with a device of the kernel, not with --serial.")
+    }
     guard autoconfigure || !temporaryAddresses else {
       throw ValidationError("--temporary-addresses goes with --autoconfigure.")
     }
@@ -122,11 +143,12 @@ struct DeviceOptions: ParsableArguments {
   var isEthernet: Bool { tap != nil || packet != nil }
 
   /// What it is called, or is to be.
-  var device: String { packet ?? tap ?? dev ?? "martlet%d" }
+  var device: String { serial ?? packet ?? tap ?? dev ?? "martlet%d" }
 
   func plan() throws -> DevicePlan {
     var plan = try DevicePlan(
-      name: device, mtu: mtu, addresses: addresses, kernel: kernelAddresses, hasKernelSide: packet == nil,
+      name: device, mtu: mtu, addresses: addresses, kernel: kernelAddresses, 
+      hasKernelSide: packet == nil && serial == nil,
       needsAddress: !autoconfigure && !dhcp)
     plan.isEthernet = isEthernet
     plan.gateways = gateways
@@ -178,7 +200,8 @@ struct DeviceOptions: ParsableArguments {
       _ plan: DevicePlan, _ seed: StackSeed, capture: CaptureFile?, withholding: Bool = false
     ) throws(LinkError) -> CommandLink {
       let configuration = TUNConfiguration(
-        name: plan.name, mtu: plan.mtu, kernelAddresses: plan.kernelAddresses)
+        name: plan.name, mtu: plan.mtu, kernelAddresses: plan.kernelAddresses,
+        offload: offload ? .everything : [])
       let device = try CommandDevice(configuration, self, ethernet(seed))
       return TappedLink(
         WithholdingLink(device, isWithholding: withholding), tap: CaptureTap(file: capture))

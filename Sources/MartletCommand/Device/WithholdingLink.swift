@@ -21,6 +21,7 @@ package struct WithholdingLink<Base: Link & ~Copyable>: Link, ~Copyable {
   package var mtu: Int { base.mtu }
   package var largestPacket: Int { base.largestPacket }
   package var medium: Medium { base.medium }
+  package var offload: InterfaceConfiguration.Offload { base.offload }
   package var readiness: FileDescriptor? { base.readiness }
   package var roomSignal: RoomSignal { base.roomSignal }
   package var counters: LinkCounters { base.counters }

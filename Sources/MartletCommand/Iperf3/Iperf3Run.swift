@@ -32,7 +32,7 @@
 
     consuming func run() throws -> ExitCode {
       loop.control.stopOnSignals()
-      defer { loop.giveBackLease() }
+      defer { loop.giveBackLeases() }
       StatusSignal.watch(loop.control)
       while !loop.control.isStopping, !loop.application.isOver { try turn(atMost: .seconds(1)) }
       let wasInterrupted = !loop.application.isOver

@@ -102,7 +102,7 @@ package struct PingApplication: ProbingApplication, ~Copyable {
     let sequence = UInt16(truncatingIfNeeded: tally.sent &+ 1)
     do throws(DatagramError) {
       try stack.sendEcho(
-        socket, sequence: sequence, octets.span.bytes, hopLimit: plan.hopLimit, now: now)
+        socket, sequence: sequence, octets.span.bytes, fields: IPFields(hopLimit: plan.hopLimit), now: now)
       requests[sequence] = Request(time: now)
       tally.sent += 1
       lastRequest = now
@@ -160,7 +160,7 @@ package struct PingApplication: ProbingApplication, ~Copyable {
     if !isIntact { tally.corrupted += 1 }
     guard !plan.isQuiet else { return }
     text += "\(answer.totalCount + 8) bytes from \(answer.from): icmp_seq=\(answer.sequence) "
-    text += "ttl=\(answer.hopLimit) time=\(time.shortMillisecondsText) ms"
+    text += "ttl=\(answer.fields.hopLimit) time=\(time.shortMillisecondsText) ms"
     if request.isAnswered { text += " (DUP!)" }
     if !isIntact { text += " (other octets came back)" }
     text += "\n"

@@ -26,7 +26,7 @@
     loop.control.stopOnSignals()
     // Whoever reads what is printed may have read enough.
     signal(SIGPIPE, SIG_IGN)
-    defer { loop.giveBackLease() }
+    defer { loop.giveBackLeases() }
     while !loop.control.isStopping, !loop.application.isOver {
       try OutputStream.output.deliver(loop.application.takeText())
       try loop.turn(waitingAtMost: .hours(1))

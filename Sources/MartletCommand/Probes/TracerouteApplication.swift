@@ -79,7 +79,7 @@ package struct TracerouteApplication: ProbingApplication, ~Copyable {
       do throws(DatagramError) {
         try stack.send(
           socket, octets.span.bytes, to: Endpoint(address: plan.destination, port: port(q)),
-          hopLimit: UInt8(truncatingIfNeeded: hop), now: now)
+          fields: IPFields(hopLimit: UInt8(truncatingIfNeeded: hop)), now: now)
       } catch {
         sentAt = nil
         let mayWait = error == .noRoute && wait.goesOn(for: plan.destination, stack, now)

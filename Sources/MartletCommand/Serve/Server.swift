@@ -28,7 +28,7 @@
 
     consuming func run() throws {
       loop.control.stopOnSignals()
-      defer { loop.giveBackLease() }
+      defer { loop.giveBackLeases() }
       StatusSignal.watch(loop.control)
       while !loop.control.isStopping { try turn(atMost: patience) }
       journal.tell(.normal, "stopping", "Closing \(loop.application.openConnections) connections.")

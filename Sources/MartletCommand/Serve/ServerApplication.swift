@@ -287,16 +287,17 @@ struct ServerApplication: Application, ~Copyable {
     guard let service = sockets[socket] else { return }
     while true {
       do throws(DatagramError) {
-        let (count, from, interface) = try scratch.lend(scratch.count) {
+        let datagram = try scratch.lend(scratch.count) {
           (room: inout MutableRawSpan) throws(DatagramError) in
           try stack.receive(socket, into: &room, now: now)
         }
         totals.datagrams += 1
-        totals.received &+= UInt64(count)
+        totals.received &+= UInt64(datagram.count)
         guard service.specification.kind == .echo else { continue }
         // A datagram that finds no room to leave is lost, as datagrams may be.
         try? stack.send(
-          socket, scratch.span.bytes.extracting(first: count), to: from, on: interface, now: now)
+          socket, scratch.span.bytes.extracting(first: datagram.count), to: datagram.from, on: datagram.on,
+          fields: IPFields(dscp: datagram.fields.dscp), now: now)
       } catch {
         if case .network = error { continue }
         return

@@ -112,17 +112,7 @@ struct StatusTable {
       object.add("timer_ms", UInt64(flow.timerIn))
       object.add("memory", UInt64(clamping: flow.memory))
       object.add("has_handle", flow.connection != nil)
-      if let connection = connections[i] {
-        object.add("out_of_order", UInt64(connection.outOfOrder))
-        object.add("snd_mss", UInt64(connection.sndMss))
-        object.add("timestamps", connection.timestamps)
-        object.add("sack", connection.sack)
-        object.add("ecn", connection.ecn)
-        if connection.windowScaling {
-          object.add("snd_wscale", UInt64(connection.sndWscale))
-          object.add("rcv_wscale", UInt64(connection.rcvWscale))
-        }
-      }
+      if let connection = connections[i] { object.addTransfer(connection) }
       lines.append(object.text)
     }
     return lines.map { $0 + "\n" }.joined()

@@ -11,6 +11,11 @@ import SystemPackage
 public struct MemoryLink: Link, ~Copyable, Sendable {
   public var name: String { "memory" }
   public let mtu: Int
+  /// The other end takes packets as they are.
+  public let offload: InterfaceConfiguration.Offload
+  /// What packets are on this wire: bare, unless it is an Ethernet, where each end has a hardware address of its own. To be
+  /// set at both ends before they are given to stacks.
+  public var medium: Medium = .ip
   public private(set) var counters = LinkCounters()
   private let incoming: MemoryRing
   private let outgoing: MemoryRing
@@ -23,24 +28,33 @@ public struct MemoryLink: Link, ~Copyable, Sendable {
 
   /// The two ends of a wire, to be driven by one thread: neither has a descriptor to
   /// wait on. `capacity` is in packets for each direction and is rounded up to a power
-  /// of two; `largestPacket` is the room of a slot, in octets, `mtu` unless given.
-  public static func pair(mtu: Int = 1500, capacity: Int = 256, largestPacket: Int? = nil) -> MemoryWire {
-    MemoryWire(mtu: mtu, capacity: capacity, largestPacket: largestPacket, left: nil, right: nil)
+  /// of two; `largestPacket` is the room of a slot, in octets: unless given `mtu`, or with segments that nobody cuts
+  /// 65,535. With `offload` those pass whole, and sums are left out: no octet of them is on a wire.
+  public static func pair(
+    mtu: Int = 1500, capacity: Int = 256, largestPacket: Int? = nil,
+    offload: InterfaceConfiguration.Offload = []
+  ) -> MemoryWire {
+    MemoryWire(
+      mtu: mtu, capacity: capacity, largestPacket: largestPacket, offload: offload, left: nil, right: nil)
   }
 
   /// The two ends of a wire between two threads: each end's `readiness` wakes its owner.
   /// Throws when the process has no descriptors left.
   public static func crossThreadPair(
-    mtu: Int = 1500, capacity: Int = 256, largestPacket: Int? = nil
+    mtu: Int = 1500, capacity: Int = 256, largestPacket: Int? = nil,
+    offload: InterfaceConfiguration.Offload = []
   ) throws(LinkError) -> MemoryWire {
     MemoryWire(
-      mtu: mtu, capacity: capacity, largestPacket: largestPacket, left: try Wakeup(), right: try Wakeup())
+      mtu: mtu, capacity: capacity, largestPacket: largestPacket, offload: offload, left: try Wakeup(),
+      right: try Wakeup())
   }
 
   init(
-    mtu: Int, incoming: MemoryRing, outgoing: MemoryRing, ownSignal: Wakeup?, peerSignal: Wakeup?
+    mtu: Int, offload: InterfaceConfiguration.Offload, incoming: MemoryRing, outgoing: MemoryRing,
+    ownSignal: Wakeup?, peerSignal: Wakeup?
   ) {
     self.mtu = mtu
+    self.offload = offload
     self.incoming = incoming
     self.outgoing = outgoing
     self.ownSignal = ownSignal
@@ -93,14 +107,19 @@ public struct MemoryWire: ~Copyable, Sendable {
   public var left: MemoryLink
   public var right: MemoryLink
 
-  init(mtu: Int, capacity: Int, largestPacket: Int?, left: Wakeup?, right: Wakeup?) {
+  init(
+    mtu: Int, capacity: Int, largestPacket: Int?, offload: InterfaceConfiguration.Offload, left: Wakeup?,
+    right: Wakeup?
+  ) {
     precondition(mtu >= 68, "IPv4 needs an MTU of 68 at least (RFC 791 §3.2)")
-    let slotSize = max(mtu, largestPacket ?? mtu)
+    let isCut = offload.isDisjoint(with: [.segmentation, .datagramSegmentation])
+    // With room for the header of an Ethernet and its tag.
+    let slotSize = max(mtu, largestPacket ?? (isCut ? mtu : Int(UInt16.max))) + 18
     let rightward = MemoryRing(capacity: max(1, capacity), slotSize: slotSize)
     let leftward = MemoryRing(capacity: max(1, capacity), slotSize: slotSize)
     self.left = MemoryLink(
-      mtu: mtu, incoming: leftward, outgoing: rightward, ownSignal: left, peerSignal: right)
+      mtu: mtu, offload: offload, incoming: leftward, outgoing: rightward, ownSignal: left, peerSignal: right)
     self.right = MemoryLink(
-      mtu: mtu, incoming: rightward, outgoing: leftward, ownSignal: right, peerSignal: left)
+      mtu: mtu, offload: offload, incoming: rightward, outgoing: leftward, ownSignal: right, peerSignal: left)
   }
 }

@@ -9,7 +9,7 @@ extension NetworkStack {
     if prefix.address.isIPv4 { return chooseLeaseRouter() }
     if let known = autoconfiguration.prefixes.first(where: { $0.prefix == prefix }) {
       learnRoute(Route(prefix: prefix, interface: known.interface))
-    } else if let way = bestWay(to: prefix) {
+    } else if let way = autoconfiguration.bestWay(to: prefix) {
       learnRoute(Route(prefix: prefix, interface: way.interface, gateway: way.router))
     } else {
       forgetRoute(to: prefix)
@@ -21,23 +21,6 @@ extension NetworkStack {
     for k in autoconfiguration.prefixes.indices { chooseRoute(to: autoconfiguration.prefixes[k].prefix) }
     for k in autoconfiguration.ways.indices { chooseRoute(to: autoconfiguration.ways[k].prefix) }
     chooseLeaseRouter()
-  }
-
-  /// RFC 4861 §6.3.6, RFC 4191 §3.2: one that answers before one that does not, then by preference, then the first.
-  private func bestWay(to prefix: IPPrefix) -> LearnedWay? {
-    var best: LearnedWay?
-    for way in autoconfiguration.ways where way.prefix == prefix {
-      guard let known = best else {
-        best = way
-        continue
-      }
-      if way.isSilent != known.isSilent {
-        if known.isSilent { best = way }
-      } else if way.preference > known.preference {
-        best = way
-      }
-    }
-    return best
   }
 
   /// What somebody configured stays.
@@ -58,5 +41,24 @@ extension NetworkStack {
     guard let k = routing.routes.firstIndex(where: { $0.isLearned && $0.prefix == prefix }) else { return }
     routing.routes.remove(at: k)
     forgetLastHops()
+  }
+}
+
+extension Autoconfiguration {
+  /// RFC 4861 §6.3.6, RFC 4191 §3.2: one that answers before one that does not, then by preference, then the first.
+  fileprivate func bestWay(to prefix: IPPrefix) -> LearnedWay? {
+    var best: LearnedWay?
+    for way in ways where way.prefix == prefix {
+      guard let known = best else {
+        best = way
+        continue
+      }
+      if way.isSilent != known.isSilent {
+        if known.isSilent { best = way }
+      } else if way.preference > known.preference {
+        best = way
+      }
+    }
+    return best
   }
 }

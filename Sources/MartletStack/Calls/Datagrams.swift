@@ -99,12 +99,11 @@ extension NetworkStack {
   ///   - destination: nil only for a connected socket.
   ///   - interface: the link of a link-local destination, as `receive` gave it, or of a group. Nil: that of the
   ///     socket's own address, or on which it has joined the group, else the first that a route tells.
-  ///   - hopLimit: how many hosts may pass it on, and one; 0: the configuration's, of a group one.
   public mutating func send(
     _ id: UDPSocketID, _ bytes: RawSpan, to destination: Endpoint? = nil, on interface: InterfaceID? = nil,
-    hopLimit: UInt8 = 0, now: Instant
+    fields: IPFields = IPFields(), now: Instant
   ) throws(DatagramError) {
-    _ = try queue(id, bytes, segmentSize: 0, to: destination, on: interface, hopLimit, now)
+    _ = try queue(id, bytes, segmentSize: 0, to: destination, on: interface, fields, now)
   }
 
   /// Queues several datagrams to one place, of `size` octets each, the last of them perhaps shorter. Where they fit the path,
@@ -114,15 +113,14 @@ extension NetworkStack {
   /// - Returns: octets that were queued: all, or those of the first datagrams, for which there was room.
   public mutating func sendTrain(
     _ id: UDPSocketID, _ bytes: RawSpan, of size: UInt16, to destination: Endpoint? = nil,
-    on interface: InterfaceID? = nil, hopLimit: UInt8 = 0, now: Instant
+    on interface: InterfaceID? = nil, fields: IPFields = IPFields(), now: Instant
   ) throws(DatagramError) -> Int {
-    try queue(id, bytes, segmentSize: Int(size), to: destination, on: interface, hopLimit, now)
+    try queue(id, bytes, segmentSize: Int(size), to: destination, on: interface, fields, now)
   }
 
   private mutating func queue(
     _ id: UDPSocketID, _ bytes: RawSpan, segmentSize: Int, to destination: Endpoint?,
-    on interface: InterfaceID?,
-    _ hopLimit: UInt8, _ now: Instant
+    on interface: InterfaceID?, _ fields: IPFields, _ now: Instant
   ) throws(DatagramError) -> Int {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
@@ -148,13 +146,13 @@ extension NetworkStack {
     else { throw .noRoute }
     let flow = Flow(
       local: source, remote: remote.address, localPort: sockets[s].local.port, remotePort: remote.port)
-    return try queue(
-      bytes, flow, of: s, hopLimit: isGroup ? max(hopLimit, 1) : hopLimit, segmentSize: segmentSize,
-      on: path.interface.index)
+    var fields = fields
+    if isGroup { fields.hopLimit = max(fields.hopLimit, 1) }
+    return try queue(bytes, flow, of: s, fields, segmentSize: segmentSize, on: path.interface.index)
   }
 
   private mutating func queue(
-    _ bytes: RawSpan, _ flow: Flow, of s: UInt32, hopLimit: UInt8, segmentSize: Int, on i: Int
+    _ bytes: RawSpan, _ flow: Flow, of s: UInt32, _ fields: IPFields, segmentSize: Int, on i: Int
   ) throws(DatagramError) -> Int {
     let isIPv4 = flow.local.isIPv4
     let largest =
@@ -182,7 +180,7 @@ extension NetworkStack {
       }
       let isTrain = segmentSize > 0 && count > segmentSize
       let record = DatagramHeader(
-        count: size, proto: .udp, hopLimit: hopLimit, dscp: 0,
+        count: size, proto: .udp, fields: fields,
         segmentSize: isTrain ? UInt16(truncatingIfNeeded: segmentSize) : 0, local: flow.local,
         remote: flow.remote)
       guard
@@ -201,11 +199,10 @@ extension NetworkStack {
     return done
   }
 
-  /// Copies the next datagram out. What does not fit `out` is lost. A link-local sender means nothing without the
-  /// interface.
+  /// Copies the next datagram out. What does not fit `out` is lost.
   public mutating func receive(
     _ id: UDPSocketID, into out: inout MutableRawSpan, now: Instant
-  ) throws(DatagramError) -> (count: Int, from: Endpoint, on: InterfaceID) {
+  ) throws(DatagramError) -> ArrivedDatagram {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
     try throwError(of: s)
@@ -213,7 +210,10 @@ extension NetworkStack {
     let count = min(header.count, UInt16(clamping: out.byteCount))
     _ = sockets[s].queue.emitFirst(count, into: &out, at: 0, around.pool)
     sockets[s].queue.removeFirst(header, &around.pool, &around.budget)
-    return (Int(count), Endpoint(address: header.remote, port: header.port), header.interface)
+    return ArrivedDatagram(
+      count: Int(count), totalCount: Int(header.count),
+      from: Endpoint(address: header.remote, port: header.port), to: header.local, on: header.interface,
+      fields: header.fields)
   }
 
   mutating func throwError(of s: UInt32) throws(DatagramError) {

@@ -13,8 +13,8 @@ public struct EchoAnswer: Equatable, BitwiseCopyable, Sendable {
   /// Who sent the reply, or the error; the stack itself, when there was nobody at the next hop.
   public var from: IPAddress
   public var interface: InterfaceID
-  /// With which hop limit it came; 0: nobody sent it.
-  public var hopLimit: UInt8
+  /// Of what came; the hop limit is 0 where nobody sent it.
+  public var fields: IPFields
   /// When it came.
   public var time: Instant
   /// Octets of the reply that were copied out, and that there were.
@@ -66,9 +66,8 @@ extension NetworkStack {
 
   /// Queues an echo request; it leaves when it is pulled, in fragments if it does not fit the path.
   ///
-  /// - Parameter hopLimit: how many hosts may pass it on, and one; 0: the configuration's.
   public mutating func sendEcho(
-    _ id: EchoSocketID, sequence: UInt16, _ bytes: RawSpan, hopLimit: UInt8 = 0, now: Instant
+    _ id: EchoSocketID, sequence: UInt16, _ bytes: RawSpan, fields: IPFields = IPFields(), now: Instant
   ) throws(DatagramError) {
     tell(now)
     guard let s = sockets.index(of: id) else { throw .stale }
@@ -91,7 +90,7 @@ extension NetworkStack {
       front.fill { message.write(into: &$0, at: 0) }
     }
     let record = DatagramHeader(
-      count: UInt16(truncatingIfNeeded: size), proto: isIPv4 ? .icmp : .icmpv6, hopLimit: hopLimit, dscp: 0,
+      count: UInt16(truncatingIfNeeded: size), proto: isIPv4 ? .icmp : .icmpv6, fields: fields,
       local: source, remote: remote)
     let i = path.interface.index
     guard
@@ -126,7 +125,7 @@ extension NetworkStack {
     sockets[s].queue.removeFirst(header, &around.pool, &around.budget)
     return EchoAnswer(
       sequence: note.sequence, error: note.error, from: header.remote, interface: header.interface,
-      hopLimit: header.hopLimit, time: note.time, count: Int(count), totalCount: Int(total))
+      fields: header.fields, time: note.time, count: Int(count), totalCount: Int(total))
   }
 
   /// Whether `receiveEcho` would give something, and `sendEcho` take it, as of a socket of UDP.

@@ -97,12 +97,15 @@ extension NetworkStack {
         senders &+= 1
         i = connections[i].nextSender
       }
-      var r = interface.replies.first
+      let starts = interface.replyLists
       var counted: UInt32 = 0
-      while r != IndexList.none, queued <= replies.queued {
-        queued &+= 1
-        if replies.isCounted(r) { counted &+= 1 }
-        r = replies.records[r].next
+      for list in starts.indices {
+        var r = starts[list]
+        while r != IndexList.none, queued <= replies.queued {
+          queued &+= 1
+          if replies.isCounted(r) { counted &+= 1 }
+          r = replies.records[r].next
+        }
       }
       if counted != interface.heldReplies { return "every reply counts for its interface" }
     }

@@ -42,18 +42,24 @@ extension NetworkStack {
     guard count > 0 else { return dropFragment(.badFragment) }
     guard !header.moreFragments || count & 7 == 0 else {
       dropFragment(.badFragment)
-      return queueParameterProblem(0, pointer: 4, packet.bytes, arrival)
+      return answerBadFragment(0, pointer: 4, packet, header, arrival)
     }
     let before = header.headerAt &- IPv6Header.encodedCount
     guard before &+ Int(header.fragmentOffset) &+ count <= Int(UInt16.max) else {
       dropFragment(.badFragment)
       let pointer = UInt32(truncatingIfNeeded: header.headerAt &+ 2)
-      return queueParameterProblem(0, pointer: pointer, packet.bytes, arrival)
+      return answerBadFragment(0, pointer: pointer, packet, header, arrival)
+    }
+    // RFC 8200 §4.1: nothing goes before hop-by-hop options.
+    guard header.fragmentOffset > 0 || header.nextHeader != .hopByHop else {
+      dropFragment(.badExtensionHeader)
+      let pointer = UInt32(truncatingIfNeeded: header.headerAt)
+      return answerBadFragment(1, pointer: pointer, packet, header, arrival)
     }
     // RFC 7112 §5: all headers are in the first.
     guard header.fragmentOffset > 0 || Self.hasWholeChain(packet, header) else {
       dropFragment(.badFragment)
-      return queueParameterProblem(3, pointer: 0, packet.bytes, arrival)
+      return answerBadFragment(3, pointer: 0, packet, header, arrival)
     }
     let fragment = Fragment(
       key: FragmentKey(
@@ -63,6 +69,22 @@ extension NetworkStack {
       isUnicast: arrival.isUnicast, interface: arrival.interface, ecn: packet.ecn, hopLimit: packet.hopLimit,
       dscp: packet.dscp, proto: header.nextHeader)
     if let i = add(fragment, payload) { deliverWhole(i, on: arrival.interface) }
+  }
+
+  /// RFC 4443 §2.4 (e.1): nothing is said about an error, nor about what may be one.
+  private mutating func answerBadFragment(
+    _ code: UInt8, pointer: UInt32, _ packet: borrowing IPv6HeaderView, _ header: IPv6Fragment,
+    _ arrival: Arrival
+  ) {
+    var (proto, offset) = (header.nextHeader, header.payloadAt)
+    let rest = IPv6ExtensionHeaders.walk(
+      packet.bytes, from: header.nextHeader, at: header.payloadAt, nextHeaderAt: header.headerAt)
+    if header.fragmentOffset == 0, case .upper(let upper, let place, _) = rest { (proto, offset) = (upper, place) }
+    if proto == .icmpv6 {
+      let isFirst = header.fragmentOffset == 0 && offset < packet.bytes.byteCount
+      guard isFirst, packet.bytes.u8(offset) >= 128 else { return }
+    }
+    queueParameterProblem(code, pointer: pointer, packet.bytes, arrival)
   }
 
   private mutating func dropFragment(_ reason: DropReason) {
@@ -149,7 +171,8 @@ extension NetworkStack {
       let outcome = IPv6ExtensionHeaders.walk(view)
       let arrival = Arrival(
         interface: interface, source: .v6(view.source), destination: .v6(view.destination),
-        isUnicast: isUnicast, isVerified: false, segmentSize: 0, ecn: ecn, hops: view.hopLimit)
+        isUnicast: isUnicast, isVerified: false, segmentSize: 0, ecn: ecn, hops: view.hopLimit,
+        dscp: view.dscp)
       chainArrives(view, outcome, arrival)
     }
     fragments.giveBackRoom(room)

@@ -13,7 +13,7 @@ extension NetworkStack {
     if isCut(header, mtu: mtu, on: interface) {
       return nextFragment(of: header, mtu: mtu, on: interface, into: &buffer)
     }
-    let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.hopLimit))
+    let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.fields.hopLimit))
     let sum = interfaces[interface].datagrams.emitFirst(header.count, into: &buffer, at: place, around.pool)
     header.storeChecksum(sum, into: &buffer, at: place)
     noteSent(header, buffer.be64(place))
@@ -61,7 +61,7 @@ extension NetworkStack {
     let count = isLast ? left : room
     let place = header.writeFragment(
       start, UInt16(truncatingIfNeeded: count), isLast: isLast, identification: id,
-      hopLimit: configuration.hopLimit(header.hopLimit), into: &buffer)
+      hopLimit: configuration.hopLimit(header.fields.hopLimit), into: &buffer)
     interfaces[interface].datagrams.copyFirst(
       from: before &+ start, UInt16(truncatingIfNeeded: count), into: &buffer, at: place, around.pool)
     if start == 0 {
@@ -122,7 +122,8 @@ extension DatagramHeader {
     switch (local, remote) {
     case (.v4(let source), .v4(let destination)):
       IPv4Header(
-        dscp: dscp & 0x3f, totalCount: count &+ UInt16(truncatingIfNeeded: IPv4Header.encodedCount),
+        dscp: fields.dscp & 0x3f, ecn: fields.ecn,
+        totalCount: count &+ UInt16(truncatingIfNeeded: IPv4Header.encodedCount),
         identification: UInt16(truncatingIfNeeded: identification), dontFragment: false,
         moreFragments: !isLast, fragmentOffset: start, timeToLive: hopLimit, proto: proto, source: source,
         destination: destination
@@ -130,7 +131,8 @@ extension DatagramHeader {
       return IPv4Header.encodedCount
     case (.v6(let source), .v6(let destination)):
       IPv6Header(
-        dscp: dscp & 0x3f, payloadCount: count &+ UInt16(truncatingIfNeeded: IPv6Fragment.encodedCount),
+        dscp: fields.dscp & 0x3f, ecn: fields.ecn,
+        payloadCount: count &+ UInt16(truncatingIfNeeded: IPv6Fragment.encodedCount),
         nextHeader: .fragment, hopLimit: hopLimit, source: source, destination: destination
       ).write(into: &out, at: 0)
       IPv6Fragment(

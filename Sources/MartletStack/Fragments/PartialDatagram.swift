@@ -191,9 +191,3 @@ struct FragmentPiece: BitwiseCopyable {
 
   var end: UInt32 { UInt32(start) &+ UInt32(count) }
 }
-
-/// Neighbours in a list from the oldest to the youngest.
-struct AgeLinks: BitwiseCopyable {
-  var older = IndexList.none
-  var younger = IndexList.none
-}

@@ -343,17 +343,3 @@ struct FragmentShare: BitwiseCopyable {
   var used = 0
   var ages = IndexList()
 }
-
-extension IndexList {
-  /// `i` is the last from now on.
-  fileprivate mutating func append(_ i: UInt32) {
-    if isEmpty { first = i }
-    last = i
-  }
-
-  /// What stood between these neighbours is gone.
-  fileprivate mutating func remove(_ links: AgeLinks) {
-    if links.older == IndexList.none { first = links.younger }
-    if links.younger == IndexList.none { last = links.older }
-  }
-}

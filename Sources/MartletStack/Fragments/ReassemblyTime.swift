@@ -18,6 +18,7 @@ extension NetworkStack {
   /// RFC 792, RFC 1122 §3.3.2, RFC 4443 §3.3: time exceeded, code 1, quotes the first fragment.
   private mutating func queueReassemblyTimeExceeded(_ i: UInt32) {
     let key = fragments.records[i].key
+    guard !isError(i) else { return }
     guard mayAnswer(.icmpError, to: key.source, zone: key.zone) else { return counts.drop(.icmpLimited) }
     guard var room = fragments.takeRoom(1_280, &around.budget) else { return counts.drop(.fragmentLimited) }
     var count = 0
@@ -34,6 +35,18 @@ extension NetworkStack {
     }
     if queueICMPError(header, quoting: quote, arrival) { counts.icmpOutTimeExcds &+= 1 }
     fragments.giveBackRoom(room)
+  }
+
+  /// Whether the datagram is an ICMP error: nothing is said about those (RFC 1122 §3.2.2, RFC 4443 §2.4 (e.1)).
+  private mutating func isError(_ i: UInt32) -> Bool {
+    let proto = fragments.records[i].proto
+    guard proto == .icmp || proto == .icmpv6 else { return false }
+    var octets = ScratchBytes<8>()
+    let count = min(Int(fragments.records[i].firstCount), 1)
+    octets.fill { fragments.records[i].copyFirst(count, into: &$0, at: 0, around.pool) }
+    let type = octets.bytes.u8(0)
+    if proto == .icmpv6 { return type < 128 }
+    return type == 3 || type == 4 || type == 5 || type == 11 || type == 12
   }
 
   /// The first fragment as it came, but for options and extension headers: as much of it as may be of use. Returns

@@ -44,7 +44,7 @@ extension NetworkStack {
     // Four octets less than the largest reply of IPv6 can have.
     let header = DatagramHeader(
       count: EchoNote.count &+ UInt16(clamping: min(body.byteCount, Int(UInt16.max &- EchoNote.count))),
-      proto: .icmp, hopLimit: arrival.hops, dscp: 0, interface: arrival.interface,
+      proto: .icmp, fields: arrival.fields, interface: arrival.interface,
       local: arrival.destination, remote: arrival.source)
     let kept = body.extracting(0..<Int(header.count &- EchoNote.count))
     guard

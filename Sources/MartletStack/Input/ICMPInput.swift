@@ -133,6 +133,8 @@ extension NetworkStack {
   /// (robustness rules O5, O6); then the destination is remembered with the smaller size.
   private mutating func packetTooBig(_ mtu: UInt32, _ quoted: QuotedPacket?, _ arrival: Arrival) {
     counts.icmpInErrors &+= 1
+    // RFC 8201 §4: no link of IPv6 has less.
+    guard arrival.isIPv4 || mtu >= 1_280 else { return counts.drop(.icmpIgnored) }
     if let quoted, quoted.proto != .tcp { return datagramTooBig(mtu, quoted, arrival) }
     guard let quoted, quoted.proto == .tcp, let seq = quoted.seq, let flow = flow(of: quoted, arrival),
       let reference = find(flow), reference.entry.phase == .connection
@@ -159,8 +161,7 @@ extension NetworkStack {
     apply(reaction, to: i)
   }
 
-  /// Floors: 552 octets (RFC 1191 §6.3 has no lower plateau worth keeping), 1,280 (RFC 8201 §4; RFC 8021 says why no
-  /// packet of IPv6 is cut for less).
+  /// A floor for IPv4: 552 octets (RFC 1191 §6.3 has no lower plateau worth keeping).
   private static func believable(_ mtu: UInt32, isIPv4: Bool) -> UInt16 {
     let floor: UInt32 = isIPv4 ? 552 : 1_280
     return UInt16(truncatingIfNeeded: min(max(mtu, floor), UInt32(UInt16.max)))

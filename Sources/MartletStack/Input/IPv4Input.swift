@@ -2,7 +2,7 @@ import MartletTCP
 import MartletWire
 
 extension NetworkStack {
-  /// RFC 1122 §3.2.1 and §3.2.2: validate, then deliver or drop. Forwarding is not there yet.
+  /// RFC 1122 §3.2.1 and §3.2.2: validate, then deliver or drop. Nothing is forwarded.
   ///
   /// A TCP segment goes from here to the record of its flow in one function, because each packet of a flood does: each
   /// call on the way costs as much as a check of its header.
@@ -79,7 +79,7 @@ extension NetworkStack {
     let arrival = Arrival(
       interface: interface, source: .v4(source), destination: .v4(destination), isUnicast: isUnicast,
       isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
-      hops: packet.timeToLive)
+      hops: packet.timeToLive, dscp: packet.dscp)
     deliver(packet.payload, packet.proto, arrival, packet: packet.bytes)
     return false
   }

@@ -1,7 +1,7 @@
 import MartletWire
 
 extension NetworkStack {
-  /// RFC 8200: validate, walk the extension headers, then deliver or drop. Forwarding is not there yet.
+  /// RFC 8200: validate, walk the extension headers, then deliver or drop. Nothing is forwarded.
   mutating func ipv6Arrives(_ bytes: RawSpan, _ metadata: PacketMetadata, on interface: InterfaceID) {
     guard let packet = IPv6HeaderView(validating: bytes) else { return counts.drop(.badIPHeader) }
     let source = packet.source
@@ -28,7 +28,7 @@ extension NetworkStack {
     let arrival = Arrival(
       interface: interface, source: .v6(source), destination: .v6(destination), isUnicast: isUnicast,
       isVerified: metadata.isVerified, segmentSize: metadata.segmentSize, ecn: packet.ecn,
-      neighbourHops: packet.hopLimit, hops: packet.hopLimit)
+      neighbourHops: packet.hopLimit, hops: packet.hopLimit, dscp: packet.dscp)
     chainArrives(packet, IPv6ExtensionHeaders.walk(packet), arrival)
   }
 

@@ -14,7 +14,7 @@ extension NetworkStack {
       let count = DatagramTrain.count(
         of: octets.byteCount &- done, segmentSize: Int(arrival.segmentSize))
       let header = DatagramHeader(
-        count: UInt16(truncatingIfNeeded: count), proto: .udp, hopLimit: 0, dscp: 0, port: remote.port,
+        count: UInt16(truncatingIfNeeded: count), proto: .udp, fields: arrival.fields, port: remote.port,
         interface: arrival.interface, local: arrival.destination, remote: remote.address)
       if sockets[s].queue.append(
         header, RawSpan(), octets.extracting(done..<done &+ count),

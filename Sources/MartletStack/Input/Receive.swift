@@ -18,6 +18,9 @@ struct Arrival: BitwiseCopyable {
   var neighbourHops: UInt8 = 0
   /// The hop limit or time to live that it came with; of what came in fragments, the first one's. 0: it did not come.
   var hops: UInt8 = 0
+  /// Likewise; `ecn` is what all fragments say.
+  var dscp: UInt8 = 0
+  var fields: IPFields { IPFields(hopLimit: hops, dscp: dscp, ecn: ecn) }
   var isIPv4: Bool { source.isIPv4 }
   /// Of a link-local flow: its interface and one; 0 otherwise.
   var zone: UInt16 { source.isLinkLocal ? interface.zone : 0 }

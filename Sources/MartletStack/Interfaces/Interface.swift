@@ -30,6 +30,8 @@ public struct InterfaceConfiguration: Sendable {
     public static var segmentation: Offload { Offload(rawValue: 2) }
     /// It cuts trains of UDP datagrams (USO): needs `.checksum` too.
     public static var datagramSegmentation: Offload { Offload(rawValue: 4) }
+    /// All of these.
+    public static var everything: Offload { [.checksum, .segmentation, .datagramSegmentation] }
   }
 
   /// Octets of the largest IP packet, 576 to 65,535 (1,280 at least for IPv6 to work).
@@ -94,9 +96,17 @@ struct Interface {
   var searches: SearchLimit
   /// False once removed; its number may be given out again.
   var isPresent = true
-  /// Segments without text, in `NetworkStack.replies`.
-  var replies = IndexList()
-  /// Of these, those whose place `ReplyStore` counts.
+  // Both lists are of `NetworkStack.replies`.
+  /// What connections say without text, before all else: were it overtaken by the text behind it, the peer would think
+  /// it old (RFC 9293 §3.10.7.4, first check); and in Fast Open no text leaves before the SYN-ACK (RFC 7413 §4.2.2).
+  var ownReplies = IndexList()
+  /// To whoever asks, and what is said to the link. They and datagrams take turns with the text of connections: text
+  /// that waited for a flood of them would leave in bursts, and its acknowledgments come back all at once to a device
+  /// whose queue the next flood has filled.
+  var answers = IndexList()
+  /// An answer or a datagram was the last that left.
+  var hasTextWaited = false
+  /// Of the replies, those whose place `ReplyStore` counts.
   var heldReplies: UInt32 = 0
   /// Connections that may have something to send, linked through their slots.
   var senders = IndexList()
@@ -105,20 +115,39 @@ struct Interface {
   /// Sockets for whose datagrams there was no room.
   var waitingSockets: UInt32 = 0
 
-  /// A reply is the last to leave. Returns the one before it, `IndexList.none` if there is none.
+  /// Nothing else waits to leave.
   @inline(__always)
-  mutating func appendReply(_ r: UInt32) -> UInt32 {
-    let last = replies.last
-    if replies.isEmpty { replies.first = r }
-    replies.last = r
-    return last
+  var isFreeForText: Bool { ownReplies.isEmpty && answers.isEmpty && datagrams.isEmpty }
+
+  /// A connection is asked before answers and datagrams.
+  @inline(__always)
+  var isTextsTurn: Bool { hasTextWaited && !senders.isEmpty }
+
+  /// The reply that leaves next; `IndexList.none`: there is none, or it is the turn of text.
+  @inline(__always)
+  var nextReply: UInt32 {
+    if !ownReplies.isEmpty { return ownReplies.first }
+    return isTextsTurn ? IndexList.none : answers.first
   }
 
-  /// The first reply leaves, and `next` stands behind it.
+  /// Where the lists of replies begin.
+  var replyLists: [2 of UInt32] { [ownReplies.first, answers.first] }
+
+  /// Returns the one before it in its list, `IndexList.none` if there is none.
   @inline(__always)
-  mutating func removeFirstReply(next: UInt32) {
-    replies.first = next
-    if next == IndexList.none { replies.last = next }
+  mutating func appendReply(_ r: UInt32, isOwn: Bool) -> UInt32 {
+    isOwn ? ownReplies.append(linked: r) : answers.append(linked: r)
+  }
+
+  /// The first of a list leaves, and `next` stands behind it.
+  @inline(__always)
+  mutating func removeReply(_ r: UInt32, next: UInt32) {
+    if ownReplies.first == r {
+      ownReplies.removeFirst(next: next)
+    } else {
+      answers.removeFirst(next: next)
+      hasTextWaited = true
+    }
   }
 
   /// The connection to ask next.
@@ -158,14 +187,4 @@ struct InterfaceAddress: BitwiseCopyable {
   var isDeprecated = false
   /// Another takes its place tomorrow (RFC 8981).
   var isTemporary = false
-}
-
-/// Both ends of a list that is linked through the records in it.
-struct IndexList: BitwiseCopyable {
-  static var none: UInt32 { .max }
-
-  var first = IndexList.none
-  var last = IndexList.none
-
-  var isEmpty: Bool { first == IndexList.none }
 }

@@ -51,7 +51,7 @@ extension NetworkStack {
     removeClient(of: id)
     chooseRoutes()
     forgetLastHops()
-    while let reply = popReply(on: id.index) { giveBackReply(reply, on: id.index) }
+    dropReplies(on: id.index)
     interfaces[id.index].datagrams.removeAll(&around.pool, &around.budget)
     wakeAllSockets(on: id.index)
     interfaces[id.index].isPresent = false
@@ -74,6 +74,16 @@ extension NetworkStack {
     try require(id)
     if releaseLease(ofAddress: address, on: id) { return }
     guard abandon(address, on: id) else { throw .noSuchAddress }
+  }
+
+  /// The addresses of an interface that can be used, with their networks: those that were given, and those that routers
+  /// and a DHCP server lend. None that others are still asked about.
+  ///
+  /// - Parameter interface: nil: all, but for the loopback.
+  public func addresses(on interface: InterfaceID? = nil) -> [IPPrefix] {
+    routing.addresses.filter {
+      if let interface { $0.interface == interface } else { $0.interface != routing.loopback }
+    }.map { $0.prefix }
   }
 
   /// Changes the MTU for connections that open from now on.

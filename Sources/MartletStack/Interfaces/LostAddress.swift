@@ -30,22 +30,6 @@ extension NetworkStack {
     }
   }
 
-  /// The others stay as they stand.
-  private mutating func dropReplies(from address: IPAddress, on interface: Int) {
-    let last = interfaces[interface].replies.last
-    while let r = popReply(on: interface) {
-      if replies.records[r].source == address {
-        giveBackReply(r, on: interface)
-        counts.drop(.lostAddress)
-      } else {
-        replies.records[r].next = IndexList.none
-        let before = interfaces[interface].appendReply(r)
-        if before != IndexList.none { replies.records[before].next = r }
-      }
-      if r == last { return }
-    }
-  }
-
   private mutating func endSilently(_ i: UInt32) {
     guard let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i

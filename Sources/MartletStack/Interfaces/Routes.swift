@@ -33,6 +33,10 @@ public enum RouteError: Error, Equatable, Sendable {
 }
 
 extension NetworkStack {
+  /// What leads where, the longest prefix first: routes that were added, and those that came from routers and DHCP
+  /// servers. The networks of our own addresses are reached without one.
+  public var routes: [Route] { routing.routes }
+
   /// Adds a route. The longest prefix wins; networks of our own addresses need none.
   public mutating func addRoute(_ route: Route) throws(RouteError) {
     guard isPresent(route.interface) else { throw .noSuchInterface }

@@ -68,7 +68,9 @@ extension NetworkStack {
   /// Half of the budget, in equal parts, for the queues that there are.
   private mutating func shareQueues() {
     let queues = max(1, cold.live &- ownColdBlocks)
-    around.budget.share = around.budget.limit / 2 / queues / ChunkPool.chunkSize
+    let chunks = around.budget.limit / 2 / queues / ChunkPool.chunkSize
+    // One of them is the chunk that a queue writes to.
+    around.budget.share = max(0, chunks &- 1)
   }
 
   /// Pages and arenas without anything in them.

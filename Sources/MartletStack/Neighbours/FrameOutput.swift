@@ -21,6 +21,8 @@ private struct FramePurpose: BitwiseCopyable {
   var wish: SearchWish
   /// The station whose SYN it answers; zero: it does not.
   var caller: MACAddress
+  /// The caller has said where he wants the answer: nobody is looked for.
+  var isIntroduced: Bool
 }
 
 extension NetworkStack {
@@ -32,24 +34,32 @@ extension NetworkStack {
     if neighbours.released > 0, let frame = nextReleased(on: interface, into: &buffer) { return frame }
     if dhcp.isSending, let frame = nextDHCPFrame(on: interface, into: &buffer) { return frame }
     while true {
-      let reply = interfaces[interface].replies.first
+      let reply = interfaces[interface].nextReply
       var caller: MACAddress?
+      var isIntroduced = false
       if reply != IndexList.none {
-        if replies.records[reply].kind == .arp { return nextARP(on: interface, into: &buffer) }
+        if replies.records[reply].kind == .arp { return nextARP(reply, on: interface, into: &buffer) }
         caller = replies.records[reply].station
+        isIntroduced = replies.records[reply].kind == .advertisement
       }
       var target = FrameTarget.nowhere(.noRoute)
       var isIPv4 = true
       var next: OutgoingPacket?
       do {
         var room = buffer._mutatingExtracting(headerCount..<buffer.byteCount)
-        guard let packet = nextIPPacket(on: interface, into: &room) else { return nil }
-        next = packet
+        let mayHaveMore = reply != IndexList.none || interfaces[interface].isTextsTurn
+        next =
+          reply != IndexList.none
+          ? leave(reply, on: interface, into: &room) : nextText(on: interface, into: &room)
+        guard let packet = next else {
+          if mayHaveMore { continue }
+          return nil
+        }
         isIPv4 = room.u8(0) >> 4 == 4
         let proto = IPProtocol(room.u8(isIPv4 ? 9 : 6))
         let wish: SearchWish =
           caller != nil ? .answer : proto == .tcp ? .connection : proto == .udp ? .datagram : .answer
-        let purpose = FramePurpose(wish: wish, caller: caller ?? .zero)
+        let purpose = FramePurpose(wish: wish, caller: caller ?? .zero, isIntroduced: isIntroduced)
         target =
           isIPv4
           ? self.target(of: room.bytes.v4(at: 16), purpose, on: interface)
@@ -83,14 +93,16 @@ extension NetworkStack {
     return frame
   }
 
-  private mutating func nextARP(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    guard let r = popReply(on: interface) else { return nil }
+  private mutating func nextARP(
+    _ r: UInt32, on interface: Int, into buffer: inout MutableRawSpan
+  ) -> OutgoingPacket {
     let link = interfaces[interface].link
     let count = Int(link.headerCount) &+ ARPPacket.encodedCount
     let target = MACAddress(bits: replies.records[r].octets.bytes.be64(0) >> 16)
     link.writeHeader(to: target, .arp, into: &buffer)
     replies.records[r].octets.copy(
       from: 6, count: ARPPacket.encodedCount, into: &buffer, at: Int(link.headerCount))
+    interfaces[interface].removeReply(r, next: replies.records[r].next)
     giveBackReply(r, on: interface)
     return OutgoingPacket(count: count)
   }
@@ -133,6 +145,7 @@ extension NetworkStack {
   private mutating func target(
     of destination: IPAddress, _ purpose: FramePurpose, on interface: Int
   ) -> FrameTarget {
+    if purpose.isIntroduced { return .station(purpose.caller) }
     if let last = interfaces[interface].lastHop, last.destination == destination,
       neighbours.contains(last.neighbour)
     {

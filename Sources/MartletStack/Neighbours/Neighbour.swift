@@ -24,6 +24,9 @@ struct Neighbour: BitwiseCopyable {
   var isProven = false
   /// Its hardware address is known, and what waited has yet to be pulled.
   var isReleased = false
+  /// It is in the table's list of strangers, between these.
+  var isListed = false
+  var age = AgeLinks()
 
   /// RFC 4861 §7.3.2.
   enum State: UInt8, BitwiseCopyable {
@@ -43,6 +46,9 @@ struct Neighbour: BitwiseCopyable {
 
   /// A timer runs.
   var isTimed: Bool { state == .incomplete || state == .delay || state == .probe }
+
+  /// Somebody's word, and nobody needs it: the first to make room.
+  var isStranger: Bool { state == .stale && !isProven && !isReleased }
 
   /// We have asked, and an answer would be one.
   var isAsked: Bool { state == .incomplete || state == .probe }

@@ -45,10 +45,13 @@ extension NetworkStack {
         enter(.v6(source), hardware, on: interface)
       }
     }
+    // As an ARP reply does, the answer goes where the question asks for it. Looking for the one who asks, or doubting
+    // what he says because he is answered, would give a flood of questions all searches that there are for a second.
     let flags = isProbe ? NeighbourFlags.override : NeighbourFlags.override | NeighbourFlags.solicited
     queueNeighbourMessage(
       .neighborAdvertisement, flags, target, .targetLinkAddress(interfaces[interface.index].link.hardware),
-      from: target, to: isProbe ? .allNodes : source, on: interface)
+      from: target, to: isProbe ? .allNodes : source, at: options.sourceLinkAddress,
+      on: interface)
   }
 
   /// RFC 4861 §7.1.2, §7.2.5; RFC 4862 §5.4.4. One that nobody waits for creates nothing.

@@ -15,12 +15,14 @@ struct NeighbourTable: ~Copyable {
   private(set) var doubted = 0
   /// Whose packets may leave, and have not been pulled.
   private(set) var released = 0
+  /// Those of whom there is only a word, the oldest first: a flood of introductions finds its victims in one step.
+  private var strangers = IndexList()
 
   init(key: SipKey) { self.key = key }
 
   private init(
     table: consuming FlowTable, records: consuming Slab<Neighbour>, waiting: consuming Slab<WaitingPackets>,
-    key: SipKey, incomplete: Int, doubted: Int, released: Int
+    key: SipKey, incomplete: Int, doubted: Int, released: Int, strangers: IndexList
   ) {
     self.table = table
     self.records = records
@@ -29,12 +31,13 @@ struct NeighbourTable: ~Copyable {
     self.incomplete = incomplete
     self.doubted = doubted
     self.released = released
+    self.strangers = strangers
   }
 
   borrowing func copy() -> NeighbourTable {
     NeighbourTable(
       table: table.copy(), records: records.copy(), waiting: waiting.copy(), key: key, incomplete: incomplete,
-      doubted: doubted, released: released)
+      doubted: doubted, released: released, strangers: strangers)
   }
 
   /// Octets charged for records and table; what waits is `waitingBytes`.
@@ -80,6 +83,7 @@ struct NeighbourTable: ~Copyable {
       return nil
     }
     count(neighbour.state, 1)
+    relist(handle.index)
     return handle.index
   }
 
@@ -87,6 +91,7 @@ struct NeighbourTable: ~Copyable {
     dropWaiting(of: n, &pool, &budget)
     let neighbour = records[n]
     count(neighbour.state, -1)
+    if neighbour.isListed { unlist(n) }
     _ = table.remove(hash(neighbour.address, neighbour.interface), value: n, &budget)
     records.free(n, &budget)
   }
@@ -104,6 +109,7 @@ struct NeighbourTable: ~Copyable {
     count(state, 1)
     records[n].state = state
     records[n].deadline = deadline
+    relist(n)
   }
 
   private mutating func count(_ state: Neighbour.State, _ change: Int) {
@@ -115,10 +121,10 @@ struct NeighbourTable: ~Copyable {
   }
 
   mutating func confirm(_ n: UInt32, at now: Instant, until: Instant) {
+    records[n].isProven = true
     become(.reachable, n, until: until)
     records[n].confirmed = now
     records[n].tries = 0
-    records[n].isProven = true
   }
 
   @inline(__always)
@@ -158,6 +164,7 @@ struct NeighbourTable: ~Copyable {
     guard records[n].waiting != IndexList.none, !records[n].isReleased else { return }
     records[n].isReleased = true
     released &+= 1
+    relist(n)
   }
 
   /// A neighbour on an interface whose packets may leave.
@@ -189,7 +196,43 @@ struct NeighbourTable: ~Copyable {
     if records[n].isReleased {
       records[n].isReleased = false
       released &-= 1
+      relist(n)
     }
+  }
+
+  // MARK: Whom to forget
+
+  /// The stranger of whom was heard the longest ago.
+  var oldestStranger: UInt32? { strangers.isEmpty ? nil : strangers.first }
+
+  /// Of those who match the one that was not asked for the longest: all are looked at.
+  func oldest(where matches: (Neighbour) -> Bool) -> UInt32? {
+    var found: UInt32?
+    records.forEachLive { n in
+      guard matches(records[n]) else { return }
+      if let known = found, records[known].used <= records[n].used { return }
+      found = n
+    }
+    return found
+  }
+
+  /// To be called whenever what `isStranger` looks at has changed.
+  private mutating func relist(_ n: UInt32) {
+    let belongs = records[n].isStranger
+    if belongs == records[n].isListed { return }
+    if !belongs { return unlist(n) }
+    records[n].isListed = true
+    records[n].age = AgeLinks(older: strangers.last)
+    if !strangers.isEmpty { records[strangers.last].age.younger = n }
+    strangers.append(n)
+  }
+
+  private mutating func unlist(_ n: UInt32) {
+    records[n].isListed = false
+    let age = records[n].age
+    if age.older != IndexList.none { records[age.older].age.younger = age.younger }
+    if age.younger != IndexList.none { records[age.younger].age.older = age.older }
+    strangers.remove(age)
   }
 
   // MARK: Checking
@@ -214,11 +257,30 @@ struct NeighbourTable: ~Copyable {
       }
     }
     if let violated { return violated }
+    if let violated = checkStrangers() { return violated }
     if sums.incomplete != incomplete || sums.doubted != doubted || sums.released != released {
       return "neighbours are counted by their state"
     }
     if sums.waiting != waiting.live { return "whoever waits has a neighbour to wait for" }
     if table.count != records.live { return "every neighbour is in the table once" }
     return records.live <= limit && incomplete <= incompleteLimit ? nil : "neighbours keep their limits"
+  }
+
+  private func checkStrangers() -> StaticString? {
+    var missing = 0
+    records.forEachLive { n in
+      if records[n].isStranger { missing &+= 1 }
+    }
+    var last = IndexList.none
+    var n = strangers.first
+    while n != IndexList.none, missing > 0 {
+      if !records[n].isStranger || !records[n].isListed { return "only strangers are in their list" }
+      if records[n].age.older != last { return "strangers are linked both ways" }
+      missing &-= 1
+      last = n
+      n = records[n].age.younger
+    }
+    return missing == 0 && n == IndexList.none && last == strangers.last
+      ? nil : "every stranger is in the list"
   }
 }

@@ -173,14 +173,17 @@ extension NetworkStack {
   /// not asked for the longest.
   private mutating func makeRoomToSearch(for wish: SearchWish) -> Bool {
     if neighbours.incomplete >= Int(configuration.incompleteNeighbourLimit) {
-      guard let n = oldest(where: { $0.state == .incomplete && $0.wish <= wish }) else { return false }
+      guard let n = neighbours.oldest(where: { $0.state == .incomplete && $0.wish <= wish }) else {
+        return false
+      }
       evict(n)
     }
     guard neighbours.live >= Int(configuration.neighbourLimit) else { return true }
     let victim =
-      oldest { $0.state == .incomplete && $0.wish <= wish }
-      ?? oldest { $0.state != .incomplete && !$0.isProven && !$0.isReleased }
-      ?? oldest { $0.state == .stale } ?? oldest { $0.state != .incomplete && !$0.isReleased }
+      neighbours.oldest { $0.state == .incomplete && $0.wish <= wish } ?? neighbours.oldestStranger
+      ?? neighbours.oldest { $0.state != .incomplete && !$0.isProven && !$0.isReleased }
+      ?? neighbours.oldest { $0.state == .stale }
+      ?? neighbours.oldest { $0.state != .incomplete && !$0.isReleased }
     guard let victim else { return false }
     evict(victim)
     return true
@@ -191,9 +194,8 @@ extension NetworkStack {
   private mutating func makeRoomToEnter() -> Bool {
     guard neighbours.live >= Int(configuration.neighbourLimit) else { return true }
     let victim =
-      oldest { $0.state == .stale && !$0.isProven && !$0.isReleased }
-      ?? oldest { $0.state == .incomplete && $0.wish == .answer }
-      ?? oldest { $0.state == .stale && !$0.isReleased }
+      neighbours.oldestStranger ?? neighbours.oldest { $0.state == .incomplete && $0.wish == .answer }
+      ?? neighbours.oldest { $0.state == .stale && !$0.isReleased }
     guard let victim else { return false }
     evict(victim)
     return true
@@ -202,22 +204,5 @@ extension NetworkStack {
   private mutating func evict(_ n: UInt32) {
     counts.neighboursEvicted &+= 1
     removeNeighbour(n)
-  }
-
-  /// The one that was not asked for the longest.
-  private func oldest(where matches: (Neighbour) -> Bool) -> UInt32? {
-    var found: UInt32?
-    var next = neighbours.records.nextLive(from: 0)
-    while let n = next {
-      if matches(neighbours.records[n]) {
-        if let known = found {
-          if neighbours.records[n].used < neighbours.records[known].used { found = n }
-        } else {
-          found = n
-        }
-      }
-      next = neighbours.records.nextLive(from: n &+ 1)
-    }
-    return found
   }
 }

@@ -66,10 +66,12 @@ extension NetworkStack {
     replies.records[r].kind = .arp
   }
 
-  /// An IPv6 packet with a message that has a target and one option.
+  /// An IPv6 packet with a message that has a target and one option; to a station if one is named, else to whoever has
+  /// the destination.
   mutating func queueNeighbourMessage(
     _ type: NeighborMessageType, _ flags: UInt32, _ target: IPv6Address, _ option: NeighborOption,
-    from source: IPv6Address, to destination: IPv6Address, on interface: InterfaceID
+    from source: IPv6Address, to destination: IPv6Address, at station: MACAddress? = nil,
+    on interface: InterfaceID
   ) {
     guard let r = makeReply(on: interface.index) else { return }
     let start = IPv6Header.encodedCount
@@ -88,6 +90,7 @@ extension NetworkStack {
       out.store16be(sum.field, at: start &+ ICMPv6Message.checksumOffset)
     }
     replies.records[r].count = UInt8(truncatingIfNeeded: start &+ length)
+    if let station { replies.records[r].answer(station, as: .advertisement) }
   }
 }
 

@@ -6,8 +6,7 @@ struct DatagramHeader: BitwiseCopyable {
   /// Octets that follow.
   var count: UInt16
   var proto: IPProtocol
-  var hopLimit: UInt8
-  var dscp: UInt8
+  var fields = IPFields()
   /// Port of `remote`, where the protocol has ports and the octets do not hold it.
   var port: UInt16 = 0
   /// Octets in each datagram of a train (`DatagramTrain`); 0: it is one.
@@ -151,8 +150,8 @@ extension DatagramHeader {
     out.store16be(count, at: 0)
     out.store16be(port, at: 2)
     out.store8(proto.rawValue, at: 4)
-    out.store8(hopLimit, at: 5)
-    out.store8(dscp, at: 6)
+    out.store8(fields.hopLimit, at: 5)
+    out.store8(fields.trafficClass, at: 6)
     out.store8(local.isIPv4 ? 4 : 6, at: 7)
     local.write(into: &out, at: 8)
     remote.write(into: &out, at: 24)
@@ -163,7 +162,8 @@ extension DatagramHeader {
   init(_ bytes: RawSpan) {
     let isIPv4 = bytes.u8(7) == 4
     self.init(
-      count: bytes.be16(0), proto: IPProtocol(bytes.u8(4)), hopLimit: bytes.u8(5), dscp: bytes.u8(6),
+      count: bytes.be16(0), proto: IPProtocol(bytes.u8(4)),
+      fields: IPFields(hopLimit: bytes.u8(5), trafficClass: bytes.u8(6)),
       port: bytes.be16(2), segmentSize: bytes.be16(42), interface: InterfaceID(rawValue: bytes.be16(40)),
       local: IPAddress(bytes, at: 8, isIPv4: isIPv4),
       remote: IPAddress(bytes, at: 24, isIPv4: isIPv4))

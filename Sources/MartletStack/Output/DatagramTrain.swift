@@ -46,7 +46,7 @@ extension NetworkStack {
   private mutating func wholeTrain(
     _ header: DatagramHeader, on interface: Int, into buffer: inout MutableRawSpan
   ) -> OutgoingPacket {
-    let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.hopLimit))
+    let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.fields.hopLimit))
     let start = place &+ UDPHeader.encodedCount
     let octets = header.count &- UInt16(truncatingIfNeeded: UDPHeader.encodedCount)
     var done: UInt16 = 0
@@ -79,7 +79,7 @@ extension NetworkStack {
   private mutating func nextCar(
     _ car: DatagramHeader, on interface: Int, into buffer: inout MutableRawSpan
   ) -> OutgoingPacket {
-    let place = car.writeIP(into: &buffer, hopLimit: configuration.hopLimit(car.hopLimit))
+    let place = car.writeIP(into: &buffer, hopLimit: configuration.hopLimit(car.fields.hopLimit))
     copyUDPHeader(of: car, on: interface, into: &buffer, at: place)
     let before = interfaces[interface].datagrams.firstSent
     interfaces[interface].datagrams.copyFirst(

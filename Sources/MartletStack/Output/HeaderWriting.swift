@@ -115,7 +115,7 @@ extension DatagramHeader {
   /// Writes the IP header; returns where the datagram begins.
   func writeIP(into out: inout MutableRawSpan, hopLimit: UInt8) -> Int {
     Flow(local: local, remote: remote, localPort: 0, remotePort: 0)
-      .writeIP(proto, Int(count), hopLimit, dscp, .notECT, into: &out)
+      .writeIP(proto, Int(count), hopLimit, fields.dscp, fields.ecn, into: &out)
   }
 
   /// Completes the datagram's checksum, whose field was zero when `sum` was taken.

@@ -10,7 +10,7 @@ extension NetworkStack {
     guard mayAnswer(.echoReply, to: arrival.source, zone: arrival.zone) else {
       return counts.drop(.icmpLimited)
     }
-    if queueICMP(header, body, proto, arrival) { counts.icmpOutEchoReps &+= 1 }
+    if queueICMP(header, body, proto, dscp: arrival.dscp, arrival) { counts.icmpOutEchoReps &+= 1 }
   }
 
   /// - Parameter start: where UDP begins in the packet.
@@ -101,7 +101,7 @@ extension NetworkStack {
   }
 
   private mutating func queueICMP(
-    _ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, _ arrival: Arrival
+    _ header: ScratchBytes<8>, _ body: RawSpan, _ proto: IPProtocol, dscp: UInt8 = 0, _ arrival: Arrival
   ) -> Bool {
     let zone = arrival.isIPv4 ? 0 : arrival.zone
     guard let path = path(to: arrival.source, zone: zone) else {
@@ -109,8 +109,8 @@ extension NetworkStack {
       return false
     }
     let record = DatagramHeader(
-      count: UInt16(truncatingIfNeeded: 8 &+ body.byteCount), proto: proto, hopLimit: 0, dscp: 0,
-      local: arrival.destination, remote: arrival.source)
+      count: UInt16(truncatingIfNeeded: 8 &+ body.byteCount), proto: proto,
+      fields: IPFields(dscp: dscp), local: arrival.destination, remote: arrival.source)
     // What came in a packet, or was put together, fits one that may be cut again.
     guard 8 &+ body.byteCount <= Int(UInt16.max) &- (arrival.isIPv4 ? IPv4Header.encodedCount : 0),
       interfaces[path.interface.index].datagrams.append(

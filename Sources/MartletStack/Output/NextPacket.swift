@@ -6,8 +6,9 @@ extension NetworkStack {
   public func hasOutput(on interface: InterfaceID) -> Bool {
     guard isPresent(interface) else { return false }
     let i = interface.index
-    return !interfaces[i].replies.isEmpty || !interfaces[i].datagrams.isEmpty
-      || !interfaces[i].senders.isEmpty || neighbours.released > 0 || dhcp.isSending
+    return !interfaces[i].ownReplies.isEmpty || !interfaces[i].answers.isEmpty
+      || !interfaces[i].datagrams.isEmpty || !interfaces[i].senders.isEmpty
+      || interfaces[i].link.isEthernet && (neighbours.released > 0 || dhcp.isSending)
   }
 
   /// Writes the next packet that leaves through an interface, from the IP header on, or on an Ethernet from the
@@ -29,32 +30,50 @@ extension NetworkStack {
     return packet
   }
 
-  /// The same from the IP header on, whatever the interface.
+  /// The same from the IP header on, of an interface without a link's header.
   @inline(__always)
   mutating func nextIPPacket(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    // Most of the time only connections have something; under a flood, only replies.
-    if !interfaces[i].replies.isEmpty { return nextReply(on: i, into: &buffer) }
-    var next: OutgoingPacket?
-    if !interfaces[i].datagrams.isEmpty { next = nextDatagram(on: i, into: &buffer) }
-    if next == nil { next = nextSegment(on: i, into: &buffer) }
-    return next
+    // Most of the time only connections have something.
+    if interfaces[i].isFreeForText {
+      if interfaces[i].hasTextWaited { interfaces[i].hasTextWaited = false }
+      return nextSegment(on: i, into: &buffer)
+    }
+    while true {
+      let r = interfaces[i].nextReply
+      if r != IndexList.none {
+        if let packet = leave(r, on: i, into: &buffer) { return packet }
+        continue
+      }
+      let isTextsTurn = interfaces[i].isTextsTurn
+      if let packet = nextText(on: i, into: &buffer) { return packet }
+      guard isTextsTurn else { return nil }
+    }
   }
 
-  /// The first reply. One that has no room in `buffer` is lost.
-  private mutating func nextReply(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    let r = interfaces[i].replies.first
+  /// The reply that leaves next. Nil: it has no room in `buffer`, and is lost.
+  @inline(__always)
+  mutating func leave(_ r: UInt32, on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
     let (next, packet) = replies.records[r].leave(into: &buffer)
-    interfaces[i].removeFirstReply(next: next)
+    interfaces[i].removeReply(r, next: next)
     giveBackReply(r, on: i)
-    return packet ?? nextAfterLoss(on: i, into: &buffer)
+    return packet
   }
 
+  /// A datagram or a segment. Nil: none leaves now, or only text's turn is over.
   @inline(never)
-  private mutating func nextAfterLoss(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    nextIPPacket(on: i, into: &buffer)
+  mutating func nextText(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
+    if !interfaces[i].datagrams.isEmpty, !interfaces[i].isTextsTurn,
+      let datagram = nextDatagram(on: i, into: &buffer)
+    {
+      interfaces[i].hasTextWaited = true
+      return datagram
+    }
+    interfaces[i].hasTextWaited = false
+    return nextSegment(on: i, into: &buffer)
   }
 
   /// Asks the first connection that may have something; one that has nothing leaves the list.
+  @inline(__always)
   private mutating func nextSegment(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
     while let i = interfaces[interface].firstSender {
       if connections[i].marks.contains(.onWire), let j = coldIndex(of: i, needed: false) {

@@ -23,14 +23,16 @@ struct Reply: BitwiseCopyable {
     case arp
     /// A packet that answers a SYN, and in the last octets the station that the SYN came from.
     case synAck
+    /// A packet that answers a neighbour, and in the last octets the station that he says he has.
+    case advertisement
   }
 
-  /// Where `octets` has room for a station, behind all that a SYN-ACK mostly is.
+  /// Where `octets` has room for a station, behind all that a SYN-ACK mostly is, and an advertisement always.
   static var stationPlace: Int { 92 }
 }
 
 extension NetworkStack {
-  /// Queues a segment of a flow that has no connection.
+  /// Queues a segment of a flow that has no connection, an answer to whoever asked.
   mutating func queueReply(_ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8) {
     guard let interface = routing.interface(to: flow.remote, zone: flow.zone) else {
       return counts.drop(.noRoute)
@@ -43,7 +45,9 @@ extension NetworkStack {
   mutating func queueReply(
     _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: InterfaceID
   ) -> Bool {
-    guard append(plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface.index) else { return false }
+    let isQueued = append(
+      plan, flow, hopLimit: hopLimit, dscp: dscp, on: interface.index, isOwn: false)
+    guard isQueued else { return false }
     // What a connection plans it has counted itself, but for resets.
     if !plan.flags.contains(.rst) { around.counters.outSegs &+= 1 }
     return true
@@ -53,7 +57,7 @@ extension NetworkStack {
   mutating func queueReply(_ plan: SegmentPlan, of i: UInt32) {
     _ = append(
       plan, connections.flow(of: i, keys6), hopLimit: connections[i].hopLimit, dscp: connections[i].dscp,
-      on: Int(connections[i].interface))
+      on: Int(connections[i].interface), isOwn: true)
   }
 
   /// Queues a reset in answer to a segment that fits no connection, within the limits (S5.1).
@@ -88,9 +92,9 @@ extension NetworkStack {
 
   /// False: there was no room for it.
   private mutating func append(
-    _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: Int
+    _ plan: SegmentPlan, _ flow: Flow, hopLimit: UInt8, dscp: UInt8, on interface: Int, isOwn: Bool
   ) -> Bool {
-    guard let r = makeReply(on: interface) else { return false }
+    guard let r = makeReply(on: interface, isOwn: isOwn) else { return false }
     if plan.flags.contains(.rst) {
       around.counters.outRsts &+= 1
       around.counters.outSegs &+= 1
@@ -99,28 +103,35 @@ extension NetworkStack {
       flow: flow, plan: plan, hopLimit: configuration.hopLimit(hopLimit), dscp: dscp,
       offload: interfaces[interface].offload)
     replies.records[r].write(header)
-    if plan.flags.contains(.syn) { replies.records[r].answerTo(caller) }
+    if plan.flags.contains(.syn) { replies.records[r].answer(caller, as: .synAck) }
     return true
   }
 
-  /// A reply to be written, at the end of an interface's list; nil: there is no room, and it is counted.
-  mutating func makeReply(on interface: Int) -> UInt32? {
+  /// A reply to be written, at the end of one of an interface's lists; nil: there is no room, and it is counted.
+  ///
+  /// - Parameter isOwn: a connection says it.
+  mutating func makeReply(on interface: Int, isOwn: Bool = false) -> UInt32? {
     guard interface < interfaces.count, interfaces[interface].isPresent else {
       counts.drop(.noRoute)
       return nil
     }
-    guard let r = appendReply(on: interface) else { return nil }
+    guard let r = appendReply(on: interface, isOwn: isOwn) else { return nil }
     replies.records[r].begin()
     return r
   }
 
   /// Likewise where it is known that there is such an interface, and with whatever was there before.
   @inline(__always)
-  mutating func appendReply(on interface: Int) -> UInt32? {
+  mutating func appendReply(on interface: Int, isOwn: Bool = false) -> UInt32? {
     guard let r = replies.takeSpare() ?? takeReply(on: interface) else { return nil }
-    let last = interfaces[interface].appendReply(r)
-    if last != IndexList.none { replies.records[last].next = r }
+    link(r, on: interface, isOwn: isOwn)
     return r
+  }
+
+  @inline(__always)
+  private mutating func link(_ r: UInt32, on interface: Int, isOwn: Bool) {
+    let last = interfaces[interface].appendReply(r, isOwn: isOwn)
+    if last != IndexList.none { replies.records[last].next = r }
   }
 
   /// A place that is none of the spare ones; nil: there is no room, and it is counted.
@@ -152,12 +163,25 @@ extension NetworkStack {
     if replies.giveBack(r, &around.budget) { interfaces[interface].heldReplies &-= 1 }
   }
 
-  /// Takes the first reply off the list; the caller gives it back.
-  mutating func popReply(on interface: Int) -> UInt32? {
-    let r = interfaces[interface].replies.first
-    if r == IndexList.none { return nil }
-    interfaces[interface].removeFirstReply(next: replies.records[r].next)
-    return r
+  /// Drops what waits for an interface, or of that only what says it is from an address; the others stay as they stand.
+  mutating func dropReplies(from address: IPAddress? = nil, on interface: Int) {
+    let starts = interfaces[interface].replyLists
+    interfaces[interface].ownReplies = IndexList()
+    interfaces[interface].answers = IndexList()
+    for list in starts.indices {
+      var next = starts[list]
+      while next != IndexList.none {
+        let r = next
+        next = replies.records[r].next
+        replies.records[r].next = IndexList.none
+        if let address, replies.records[r].source != address {
+          link(r, on: interface, isOwn: list == 0)
+        } else {
+          giveBackReply(r, on: interface)
+          if address != nil { counts.drop(.lostAddress) }
+        }
+      }
+    }
   }
 }
 
@@ -179,11 +203,11 @@ extension Reply {
     }
   }
 
-  /// It answers a SYN of a station.
-  mutating func answerTo(_ station: MACAddress) {
+  /// It answers a station, if there is room to say which.
+  mutating func answer(_ station: MACAddress, as kind: Kind) {
     guard Int(count) <= Self.stationPlace else { return }
     octets.fill { $0.store64be(station.bits, at: Self.stationPlace) }
-    kind = .synAck
+    self.kind = kind
   }
 
   /// Whom it is from.
@@ -193,9 +217,9 @@ extension Reply {
     return octets.bytes.ipSource
   }
 
-  /// The station whose SYN it answers; zero: it does not.
+  /// The station that it answers; zero: none in particular.
   var station: MACAddress {
-    kind == .synAck ? MACAddress(bits: octets.bytes.be64(Self.stationPlace)) : .zero
+    kind == .synAck || kind == .advertisement ? MACAddress(bits: octets.bytes.be64(Self.stationPlace)) : .zero
   }
 
   /// Writes a SYN-ACK over IPv4 straight from values: a flood of SYNs comes here.

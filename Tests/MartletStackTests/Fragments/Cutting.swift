@@ -75,7 +75,7 @@ final class Receiver {
     var block = Packet(repeating: 0, count: 65_536)
     var span = block.mutableSpan
     var raw = span.mutableBytes
-    guard let (count, _, _) = try? host.stack.receive(socket, into: &raw, now: host.now) else { return nil }
+    guard let count = try? host.stack.receive(socket, into: &raw, now: host.now).count else { return nil }
     return Packet(block.prefix(count))
   }
 

@@ -335,7 +335,7 @@ extension Host {
     var block = Packet(repeating: 0, count: 65_536)
     var span = block.mutableSpan
     var raw = span.mutableBytes
-    let (count, _, _) = try stack.receive(s, into: &raw, now: now)
+    let count = try stack.receive(s, into: &raw, now: now).count
     return Packet(block.prefix(count))
   }
 }

@@ -69,7 +69,7 @@ struct ReassemblyLimitTests {
     #expect(r.host.stack.held.chunks == 0)
   }
 
-  @Test("A source that fills its share pushes out its own oldest, and nobody else's", arguments: [4, 6])
+  @Test("E4: a source that fills its share pushes out its own oldest, and nobody else's", arguments: [4, 6])
   func share(version: Int) throws {
     let r = try Receiver(version)
     let other = version == 4 ? v4(10, 0, 0, 8) : v6(8)
@@ -88,7 +88,7 @@ struct ReassemblyLimitTests {
     #expect(r.text() == text, "the youngest is not")
   }
 
-  @Test("All of them hold what they may and no more, and the oldest goes first", arguments: [4, 6])
+  @Test("E4: all of them hold what they may and no more, and the oldest goes first", arguments: [4, 6])
   func pool(version: Int) throws {
     let r = try Receiver(version) { $0.reassemblyLimit = 1 << 20 }
     func source(_ n: Int) -> IPAddress {

@@ -132,7 +132,7 @@ struct BudgetTests {
       do {
         while true { _ = try pair.a.send(client, Packet(repeating: 1, count: 4_096)) }
       } catch SendError.wouldBlock {
-        if try pair.a.stack.status(client, now: pair.a.now).tcp.notsent == 0 { refused = client }
+        if try pair.a.stack.status(client, now: pair.a.now).tcp.notsentBytes == 0 { refused = client }
       }
     }
     let waiting = try #require(refused, "the budget refuses somebody")

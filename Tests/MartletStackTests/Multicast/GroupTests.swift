@@ -47,9 +47,9 @@ struct GroupTests {
     var block = Packet(repeating: 0, count: 65_536)
     var span = block.mutableSpan
     var raw = span.mutableBytes
-    let (count, _, on) = try s.stack.receive(socket, into: &raw, now: s.now)
-    #expect(on == s.interface)
-    return Packet(block.prefix(count))
+    let datagram = try s.stack.receive(socket, into: &raw, now: s.now)
+    #expect(datagram.on == s.interface)
+    return Packet(block.prefix(datagram.count))
   }
 
   // MARK: Changes
@@ -427,7 +427,8 @@ struct GroupTests {
     let text: Packet = [1, 2, 3]
     // There is no route to it, but a socket that is in it has a link for it.
     #expect(throws: DatagramError.noRoute) { try s.stack.send(socket, text.span.bytes, to: to, now: s.now) }
-    try s.stack.send(socket, text.span.bytes, to: to, on: s.interface, hopLimit: 5, now: s.now)
+    try s.stack.send(
+      socket, text.span.bytes, to: to, on: s.interface, fields: IPFields(hopLimit: 5), now: s.now)
     try join(s, socket, group)
     try s.stack.send(socket, text.span.bytes, to: to, now: s.now)
     let sent = s.pull()

@@ -38,38 +38,72 @@ struct NeighbourFloodTests {
     }
   }
 
+  private func honest(_ n: Int, version: Int) -> IPAddress {
+    version == 4 ? v4(10, 0, 0, UInt8(n + 9)) : v6(UInt64(n + 9))
+  }
+
+  /// Whether somebody who is heard of for the first time gets a connection, and an answer on it.
+  private func isServed(_ s: Station, _ address: IPAddress, at hardware: MACAddress) -> Bool {
+    let own = Endpoint(address: address.isIPv4 ? s.address : s.address6, port: 80)
+    let client = Endpoint(address: address, port: 4_000)
+    s.inject(s.frame(tcp(from: client, to: own, seq: 1, .syn), from: hardware))
+    guard let frame = s.pull().last(where: { $0.ip?.destination == address }), let answer = frame.ip else {
+      return false
+    }
+    #expect(frame.destination == hardware)
+    s.inject(
+      s.frame(tcp(from: client, to: own, seq: 2, ack: answer.seq &+ 1, .ack, text: [1]), from: hardware))
+    // It has a connection now, and is looked for before others are.
+    s.advance(by: .milliseconds(50))
+    var frames = s.pull()
+    if frames.contains(where: { $0.arp?.targetProtocol == address.four && address.isIPv4 }) {
+      frames = s.answers(to: s.arp(.reply, from: hardware, address, for: s.address))
+    } else if frames.contains(where: { $0.neighbour?.target == address.six && !address.isIPv4 }) {
+      frames = s.answers(to: s.advertisement(of: address, at: hardware))
+    }
+    return frames.contains { $0.destination == hardware && $0.ip?.destination == address && $0.ip?.ack == 3 }
+  }
+
+  @Test(
+    "E1 E13 among 20,000 questions a second in strangers' names one who asks is answered at once, and served",
+    arguments: [4, 6])
+  func questions(version: Int) throws {
+    let s = try station()
+    func question(from address: IPAddress, at hardware: MACAddress) -> Packet {
+      version == 4
+        ? s.arp(.request, from: hardware, address, for: s.address)
+        : s.solicitation(of: s.address6, from: address, at: hardware)
+    }
+    var served = 0
+    for n in 0..<20_000 {
+      s.inject(question(from: stranger(n, version: version), at: mac(66)))
+      guard n % 100 == 99 else { continue }
+      let answers = s.pull()
+      #expect(answers.count == 100 && answers.allSatisfy { $0.destination == mac(66) })
+      s.advance(by: .milliseconds(5))
+      guard n % 4_000 == 3_999 else { continue }
+      s.check()
+      let (address, hardware) = (honest(n / 4_000, version: version), mac(UInt8(n / 4_000 + 9)))
+      #expect(s.answers(to: question(from: address, at: hardware)).map(\.destination) == [hardware])
+      if isServed(s, address, at: hardware) { served += 1 }
+    }
+    #expect(served == 5)
+    // Nobody was looked for, and nobody is doubted because he was answered.
+    s.advance(by: .seconds(10))
+    #expect(s.pull().allSatisfy { $0.destination != mac(66) })
+    #expect(s.stack.held.neighbours == 512)
+  }
+
   @Test(
     "E1 who knows us, and whom we do not know, is served under a flood: no search is needed to answer a SYN",
     arguments: [4, 6])
   func honest(version: Int) throws {
     let s = try station()
-    let own = Endpoint(address: version == 4 ? s.address : s.address6, port: 80)
     let known = Int(s.stack.counters.neighbourSolicits)
     var served = 0
     flood(s, version: version) { n, _ in
       guard n % 4_000 == 3_999 else { return }
-      let address = version == 4 ? v4(10, 0, 0, UInt8(n / 4_000 + 9)) : v6(UInt64(n / 4_000 + 9))
-      let client = Endpoint(address: address, port: 4_000)
-      let hardware = mac(UInt8(n / 4_000 + 9))
-      s.inject(s.frame(tcp(from: client, to: own, seq: 1, .syn), from: hardware))
-      guard let frame = s.pull().last(where: { $0.ip?.destination == address }), let answer = frame.ip else {
-        return
-      }
-      #expect(frame.destination == hardware)
-      s.inject(
-        s.frame(tcp(from: client, to: own, seq: 2, ack: answer.seq &+ 1, .ack, text: [1]), from: hardware))
-      // It has a connection now, and is looked for before others are.
-      s.advance(by: .milliseconds(50))
-      var frames = s.pull()
-      if version == 4, frames.contains(where: { $0.arp?.targetProtocol == address.four }) {
-        frames = s.answers(to: s.arp(.reply, from: hardware, address, for: s.address))
-      } else if frames.contains(where: { $0.neighbour?.target == address.six }) {
-        frames = s.answers(to: s.advertisement(of: address, at: hardware))
-      }
-      let acknowledged = frames.contains {
-        $0.destination == hardware && $0.ip?.destination == address && $0.ip?.ack == 3
-      }
-      if acknowledged { served += 1 }
+      if isServed(s, honest(n / 4_000, version: version), at: mac(UInt8(n / 4_000 + 9))) { served += 1 }
     }
     #expect(served == 5)
     // A second and a quarter of it, and what was there in the beginning.

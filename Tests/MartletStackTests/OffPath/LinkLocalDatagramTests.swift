@@ -11,9 +11,9 @@ struct LinkLocalDatagramTests {
     var block = Packet(repeating: 0, count: 100)
     var span = block.mutableSpan
     var raw = span.mutableBytes
-    let (count, from, on) = try links.stack.receive(s, into: &raw, now: links.now)
-    #expect(from == links.peer)
-    return (Packet(block.prefix(count)), links.links.firstIndex(of: on))
+    let datagram = try links.stack.receive(s, into: &raw, now: links.now)
+    #expect(datagram.from == links.peer)
+    return (Packet(block.prefix(datagram.count)), links.links.firstIndex(of: datagram.on))
   }
 
   @Test("What a socket for everybody sends back leaves on the link that the question came from")

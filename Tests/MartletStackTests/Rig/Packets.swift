@@ -124,6 +124,7 @@ struct Seen {
   var destination: IPAddress
   var hopLimit: UInt8
   var dscp: UInt8
+  var ecn: ECN
   var proto: IPProtocol
   var payload: Packet
   /// Of TCP.
@@ -144,6 +145,7 @@ struct Seen {
       destination = .v4(view.destination)
       hopLimit = view.timeToLive
       dscp = view.dscp
+      ecn = view.ecn
       proto = view.proto
       payload = Packet(packet.dropFirst(20))
     } else if let view = IPv6HeaderView(validating: bytes) {
@@ -152,6 +154,7 @@ struct Seen {
       destination = .v6(view.destination)
       hopLimit = view.hopLimit
       dscp = view.dscp
+      ecn = view.ecn
       proto = view.nextHeader
       payload = Packet(packet.dropFirst(40))
     } else {
