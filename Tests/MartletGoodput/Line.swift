@@ -5,7 +5,9 @@ struct Line: Sendable {
 
   /// Ten flows that should have had equal shares, and did not: Jain's index, as printed, is below 0.95.
   var isUnfair: Bool {
-    guard cell.isOfEquals, cell.packetsForEach >= 10, let index = text.split(separator: " ").last else { return false }
+    guard cell.isOfEquals, cell.packetsForEach >= 10, let index = text.split(separator: " ").last else {
+      return false
+    }
     return Double(index).map { $0 < 0.95 } ?? false
   }
 

@@ -74,7 +74,9 @@ func jobs(_ place: Int) -> Int {
 }
 
 func algorithm(_ name: String) throws -> CongestionControl {
-  guard let algorithm = CongestionControl.allCases.first(where: { "\($0)" == name }) else { throw UnknownName(name) }
+  guard let algorithm = CongestionControl.allCases.first(where: { "\($0)" == name }) else {
+    throw UnknownName(name)
+  }
   return algorithm
 }
 

@@ -25,6 +25,7 @@
     private let mailbox: Mailbox
     private let control: LoopControl
     private let ending: Ending
+    private let interfaces: [String: InterfaceID]
 
     /// Starts the host. Its links are its own from now on and end with it.
     public init<L: Link & Sendable & ~Copyable>(
@@ -34,16 +35,20 @@
       let stack = NetworkStack(configuration: configuration, seed: .fromSystem())
       let control = try LoopControl()
       let mailbox = Mailbox(waking: control)
+      var names: [String] = []
       for i in 0..<links.count {
         guard let name = links.ports[i]?.link.name, let mtu = links.ports[i]?.link.mtu else { continue }
         let addresses = links.ports[i]?.addresses ?? []
+        names.append(name)
         logger.info(
           "interface up",
           metadata: ["name": "\(name)", "mtu": "\(mtu)", "addresses": "\(addresses.map(\.description))"])
       }
-      let loop = try StackLoop(
+      var loop = try StackLoop(
         stack: stack, links: links, application: HostService(mailbox: mailbox, logger: logger),
         control: control)
+      var interfaces: [String: InterfaceID] = [:]
+      for name in names { interfaces[name] = loop.interface(named: name) }
       let ending = Ending()
       let box = LoopBox(loop)
       try SystemThread(name: "martlet-host") {
@@ -58,6 +63,7 @@
       self.control = control
       self.mailbox = mailbox
       self.ending = ending
+      self.interfaces = interfaces
     }
 
     deinit { control.stop() }
@@ -85,13 +91,30 @@
       return try await connect(to: Endpoint(address: parsed, port: port), options: options)
     }
 
-    /// Listens on a port of every address, or of one. Port 0: a free one, see `Listener.local`.
+    /// Opens a UDP socket on a port of every address, or of one; port 0: a free one, see `DatagramSocket.local`. One that is
+    /// connected sends to its peer and hears nobody else. Waits for an address as `connect` does, where it needs one.
+    ///
+    /// - Parameter hearsErrors: `receive` and `send` throw what routers and hosts say of earlier datagrams, though the
+    ///   socket is connected to nobody.
+    public func datagramSocket(
+      on local: LocalEndpoint = LocalEndpoint(), connectedTo peer: Endpoint? = nil, hearsErrors: Bool = false
+    ) async throws(HostError) -> DatagramSocket {
+      try await mailbox.ask { waiter, service, stack, now in
+        service.open(waiter, on: local, connectedTo: peer, hearsErrors: hearsErrors, &stack, now)
+      } sweep: { service, _, _ in
+        service.sweepAttempts()
+      }
+    }
+
+    /// Listens on a port of every address, or of one, for which it waits as `connect` does. Port 0: a free one, see
+    /// `Listener.local`.
     public func listen(
       on local: LocalEndpoint, options: ListenerOptions = ListenerOptions()
     ) async throws(HostError) -> Listener {
       try await mailbox.ask { waiter, service, stack, now in
         service.listen(waiter, on: local, options, &stack, now)
-      } sweep: { _, _, _ in
+      } sweep: { service, _, _ in
+        service.sweepAttempts()
       }
     }
 
@@ -144,6 +167,9 @@
       } sweep: { _, _, _ in
       }
     }
+
+    /// The link whose name it is, for what is said of one: a group, a link-local destination. Nil: there is none.
+    public func interface(named name: String) -> InterfaceID? { interfaces[name] }
 
     /// Resets what is open, gives back what DHCP servers have lent, stops the thread and waits until the links are gone.
     public func shutdown() async {

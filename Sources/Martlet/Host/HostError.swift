@@ -2,7 +2,7 @@ import MartletLinks
 import MartletStack
 import MartletTCP
 
-/// Why a call on a `Host`, `Connection` or `Listener` failed, and what to do about it.
+/// Why a call on a `Host`, or on a connection, listener or socket of it, failed, and what to do about it.
 public struct HostError: Error, Equatable, Sendable {
   /// The kind of failure. Not an enum, so that kinds can be added.
   public struct Code: Equatable, Hashable, Sendable {
@@ -131,15 +131,18 @@ extension HostError {
   init(_ error: ListenError, _ local: LocalEndpoint) {
     switch error {
     case .portInUse:
-      self.init(.addressInUse, "Somebody listens on port \(local.port). Choose another, or 0 for a free one.")
+      self.init(.addressInUse, "Somebody has port \(local.port). Choose another, or 0 for a free one.")
     case .addressNotOurs:
       self.init(.badAddress, "The address to listen on is none of this host's. Give it to a link first.")
     case .noPort:
-      self.init(.outOfResources, "Every port is taken. Close a listener.")
+      self.init(.outOfResources, "Every port is taken. Close a listener or a socket.")
     case .tooMany:
-      self.init(.outOfResources, "There are too many listeners. Raise StackConfiguration.listenerLimit.")
+      self.init(
+        .outOfResources,
+        "There are too many listeners or sockets. Raise listenerLimit or datagramSocketLimit of StackConfiguration."
+      )
     case .budget:
-      self.init(.outOfResources, "The stack has no memory for a listener. Raise its memory budget.")
+      self.init(.outOfResources, "The stack has no memory for it. Raise its memory budget.")
     case .noRoute:
       self.init(.unreachable, "No route leads there.")
     }
@@ -154,5 +157,50 @@ extension HostError {
       }
     }
     self.init(.failed, "The connection ended before it was open.")
+  }
+}
+
+extension HostError {
+  init(_ error: DatagramError) {
+    switch error {
+    case .wouldBlock: self.init(.failed, "Nothing is there yet.")
+    case .stale: self.init(.closed, "The socket was closed on this side.")
+    case .noDestination:
+      self.init(
+        .badAddress,
+        "Say where the datagram goes, with a port, and no other destination than the socket is connected to.")
+    case .tooLarge:
+      self.init(
+        .badAddress, "No datagram holds so much: 65,507 octets over IPv4, 65,527 over IPv6. Send several.")
+    case .noRoute:
+      self.init(.unreachable, "No route leads there. Give a link an address or a route that covers it.")
+    case .addressNotOurs:
+      self.init(.badAddress, "The socket's own address is this host's no longer. Open another socket.")
+    case .network(let error): self.init(error)
+    }
+  }
+
+  private init(_ error: SoftError) {
+    switch error {
+    case .portUnreachable:
+      self.init(.refused, "Nobody has the port that a datagram was sent to.")
+    case .timeExceeded:
+      self.init(.unreachable, "A datagram has passed more routers than its hop limit allows.")
+    default:
+      self.init(.unreachable, "A datagram did not reach its destination: \(error).")
+    }
+  }
+
+  init(_ error: GroupError) {
+    switch error {
+    case .stale: self.init(.closed, "The socket was closed on this side.")
+    case .invalidGroup: self.init(.badAddress, "This is no multicast address that leaves a host.")
+    case .noSuchInterface: self.init(.badAddress, "There is no such interface.")
+    case .alreadyJoined: self.init(.addressInUse, "The socket hears this group on this link already.")
+    case .notJoined: self.init(.badAddress, "The socket does not hear this group on this link.")
+    case .tooMany:
+      self.init(.outOfResources, "Too many groups are joined. Raise StackConfiguration.groupLimit.")
+    case .budget: self.init(.outOfResources, "The stack has no memory for a group. Raise its memory budget.")
+    }
   }
 }

@@ -10,22 +10,14 @@ struct HostService: Application, ~Copyable {
   let mailbox: Mailbox
   let logger: Logger
   private var connections: [ConnectionID: ConnectionRecord] = [:]
-  /// Those who want a connection for which there is no address yet.
+  /// Those who want something for which there is no address yet.
   private var attempts: [Attempt] = []
   private var listeners: [ListenerID: [Waiter<Connection>]] = [:]
-  private var scratch = PacketBuffer(capacity: HostService.largestRead)
+  var sockets: [UDPSocketID: SocketRecord] = [:]
+  var scratch = PacketBuffer(capacity: HostService.largestRead)
 
   /// Octets that one read gives at most.
   static var largestRead: Int { 65_536 }
-
-  /// A connection that is wanted.
-  private struct Attempt {
-    let waiter: Waiter<Connection>
-    let remote: Endpoint
-    let local: LocalEndpoint?
-    let options: ConnectionOptions?
-    var wait = AddressWait()
-  }
 
   /// The tasks that wait for one connection, in the order of their coming.
   private struct ConnectionRecord {
@@ -85,19 +77,24 @@ struct HostService: Application, ~Copyable {
     case .addressRemoved(let address, _):
       logger.notice("An address is ours no longer.", metadata: ["address": "\(address)"])
       tryAgain(&stack, now)
-    case .attempt, .datagram, .echo, .lease:
+    case .datagram(let id, _):
+      receive(id, &stack, now)
+      send(id, &stack, now)
+    case .attempt, .echo, .lease:
       break
     }
   }
 
-  var nextDeadline: Instant? { attempts.lazy.compactMap(\.wait.nextTry).min() }
+  var nextDeadline: Instant? { attempts.lazy.compactMap(\.nextTry).min() }
 
   mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { tryAgain(&stack, now) }
 
   mutating func stop(stack: inout NetworkStack, now: Instant) {
     for request in mailbox.close() { request(&self, &stack, now) }
-    for attempt in attempts { attempt.waiter.resume(.failure(.stopped)) }
+    for attempt in attempts { attempt.fail(.stopped) }
     attempts = []
+    for (_, record) in sockets { record.fail(.stopped) }
+    sockets = [:]
     for (id, record) in connections {
       fail(record, .stopped)
       try? stack.abort(id, now: now)
@@ -115,44 +112,63 @@ struct HostService: Application, ~Copyable {
     _ waiter: Waiter<Connection>, to remote: Endpoint, from local: LocalEndpoint?,
     _ options: ConnectionOptions?, _ stack: inout NetworkStack, _ now: Instant
   ) {
-    var attempt = Attempt(waiter: waiter, remote: remote, local: local, options: options)
-    if !isSettled(&attempt, &stack, now) { attempts.append(attempt) }
-  }
-
-  /// False: it has to wait for an address.
-  private mutating func isSettled(_ attempt: inout Attempt, _ stack: inout NetworkStack, _ now: Instant)
-    -> Bool
-  {
-    do throws(ConnectError) {
-      let id = try stack.connect(to: attempt.remote, from: attempt.local, attempt.options, now: now)
-      connections[id] = ConnectionRecord(opening: attempt.waiter)
-    } catch {
-      let mayChange = error == .noRoute || error == .addressNotOurs
-      if mayChange, attempt.wait.goesOn(for: attempt.remote.address, stack, now) { return false }
-      attempt.waiter.resume(.failure(HostError(error, attempt.remote)))
-    }
-    return true
-  }
-
-  /// What connections have waited for may have come.
-  private mutating func tryAgain(_ stack: inout NetworkStack, _ now: Instant) {
-    let waiting = attempts
-    attempts = []
-    for var attempt in waiting where !isSettled(&attempt, &stack, now) { attempts.append(attempt) }
+    begin(
+      Attempt(waiter, needing: remote.address) { service, stack, now in
+        do throws(ConnectError) {
+          let id = try stack.connect(to: remote, from: local, options, now: now)
+          service.connections[id] = ConnectionRecord(opening: waiter)
+          return .done
+        } catch {
+          let failure = HostError(error, remote)
+          return error == .noRoute || error == .addressNotOurs ? .needsAddress(failure) : .failed(failure)
+        }
+      }, &stack, now)
   }
 
   mutating func listen(
     _ waiter: Waiter<Listener>, on local: LocalEndpoint, _ options: ListenerOptions,
     _ stack: inout NetworkStack, _ now: Instant
   ) {
-    do throws(ListenError) {
-      let id = try stack.listen(on: local, options)
-      listeners[id] = []
-      let bound = (try? stack.status(id))?.local ?? local
-      waiter.resume(.success(Listener(id, local: bound, mailbox)))
-    } catch {
-      waiter.resume(.failure(HostError(error, local)))
+    let mailbox = mailbox
+    begin(
+      Attempt(waiter, needing: local.address) { service, stack, _ in
+        do throws(ListenError) {
+          let id = try stack.listen(on: local, options)
+          service.listeners[id] = []
+          let bound = (try? stack.status(id))?.local ?? local
+          waiter.resume(.success(Listener(id, local: bound, mailbox)))
+          return .done
+        } catch {
+          let failure = HostError(error, local)
+          return error == .addressNotOurs ? .needsAddress(failure) : .failed(failure)
+        }
+      }, &stack, now)
+  }
+
+  mutating func begin(_ attempt: Attempt, _ stack: inout NetworkStack, _ now: Instant) {
+    var attempt = attempt
+    if !isSettled(&attempt, &stack, now) { attempts.append(attempt) }
+  }
+
+  /// False: it has to wait for an address.
+  private mutating func isSettled(
+    _ attempt: inout Attempt, _ stack: inout NetworkStack, _ now: Instant
+  ) -> Bool {
+    switch attempt.begin(&self, &stack, now) {
+    case .done: return true
+    case .needsAddress(let failure):
+      if attempt.goesOn(stack, now) { return false }
+      attempt.fail(failure)
+    case .failed(let failure): attempt.fail(failure)
     }
+    return true
+  }
+
+  /// What somebody has waited for may have come.
+  private mutating func tryAgain(_ stack: inout NetworkStack, _ now: Instant) {
+    let waiting = attempts
+    attempts = []
+    for var attempt in waiting where !isSettled(&attempt, &stack, now) { attempts.append(attempt) }
   }
 
   mutating func accept(
@@ -212,12 +228,17 @@ struct HostService: Application, ~Copyable {
     connections[id] = record
   }
 
-  /// Gives up the attempts to connect whose tasks were cancelled.
-  mutating func sweepOpening(_ stack: inout NetworkStack, _ now: Instant) {
+  /// Gives up what tasks wait for that were cancelled.
+  mutating func sweepAttempts() {
     attempts.removeAll { attempt in
-      if attempt.waiter.isCancelled { attempt.waiter.resume(.failure(.cancelled)) }
-      return attempt.waiter.isCancelled
+      if attempt.isCancelled() { attempt.fail(.cancelled) }
+      return attempt.isCancelled()
     }
+  }
+
+  /// Likewise, and the connections that they wait for.
+  mutating func sweepOpening(_ stack: inout NetworkStack, _ now: Instant) {
+    sweepAttempts()
     let given = connections.filter { $0.value.opening?.isCancelled == true }
     for (id, record) in given {
       record.opening?.resume(.failure(.cancelled))

@@ -80,6 +80,24 @@
         try turn(waitingAtMost: stopped.advanced(by: grace).since(now))
         now = SystemClock.now
       } while now.since(stopped) < grace && stack.held.connections > 0 && !control.isImpatient
+      try flush()
+    }
+
+    /// What is ready has to leave: of many connections the resets of all. Links that are full have a moment to take it.
+    private mutating func flush() throws(LinkError) {
+      let end = SystemClock.now.advanced(by: .milliseconds(250))
+      var now = SystemClock.now
+      while now < end, hasOutput() {
+        try turn(waitingAtMost: end.since(now))
+        now = SystemClock.now
+      }
+    }
+
+    private mutating func hasOutput() -> Bool {
+      for i in 0..<links.count {
+        if let id = links.ports[i]?.interface, stack.hasOutput(on: id) { return true }
+      }
+      return false
     }
 
     /// Gives back what DHCP servers lend to the stack, and tells them (RFC 2131 §4.4.6). For the end: connections that have
@@ -115,6 +133,14 @@
       }
       dispatchEvents(now)
       try transmit(now)
+    }
+
+    /// The interface of the first link with this name; nil: there is none.
+    public mutating func interface(named name: String) -> InterfaceID? {
+      for i in 0..<links.count {
+        if let known = links.ports[i]?.link.name, known == name { return links.ports[i]?.interface }
+      }
+      return nil
     }
 
     /// Calls `body` with the link of an interface, for its counters or settings.

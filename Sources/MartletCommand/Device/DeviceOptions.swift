@@ -147,7 +147,7 @@ struct DeviceOptions: ParsableArguments {
 
   func plan() throws -> DevicePlan {
     var plan = try DevicePlan(
-      name: device, mtu: mtu, addresses: addresses, kernel: kernelAddresses, 
+      name: device, mtu: mtu, addresses: addresses, kernel: kernelAddresses,
       hasKernelSide: packet == nil && serial == nil,
       needsAddress: !autoconfigure && !dhcp)
     plan.isEthernet = isEthernet

@@ -39,6 +39,7 @@ package struct HopReply: Equatable, Sendable {
     case .sourceRouteFailed: "!S"
     case .administrativelyProhibited: "!X"
     case .parameterProblem: "!Q"
+    case .unknown: "!?"
     case .none, .portUnreachable, .timeExceeded, .retransmitting: nil
     }
   }

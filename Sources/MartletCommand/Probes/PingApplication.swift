@@ -191,6 +191,7 @@ extension SoftError {
       isIPv4 ? "Packet filtered" : "Destination unreachable: Administratively prohibited"
     case .timeExceeded: isIPv4 ? "Time to live exceeded" : "Time exceeded: Hop limit"
     case .parameterProblem: "Parameter problem"
+    case .unknown: "Unknown error"
     case .none, .retransmitting: "An error that nobody can send"
     }
   }

@@ -39,7 +39,7 @@ struct PingCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Octets behind the ICMP header, up to 65,507.", valueName: "octets"))
+    help: ArgumentHelp("Octets behind the ICMP header, up to 65,507, over IPv6 65,527.", valueName: "octets"))
   var size = 56
 
   @Option(
@@ -56,13 +56,13 @@ struct PingCommand: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Print the sums alone.")
   var quiet = false
 
-  /// What fits a datagram of IPv4 behind the headers of IP and ICMP.
-  static let largestSize = 65_507
+  /// What fits a datagram behind the headers of IP, whose length IPv6 does not count, and ICMP.
+  private var largestSize: Int { host.isIPv4 ? 65_507 : 65_527 }
 
   func validate() throws {
     if count == 0 { throw ValidationError("--count is at least 1.") }
-    guard (0...Self.largestSize).contains(size) else {
-      throw ValidationError("--size is from 0 to \(Self.largestSize).")
+    guard (0...largestSize).contains(size) else {
+      throw ValidationError("--size is from 0 to \(largestSize) for \(host.isIPv4 ? "IPv4" : "IPv6").")
     }
     guard interval >= .milliseconds(1) else { throw ValidationError("--interval is at least 1ms.") }
     guard timeout >= .milliseconds(1) else { throw ValidationError("--timeout is at least 1ms.") }

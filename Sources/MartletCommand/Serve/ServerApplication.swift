@@ -93,7 +93,7 @@ struct ServerApplication: Application, ~Copyable {
       }
     case .synFlood(let listener): floods.warn(listener, stack, now)
     case .addressRemoved(let address, _):
-      journal.tell(.normal, "address_removed", "\(address) is ours no longer: its time is over.") {
+      journal.tell(.normal, "address_removed", "\(address) is ours no longer.") {
         $0.add("address", "\(address)")
       }
     case .addressReady(let address, _):

@@ -58,7 +58,8 @@
 
     private static func open(_ path: String, _ speed: Int) throws(LinkError) -> FileDescriptor {
       guard let speedCode = code(of: speed) else {
-        throw LinkError(.unsupported, "No serial line has \(speed) bits per second. Choose 9600, 115200 or another.")
+        throw LinkError(
+          .unsupported, "No serial line has \(speed) bits per second. Choose 9600, 115200 or another.")
       }
       let descriptor: FileDescriptor
       do {
@@ -71,7 +72,8 @@
       var settings = termios()
       guard tcgetattr(descriptor.rawValue, &settings) == 0 else {
         try? descriptor.close()
-        throw LinkError(.wrongDevice, "\(path) is no terminal device. Give a serial line, such as /dev/ttyUSB0.")
+        throw LinkError(
+          .wrongDevice, "\(path) is no terminal device. Give a serial line, such as /dev/ttyUSB0.")
       }
       cfmakeraw(&settings)
       cfsetspeed(&settings, speedCode)
@@ -195,7 +197,8 @@
     }
 
     private func gone() -> LinkError {
-      LinkError(.deviceGone, "Nobody is at the other end of \(name) any more. Open the line again when somebody is.")
+      LinkError(
+        .deviceGone, "Nobody is at the other end of \(name) any more. Open the line again when somebody is.")
     }
   }
 #endif

@@ -1,5 +1,6 @@
 import MartletStack
 import MartletTCP
+import MartletWire
 import Synchronization
 import SystemPackage
 
@@ -22,7 +23,9 @@ public struct MemoryLink: Link, ~Copyable, Sendable {
   private let ownSignal: Wakeup?
   private let peerSignal: Wakeup?
 
-  public var largestPacket: Int { outgoing.slotSize }
+  public var largestPacket: Int {
+    medium == .ip ? outgoing.slotSize - MemoryWire.frameHeader : outgoing.slotSize
+  }
   public var readiness: FileDescriptor? { ownSignal?.descriptor }
   public var roomSignal: RoomSignal { .readable }
 
@@ -107,14 +110,16 @@ public struct MemoryWire: ~Copyable, Sendable {
   public var left: MemoryLink
   public var right: MemoryLink
 
+  /// Octets of an Ethernet's header and its tag: whether there will be any is not known when a wire is made.
+  static var frameHeader: Int { EthernetHeader.encodedCount + VLANTag.encodedCount }
+
   init(
     mtu: Int, capacity: Int, largestPacket: Int?, offload: InterfaceConfiguration.Offload, left: Wakeup?,
     right: Wakeup?
   ) {
     precondition(mtu >= 68, "IPv4 needs an MTU of 68 at least (RFC 791 §3.2)")
     let isCut = offload.isDisjoint(with: [.segmentation, .datagramSegmentation])
-    // With room for the header of an Ethernet and its tag.
-    let slotSize = max(mtu, largestPacket ?? (isCut ? mtu : Int(UInt16.max))) + 18
+    let slotSize = max(mtu, largestPacket ?? (isCut ? mtu : Int(UInt16.max))) + Self.frameHeader
     let rightward = MemoryRing(capacity: max(1, capacity), slotSize: slotSize)
     let leftward = MemoryRing(capacity: max(1, capacity), slotSize: slotSize)
     self.left = MemoryLink(

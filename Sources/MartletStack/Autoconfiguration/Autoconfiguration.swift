@@ -10,6 +10,8 @@ struct Autoconfiguration {
   static var wayLimit: Int { 16 }
   /// Addresses made of prefixes, on one interface.
   static var addressLimit: Int { 16 }
+  /// Beside them, those that have made room for others and of which the application has not heard that they are gone.
+  static var unheardLimit: Int { 4 }
 
   /// Ways to everybody else, and to networks.
   var ways: [LearnedWay] = []
@@ -29,9 +31,10 @@ struct Autoconfiguration {
     return ways &+ prefixes &+ routes
   }
 
-  /// The addresses of one interface; each is written down twice.
+  /// The addresses of one interface, each written down twice, and those that are gone.
   private static var interfaceBytes: Int {
-    2 &* addressLimit &* (MemoryLayout<OwnAddress>.stride &+ MemoryLayout<InterfaceAddress>.stride)
+    2 &* (addressLimit &+ unheardLimit) &* MemoryLayout<OwnAddress>.stride
+      &+ 2 &* addressLimit &* MemoryLayout<InterfaceAddress>.stride
   }
 
   /// One more interface. False: there is no room.

@@ -17,9 +17,10 @@ extension NetworkStack {
     }
   }
 
-  private func isSensible(_ prefix: IPPrefix) -> Bool {
+  /// A network that can be somewhere, or everybody.
+  func isSensible(_ prefix: IPPrefix) -> Bool {
     guard case .v6(let network) = prefix.address else { return false }
-    return !network.isLinkLocal && !network.isMulticast && !network.isIPv4Mapped
+    return !network.isLinkLocal && !network.isMulticast && !network.isIPv4Mapped && !network.isLoopback
       && (prefix.length == 0 || !network.isUnspecified)
   }
 
@@ -36,7 +37,7 @@ extension NetworkStack {
         expires: clock.advanced(bySeconds: told.lifetime))
       if let k {
         autoconfiguration.ways[k] = way
-      } else if makeRoom(for: told.prefix) {
+      } else if makeRoom(for: told.prefix, on: interface) {
         autoconfiguration.ways.append(way)
       } else {
         return false
@@ -49,15 +50,32 @@ extension NetworkStack {
 
   /// Where all places are taken, one that does not answer gives up its own: whoever said once to be a router for hours
   /// keeps nobody out for longer than it takes to try him.
-  private mutating func makeRoom(for prefix: IPPrefix) -> Bool {
+  private mutating func makeRoom(for prefix: IPPrefix, on interface: InterfaceID) -> Bool {
     if hasRoom(for: prefix) { return true }
     guard
       let k = autoconfiguration.ways.firstIndex(where: {
         $0.isSilent && ($0.prefix.length == 0) == (prefix.length == 0)
       })
-    else { return false }
+    else {
+      askRouters(on: interface)
+      return false
+    }
     chooseRoute(to: autoconfiguration.ways.remove(at: k).prefix)
     return true
+  }
+
+  /// Somebody finds no room: those who have it show that they are there, or give it up. Whoever is no way of ours is
+  /// not asked otherwise, and a forged one would stay for as long as it said.
+  mutating func askRouters(on interface: InterfaceID) {
+    for k in autoconfiguration.ways.indices {
+      let way = autoconfiguration.ways[k]
+      guard way.interface == interface, !way.isSilent else { continue }
+      if let n = neighbours.find(way.router, on: interface) {
+        if neighbours[n].state == .stale { doubt(n) }
+      } else {
+        _ = lookFor(way.router, on: interface, for: .answer)
+      }
+    }
   }
 
   private func hasRoom(for prefix: IPPrefix) -> Bool {

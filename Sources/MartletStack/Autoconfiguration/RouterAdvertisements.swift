@@ -37,15 +37,13 @@ extension NetworkStack {
       count &+= 1
       guard isSensible(told) else { continue }
       if told.isOnLink { learnOnLink(told, by: arrival.source, on: interface) }
-      if told.isAutonomous { learnAutonomous(told, on: interface) }
+      if told.isAutonomous { learnAutonomous(told, by: arrival.source, on: interface) }
     }
     learnWays(list, by: arrival.source, on: interface)
   }
 
   private func isSensible(_ told: PrefixInformation) -> Bool {
-    guard case .v6(let prefix) = told.prefix.address, told.prefix.length > 0 else { return false }
-    return !prefix.isLinkLocal && !prefix.isMulticast && !prefix.isUnspecified && !prefix.isIPv4Mapped
-      && told.preferredLifetime <= told.validLifetime
+    isSensible(told.prefix) && told.prefix.length > 0 && told.preferredLifetime <= told.validLifetime
   }
 
   private mutating func hear(_ address: IPAddress, _ hardware: MACAddress, on interface: InterfaceID) {
@@ -76,7 +74,10 @@ extension NetworkStack {
         autoconfiguration.prefixes[k].router = router
       }
     } else {
-      guard makeRoom(forNetworkOf: router, on: interface) else { return counts.drop(.routerLimited) }
+      guard makeRoom(forNetworkOf: router, on: interface) else {
+        askRouters(on: interface)
+        return counts.drop(.routerLimited)
+      }
       autoconfiguration.prefixes.append(
         OnLinkPrefix(prefix: told.prefix, interface: interface, router: router, expires: expires))
       chooseRoute(to: told.prefix)

@@ -5,13 +5,26 @@ import MartletWire
 private let twoHours = TimeAmount.hours(2)
 
 extension NetworkStack {
-  /// Begins with a link-local address, if the interface is to have addresses by itself (RFC 4862 §5.3).
-  mutating func autoconfigure(_ interface: InterfaceID) {
-    guard interfaces[interface.index].link.autoconfigures else { return }
+  /// RFC 4291 §2.1: whoever has an address of IPv6 has a link-local one, which neighbours and switches are spoken to
+  /// from; and who is to have addresses by itself begins with it (RFC 4862 §5.3).
+  mutating func makeLinkLocal(on interface: InterfaceID) {
+    let link = interfaces[interface.index].link
+    guard link.isEthernet, link.autoconfigures || link.makesLinkLocal && needsLinkLocal(interface) else {
+      return
+    }
     makeStable(
       in: IPv6Address(high: 0xfe80_0000_0000_0000, low: 0), on: interface, valid: .distant,
-      preferred: .distant,
-      attempt: 0)
+      preferred: .distant, by: nil, attempt: 0)
+  }
+
+  private func needsLinkLocal(_ interface: InterfaceID) -> Bool {
+    var hasIPv6 = false
+    for own in ownAddresses where own.interface == interface && own.isWanted {
+      guard case .v6(let address) = own.prefix.address else { continue }
+      if address.isLinkLocal { return false }
+      hasIPv6 = true
+    }
+    return hasIPv6
   }
 
   func ownLinkLocal(on interface: InterfaceID) -> IPv6Address? {
@@ -22,24 +35,58 @@ extension NetworkStack {
   }
 
   /// RFC 4862 §5.5.3.
-  mutating func learnAutonomous(_ told: PrefixInformation, on interface: InterfaceID) {
+  mutating func learnAutonomous(
+    _ told: PrefixInformation, by router: IPAddress, on interface: InterfaceID
+  ) {
     // An identifier of 64 bits fits no other prefix.
     guard told.prefix.length == 64, case .v6(let network) = told.prefix.address else { return }
     var stable: Int?
     for k in ownAddresses.indices
     where ownAddresses[k].isMade(in: network, on: interface) && ownAddresses[k].state != .expired {
-      renew(k, told)
+      renew(k, told, by: router)
       if !ownAddresses[k].isTemporary { stable = k }
     }
-    if stable == nil, told.validLifetime > 0 {
+    if stable == nil, told.validLifetime > 0, makeRoom(forAddressOf: router, on: interface) {
       let valid = clock.advanced(bySeconds: told.validLifetime)
       let preferred = clock.advanced(bySeconds: told.preferredLifetime)
-      stable = makeStable(in: network, on: interface, valid: valid, preferred: preferred, attempt: 0)
+      stable = makeStable(
+        in: network, on: interface, valid: valid, preferred: preferred, by: router, attempt: 0)
     }
     if let stable { keepTemporary(beside: stable) }
   }
 
-  private mutating func renew(_ k: Int, _ told: PrefixInformation) {
+  /// Where all places are taken, an address of a network that no router told of who is still one gives up its place to
+  /// one of a router's, as networks do. It ends as if its time were over.
+  private mutating func makeRoom(forAddressOf router: IPAddress, on interface: InterfaceID) -> Bool {
+    var (wanted, all) = (0, 0)
+    for own in ownAddresses where own.isMade && own.interface == interface {
+      all &+= 1
+      if own.state != .expired { wanted &+= 1 }
+    }
+    if wanted < Autoconfiguration.addressLimit { return true }
+    // What the application has not heard of yet takes room, too.
+    guard isRouter(router, on: interface),
+      all < Autoconfiguration.addressLimit &+ Autoconfiguration.unheardLimit,
+      let k = ownAddresses.firstIndex(where: {
+        $0.isMade && $0.interface == interface && $0.state != .expired && isOrphan($0)
+      })
+    else {
+      counts.drop(.routerLimited)
+      askRouters(on: interface)
+      return false
+    }
+    expire(k)
+    forgetUnheardOf()
+    return true
+  }
+
+  private func isOrphan(_ own: OwnAddress) -> Bool {
+    guard let router = own.router else { return false }
+    return !isRouter(router, on: own.interface)
+  }
+
+  private mutating func renew(_ k: Int, _ told: PrefixInformation, by router: IPAddress) {
+    if isOrphan(ownAddresses[k]) { ownAddresses[k].router = router }
     let valid = clock.advanced(bySeconds: told.validLifetime)
     let left = ownAddresses[k].valid.since(clock)
     if told.validLifetime > 7_200 || valid.since(clock) > left {
@@ -56,25 +103,33 @@ extension NetworkStack {
   /// An address that is the same whenever we come to a network (RFC 7217 §5). Nil: there is none.
   @discardableResult
   private mutating func makeStable(
-    in network: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant, attempt: UInt8
+    in network: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant,
+    by router: IPAddress?, attempt: UInt8
   ) -> Int? {
     let identifier = stableIdentifier(network, on: interface, attempt: attempt)
     return make(
       IPv6Address(high: network.high, low: identifier), on: interface, valid: valid, preferred: preferred,
-      attempt: attempt)
+      by: router, attempt: attempt)
   }
 
   /// Takes an address that was made of a prefix, and asks whether anybody has it. Returns its place, or nil if it cannot
   /// be.
   mutating func make(
-    _ address: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant, attempt: UInt8
+    _ address: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant,
+    by router: IPAddress?, attempt: UInt8
   ) -> Int? {
-    let made = ownAddresses.reduce(0) { $1.interface == interface && $1.isMade ? $0 &+ 1 : $0 }
+    let made = ownAddresses.reduce(0) {
+      $1.interface == interface && $1.isMade && $1.state != .expired ? $0 &+ 1 : $0
+    }
     guard made < Autoconfiguration.addressLimit else {
       counts.drop(.routerLimited)
       return nil
     }
-    guard chargeAutoconfiguration(of: interface) else {
+    // One that is made of no lesson costs no more than one that was given.
+    guard
+      router == nil && !interfaces[interface.index].link.autoconfigures
+        || chargeAutoconfiguration(of: interface)
+    else {
       counts.drop(.noMemory)
       return nil
     }
@@ -83,6 +138,7 @@ extension NetworkStack {
     adopt(IPPrefix(.v6(address), length: address.isLinkLocal ? 64 : 128), on: interface)
     let k = ownAddresses.count &- 1
     ownAddresses[k].isMade = true
+    ownAddresses[k].router = router
     ownAddresses[k].attempt = attempt
     ownAddresses[k].valid = valid
     ownAddresses[k].preferred = preferred
@@ -122,9 +178,11 @@ extension NetworkStack {
     let next =
       old.isTemporary
       ? makeTemporary(
-        in: address, on: old.interface, valid: old.valid, preferred: old.preferred, attempt: attempt)
+        in: address, on: old.interface, valid: old.valid, preferred: old.preferred, by: old.router,
+        attempt: attempt)
       : makeStable(
-        in: address, on: old.interface, valid: old.valid, preferred: old.preferred, attempt: attempt)
+        in: address, on: old.interface, valid: old.valid, preferred: old.preferred, by: old.router,
+        attempt: attempt)
     if next == nil { followAddresses(on: old.interface) }
     return true
   }
@@ -155,20 +213,31 @@ extension NetworkStack {
   mutating func madeAddressesAreDue() {
     for k in ownAddresses.indices where ownAddresses[k].isMade && ownAddresses[k].state != .expired {
       if ownAddresses[k].valid <= clock {
-        let own = ownAddresses[k]
-        routing.addresses.removeAll { $0.prefix == own.prefix && $0.interface == own.interface }
-        ownAddresses[k].state = .expired
-        forgetLastHops()
-        followAddresses(on: own.interface)
-        raise(.removed, ofAddress: k)
-        endFlows(from: own.prefix.address, on: own.interface)
+        expire(k)
         continue
       }
       noteStanding(of: k)
       wakeForLifetimes(of: k)
     }
+    forgetUnheardOf()
     for k in ownAddresses.indices where ownAddresses[k].isMade && !ownAddresses[k].isTemporary {
       keepTemporary(beside: k)
     }
+  }
+
+  private mutating func expire(_ k: Int) {
+    let own = ownAddresses[k]
+    ownAddresses[k].state = .expired
+    // Nobody was told of one that was tentative yet.
+    if own.state == .tentative { return followAddresses(on: own.interface) }
+    routing.addresses.removeAll { $0.prefix == own.prefix && $0.interface == own.interface }
+    forgetLastHops()
+    followAddresses(on: own.interface)
+    raise(.removed, ofAddress: k)
+    endFlows(from: own.prefix.address, on: own.interface)
+  }
+
+  private mutating func forgetUnheardOf() {
+    ownAddresses.removeAll { $0.isMade && $0.state == .expired && $0.news == .none }
   }
 }

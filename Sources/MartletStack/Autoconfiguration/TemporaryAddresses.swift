@@ -43,13 +43,15 @@ extension NetworkStack {
         && ($0.state == .duplicate || $0.state != .expired && $0.renewal > clock)
     }
     guard !isThere else { return }
-    makeTemporary(in: address, on: own.interface, valid: own.valid, preferred: own.preferred, attempt: 0)
+    makeTemporary(
+      in: address, on: own.interface, valid: own.valid, preferred: own.preferred, by: own.router, attempt: 0)
   }
 
   /// `valid` and `preferred` are what routers say of the network. Returns its place, or nil if there is none.
   @discardableResult
   mutating func makeTemporary(
-    in network: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant, attempt: UInt8
+    in network: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant,
+    by router: IPAddress?, attempt: UInt8
   ) -> Int? {
     // RFC 8981 §3.4 (5): none that would have to be followed by the next at once.
     guard let terms = interfaces[interface.index].link.temporaryAddresses,
@@ -69,7 +71,7 @@ extension NetworkStack {
     guard
       let k = make(
         IPv6Address(high: network.high, low: temporaryIdentifier(network)), on: interface,
-        valid: min(valid, lastValid), preferred: min(preferred, lastPreferred), attempt: attempt)
+        valid: min(valid, lastValid), preferred: min(preferred, lastPreferred), by: router, attempt: attempt)
     else { return nil }
     ownAddresses[k].isTemporary = true
     ownAddresses[k].lastValid = lastValid

@@ -59,7 +59,8 @@ public struct StackConfiguration: Sendable {
   public var neighbourLimit: UInt16 = 512
   /// Of these, the ones that are looked for at a time.
   public var incompleteNeighbourLimit: UInt16 = 128
-  /// Octets that wait for neighbours that are looked for; of each one three packets at most.
+  /// Octets that wait for neighbours that are looked for; of each one three packets at most, where the
+  /// fragments of a datagram count as one.
   public var neighbourQueueLimit: UInt32 = 512 << 10
   /// Neighbours that may begin to be looked for in a second, on each Ethernet: each is asked for before the whole link.
   /// Answers to others have a half, datagrams three quarters of it.

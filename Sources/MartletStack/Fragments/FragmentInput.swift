@@ -79,7 +79,9 @@ extension NetworkStack {
     var (proto, offset) = (header.nextHeader, header.payloadAt)
     let rest = IPv6ExtensionHeaders.walk(
       packet.bytes, from: header.nextHeader, at: header.payloadAt, nextHeaderAt: header.headerAt)
-    if header.fragmentOffset == 0, case .upper(let upper, let place, _) = rest { (proto, offset) = (upper, place) }
+    if header.fragmentOffset == 0, case .upper(let upper, let place, _) = rest {
+      (proto, offset) = (upper, place)
+    }
     if proto == .icmpv6 {
       let isFirst = header.fragmentOffset == 0 && offset < packet.bytes.byteCount
       guard isFirst, packet.bytes.u8(offset) >= 128 else { return }

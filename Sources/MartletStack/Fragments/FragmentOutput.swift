@@ -8,7 +8,7 @@ extension NetworkStack {
   /// The next packet of UDP or ICMP: a datagram, or a fragment of the first that waits.
   mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
     guard let header = firstDatagram(on: interface) else { return nil }
-    let mtu = Int(pathMTU(of: header.remote, on: interface))
+    let mtu = largest(header, on: interface)
     if header.segmentSize > 0 { return nextOfTrain(header, mtu: mtu, on: interface, into: &buffer) }
     if isCut(header, mtu: mtu, on: interface) {
       return nextFragment(of: header, mtu: mtu, on: interface, into: &buffer)
@@ -16,24 +16,37 @@ extension NetworkStack {
     let place = header.writeIP(into: &buffer, hopLimit: configuration.hopLimit(header.fields.hopLimit))
     let sum = interfaces[interface].datagrams.emitFirst(header.count, into: &buffer, at: place, around.pool)
     header.storeChecksum(sum, into: &buffer, at: place)
-    noteSent(header, buffer.be64(place))
+    if !header.isAnswer { noteSent(header, buffer.be64(place)) }
     finishFirst(header, on: interface)
     return OutgoingPacket(count: place &+ Int(header.count))
   }
 
-  /// The largest packet that gets to a destination through this interface.
+  /// The largest packet in which a datagram leaves.
+  ///
+  /// An answer says what another has chosen, who may have forged the question and may forge what a router says of the
+  /// answer. So nothing is learned from answers, and they have to arrive without: those of IPv6 leave in packets that
+  /// every path takes (RFC 8200 §5), those of IPv4 may be cut on their way.
+  private mutating func largest(_ header: DatagramHeader, on interface: Int) -> Int {
+    let mtu = Int(pathMTU(of: header.remote, on: interface))
+    return header.isAnswer && !header.local.isIPv4 ? min(mtu, 1_280) : mtu
+  }
+
+  /// The largest packet that gets to a destination through this interface, if it is a datagram.
   mutating func pathMTU(of remote: IPAddress, on interface: Int) -> UInt16 {
     let mtu = remote.isIPv4 ? interfaces[interface].mtu4 : interfaces[interface].mtu6
     if destinations.isEmpty { return mtu }
     let zone = remote.hasZone ? InterfaceID(rawValue: UInt16(truncatingIfNeeded: interface)).zone : 0
-    guard let known = destinations.find(remote, zone: zone, now: clock) else { return mtu }
-    return min(mtu, known.pathMTU)
+    let segments = destinations.find(remote, zone: zone, .segment, now: clock)
+    let datagrams = destinations.find(remote, zone: zone, .datagram, now: clock)
+    return min(mtu, segments?.pathMTU ?? mtu, datagrams?.pathMTU ?? mtu)
   }
 
   /// Whether the datagram whose turn it is has to leave in fragments, or does already.
   mutating func isCut(_ datagram: DatagramHeader, mtu: Int, on interface: Int) -> Bool {
     let headers = datagram.local.isIPv4 ? IPv4Header.encodedCount : IPv6Header.encodedCount
-    return headers &+ Int(datagram.count) > mtu || interfaces[interface].datagrams.firstIsCut
+    // Without DF, as a fragment has none; what every host takes (RFC 791 §3.1) needs no such care.
+    let mayBeCut = datagram.isAnswer && datagram.local.isIPv4 && headers &+ Int(datagram.count) > 576
+    return headers &+ Int(datagram.count) > mtu || mayBeCut || interfaces[interface].datagrams.firstIsCut
   }
 
   /// RFC 791 §3.2, RFC 8200 §4.5. Each fragment but the last has a multiple of eight octets.
@@ -46,7 +59,6 @@ extension NetworkStack {
     if !interfaces[interface].datagrams.firstIsCut {
       let id = secrets.drawIdentification(from: header.local, to: header.remote)
       interfaces[interface].datagrams.beginCutting(id)
-      counts.ipFragOKs &+= 1
     }
     let start = interfaces[interface].datagrams.cutSent
     // Of a train its other datagrams, between the header that all of them have and this one.
@@ -72,9 +84,10 @@ extension NetworkStack {
         from: before &+ udp, header.count &- udp, around.pool)
       sum.add(buffer.checksum(from: place, count: UDPHeader.encodedCount))
       header.storeChecksum(sum, into: &buffer, at: place)
-      noteSent(header, buffer.be64(place))
+      if !header.isAnswer { noteSent(header, buffer.be64(place)) }
+      if !isLast { counts.ipFragOKs &+= 1 }
     }
-    counts.ipFragCreates &+= 1
+    if start > 0 || !isLast { counts.ipFragCreates &+= 1 }
     if !isLast {
       interfaces[interface].datagrams.advanceCut(by: UInt16(truncatingIfNeeded: count))
     } else if header.segmentSize > 0 {

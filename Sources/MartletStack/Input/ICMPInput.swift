@@ -69,6 +69,9 @@ extension NetworkStack {
       // RFC 5927 §4.1 lists code 1, "unrecognized next header", among the hard ones.
       icmpErrorArrives(
         code == 1 ? .protocolUnreachable : .parameterProblem, isHard: code == 1, quoted, arrival)
+    case .other(let type, _, _) where type < 128:
+      // RFC 4443 §2.4 (a).
+      icmpErrorArrives(.unknown, isHard: false, quoted, arrival)
     case .other(let type, let code, let flags):
       guard let type = NeighborMessageType(rawValue: type) else { return counts.drop(.icmpIgnored) }
       neighbourMessageArrives(type, code: code, flags: flags, body, arrival)
@@ -167,21 +170,23 @@ extension NetworkStack {
     return UInt16(truncatingIfNeeded: min(max(mtu, floor), UInt32(UInt16.max)))
   }
 
-  /// Likewise of UDP and echo replies: believed when it quotes what has left, and that was larger. What comes next is
-  /// cut; what was lost stays lost.
+  /// Likewise of UDP and echo requests: believed when it quotes what has left, and that was larger. The datagrams that
+  /// come next are cut; what was lost stays lost.
   private mutating func datagramTooBig(_ mtu: UInt32, _ quoted: QuotedPacket, _ arrival: Arrival) {
     let zone = quoted.destination.hasZone ? arrival.interface.zone : 0
     guard routing.isOurs(quoted.source) && sentDatagrams.contains(quoted),
-      quoted.destination.isUnicastDestination, let known = path(to: quoted.destination, zone: zone)
+      quoted.destination.isUnicastDestination, let path = path(to: quoted.destination, zone: zone)
     else { return counts.drop(.icmpUnmatched) }
     let lower = Self.believable(mtu, isIPv4: arrival.isIPv4)
-    guard lower < known.mtu else { return counts.drop(.icmpIgnored) }
+    guard lower < pathMTU(of: quoted.destination, on: path.interface.index) else {
+      return counts.drop(.icmpIgnored)
+    }
     // RFC 768: the length stands behind the ports.
     let length = UInt32(truncatingIfNeeded: quoted.transport >> 16 & 0xffff)
     guard quoted.proto != .udp || length &+ (arrival.isIPv4 ? 20 : 40) > UInt32(lower) else {
       return counts.drop(.icmpUnmatched)
     }
-    _ = destinations.lower(quoted.destination, zone: zone, to: lower, now: clock, &around.budget)
+    _ = destinations.lower(quoted.destination, zone: zone, .datagram, to: lower, now: clock, &around.budget)
   }
 }
 

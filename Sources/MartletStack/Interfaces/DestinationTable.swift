@@ -7,10 +7,15 @@ struct Destination: BitwiseCopyable {
   var address: IPAddress
   /// Of a link-local address of IPv6; 0 otherwise.
   var zone: UInt16
+  var lesson: Lesson
   /// Octets of the largest packet that got through; 0: the interface's MTU.
   var pathMTU: UInt16
   /// When `pathMTU` was lowered: RFC 1191 §6.3 and RFC 8201 §4 have it tried again after ten minutes.
   var learned: Instant
+
+  /// What an error quoted. A segment in flight nobody can quote who does not see it. What a service answers to a
+  /// datagram is often known to who forged the question, so what is said of datagrams holds for datagrams only.
+  enum Lesson: UInt8 { case segment, datagram }
 }
 
 /// A bounded table of destinations: sets of four by keyed hash, of which the one
@@ -32,12 +37,15 @@ struct DestinationTable {
   var isEmpty: Bool { entries.isEmpty }
 
   /// What is known of `address`, unless it is older than ten minutes.
-  func find(_ address: IPAddress, zone: UInt16, now: Instant) -> Destination? {
+  func find(
+    _ address: IPAddress, zone: UInt16, _ lesson: Destination.Lesson = .segment, now: Instant
+  ) -> Destination? {
     if entries.isEmpty { return nil }
     let zone = address.isIPv4 ? 0 : zone
     let first = set(of: address)
     for way in 0..<Self.ways {
-      guard let entry = entries[first &+ way], entry.address == address, entry.zone == zone
+      guard let entry = entries[first &+ way], entry.address == address, entry.zone == zone,
+        entry.lesson == lesson
       else { continue }
       return now.since(entry.learned) < .minutes(10) ? entry : nil
     }
@@ -46,7 +54,8 @@ struct DestinationTable {
 
   /// Remembers a path MTU. False: the budget refused the table.
   mutating func lower(
-    _ address: IPAddress, zone: UInt16, to mtu: UInt16, now: Instant, _ budget: inout MemoryBudget
+    _ address: IPAddress, zone: UInt16, _ lesson: Destination.Lesson = .segment, to mtu: UInt16, now: Instant,
+    _ budget: inout MemoryBudget
   ) -> Bool {
     guard capacity > 0 else { return false }
     if entries.isEmpty {
@@ -56,18 +65,18 @@ struct DestinationTable {
       entries = [Destination?](repeating: nil, count: capacity)
     }
     let zone = address.isIPv4 ? 0 : zone
-    entries[place(of: address, zone)] = Destination(
-      address: address, zone: zone, pathMTU: mtu, learned: now)
+    entries[place(of: address, zone, lesson)] = Destination(
+      address: address, zone: zone, lesson: lesson, pathMTU: mtu, learned: now)
     return true
   }
 
   /// The entry to write: the address's own, a free one, or the oldest of its set.
-  private func place(of address: IPAddress, _ zone: UInt16) -> Int {
+  private func place(of address: IPAddress, _ zone: UInt16, _ lesson: Destination.Lesson) -> Int {
     let first = set(of: address)
     var oldest = first
     for way in 0..<Self.ways {
       guard let entry = entries[first &+ way] else { return first &+ way }
-      if entry.address == address, entry.zone == zone { return first &+ way }
+      if entry.address == address, entry.zone == zone, entry.lesson == lesson { return first &+ way }
       if let known = entries[oldest], entry.learned < known.learned { oldest = first &+ way }
     }
     return oldest

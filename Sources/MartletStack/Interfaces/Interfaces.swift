@@ -28,7 +28,7 @@ extension NetworkStack {
     }
     for prefix in configuration.addresses { adopt(prefix, on: id) }
     if configuration.medium == .loopback, routing.loopback == nil { routing.loopback = id }
-    autoconfigure(id)
+    makeLinkLocal(on: id)
     if let client { addClient(client, on: id) }
     return id
   }
@@ -66,6 +66,7 @@ extension NetworkStack {
     try require(id)
     try validate(prefix)
     adopt(prefix, on: id)
+    if !interfaces[id.index].link.autoconfigures { makeLinkLocal(on: id) }
   }
 
   /// Takes an address away. Connections that have it keep it and receive nothing more. One that a DHCP server lends is

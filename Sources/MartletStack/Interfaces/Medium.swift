@@ -32,7 +32,10 @@ public struct EthernetMedium: Equatable, BitwiseCopyable, Sendable {
   /// Whether an address is used only after nobody was found to have it (RFC 5227, RFC 4862 §5.4). It takes four to
   /// seven seconds for IPv4 and one to two for IPv6; an event tells.
   public var checksAddresses: Bool
-  /// Whether there is a link-local address of IPv6, and routers are asked and believed: addresses, networks on the
+  /// Whether an interface that has an address of IPv6 gets a link-local one, too, unless it was given one (RFC 4291 §2.1).
+  /// Without, nothing is received that is for such an address.
+  public var makesLinkLocal: Bool
+  /// Whether there is a link-local address of IPv6 in any case, and routers are asked and believed: addresses, networks on the
   /// link, default routers, the MTU (RFC 4861, RFC 4862).
   public var autoconfigures: Bool
   /// Whether networks that are autoconfigured have temporary addresses as well, which new connections begin with
@@ -46,6 +49,7 @@ public struct EthernetMedium: Equatable, BitwiseCopyable, Sendable {
 
   public init(
     hardwareAddress: MACAddress, vlan: UInt16? = nil, checksAddresses: Bool = true,
+    makesLinkLocal: Bool = true,
     autoconfigures: Bool = false, temporaryAddresses: TemporaryAddresses? = nil,
     dhcp: DHCPConfiguration? = nil,
     addressSecret: AddressSecret? = nil
@@ -53,6 +57,7 @@ public struct EthernetMedium: Equatable, BitwiseCopyable, Sendable {
     self.hardwareAddress = hardwareAddress
     self.vlan = vlan
     self.checksAddresses = checksAddresses
+    self.makesLinkLocal = makesLinkLocal
     self.autoconfigures = autoconfigures
     self.temporaryAddresses = temporaryAddresses
     self.dhcp = dhcp
@@ -77,6 +82,7 @@ struct LinkLayer: BitwiseCopyable {
   var headerCount: UInt8 = 0
   var checksAddresses = false
   var autoconfigures = false
+  var makesLinkLocal = false
   var hasClient = false
   /// 0: no tag.
   var vlan: UInt16 = 0
@@ -90,6 +96,7 @@ struct LinkLayer: BitwiseCopyable {
     vlan = ethernet.vlan ?? 0
     checksAddresses = ethernet.checksAddresses
     autoconfigures = ethernet.autoconfigures
+    makesLinkLocal = ethernet.makesLinkLocal
     hasClient = ethernet.dhcp != nil
     addressSecret = ethernet.addressSecret
     temporaryAddresses = ethernet.temporaryAddresses

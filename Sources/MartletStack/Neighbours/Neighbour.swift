@@ -71,30 +71,56 @@ struct WaitingPackets: BitwiseCopyable {
   static var most: Int { 3 }
 
   private(set) var octets = ByteQueue()
+  /// Places taken: by a packet, or by the fragments of a datagram.
   private(set) var count: UInt8 = 0
+  /// Octets of the packet in each place: of every fragment but the last.
   private var counts = InlineArray<3, UInt16>(repeating: 0)
+  private var totals = InlineArray<3, UInt32>(repeating: 0)
   /// Where a device completes a checksum: start and offset; 0: nowhere.
   private var partials = InlineArray<3, UInt16>(repeating: 0)
+  /// Of the datagram whose first fragments have the last place; nil: there is none.
+  private var identification: UInt32?
 
   var isEmpty: Bool { count == 0 }
   var heldBytes: Int { octets.chunksHeld &* ChunkPool.chunkSize }
 
   /// Octets of the first packet.
-  var firstCount: UInt16 { count == 0 ? 0 : counts[0] }
+  var firstCount: UInt16 { count == 0 ? 0 : UInt16(truncatingIfNeeded: min(UInt32(counts[0]), totals[0])) }
 
-  /// Puts a packet behind the others; the oldest goes when there are three (RFC 4861 §7.2.2). False: no memory.
+  /// Puts a packet behind the others; the oldest goes when there are three (RFC 4861 §7.2.2). Fragments count as the one
+  /// datagram that they are of, since none is worth anything without the others. False: no memory, or those that came
+  /// before it are not here.
   mutating func append(
     _ packet: RawSpan, _ metadata: PacketMetadata, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) -> Bool {
-    if Int(count) >= Self.most { removeFirst(&pool, &budget) }
+    let fragment = FragmentOnItsWay(packet)
+    if let fragment, !fragment.isFirst { return join(packet, fragment, &pool, &budget) }
+    if Int(count) >= Self.most { removeFirstPlace(&pool, &budget) }
     guard octets.append(packet, &pool, &budget) else { return false }
     counts[Int(count)] = UInt16(truncatingIfNeeded: packet.byteCount)
+    totals[Int(count)] = UInt32(truncatingIfNeeded: packet.byteCount)
     if case .partial(let start, let offset) = metadata.checksum {
       partials[Int(count)] = start << 8 | offset & 0xff
     } else {
       partials[Int(count)] = 0
     }
+    identification = fragment?.identification
     count &+= 1
+    return true
+  }
+
+  private mutating func join(
+    _ packet: RawSpan, _ fragment: FragmentOnItsWay, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
+  ) -> Bool {
+    guard count > 0, identification == fragment.identification else { return false }
+    let last = Int(count) &- 1
+    guard packet.byteCount <= Int(counts[last]), totals[last] % UInt32(counts[last]) == 0,
+      octets.append(packet, &pool, &budget)
+    else {
+      identification = nil
+      return false
+    }
+    totals[last] &+= UInt32(truncatingIfNeeded: packet.byteCount)
     return true
   }
 
@@ -114,9 +140,17 @@ struct WaitingPackets: BitwiseCopyable {
 
   mutating func removeFirst(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
     guard count > 0 else { return }
-    octets.consume(UInt32(counts[0]), anchored: false, &pool, &budget)
+    let n = UInt32(firstCount)
+    if n == totals[0] { return removeFirstPlace(&pool, &budget) }
+    octets.consume(n, anchored: false, &pool, &budget)
+    totals[0] &-= n
+  }
+
+  private mutating func removeFirstPlace(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
+    octets.consume(totals[0], anchored: false, &pool, &budget)
     for i in 1..<Self.most {
       counts[i &- 1] = counts[i]
+      totals[i &- 1] = totals[i]
       partials[i &- 1] = partials[i]
     }
     count &-= 1
@@ -125,5 +159,28 @@ struct WaitingPackets: BitwiseCopyable {
   mutating func removeAll(_ pool: inout ChunkPool, _ budget: inout MemoryBudget) {
     octets.removeAll(&pool, &budget)
     count = 0
+  }
+}
+
+/// A fragment that we made.
+private struct FragmentOnItsWay {
+  let identification: UInt32
+  let isFirst: Bool
+
+  /// Nil: it is a whole packet.
+  init?(_ packet: RawSpan) {
+    guard packet.byteCount >= IPv4Header.encodedCount else { return nil }
+    if packet.u8(0) >> 4 == 4 {
+      let flags = packet.be16(6)
+      guard flags & 0x3fff != 0 else { return nil }
+      identification = UInt32(packet.be16(4))
+      isFirst = flags & 0x1fff == 0
+    } else {
+      guard packet.byteCount >= IPv6Header.encodedCount &+ IPv6Fragment.encodedCount,
+        packet.u8(6) == IPProtocol.fragment.rawValue
+      else { return nil }
+      identification = packet.be32(44)
+      isFirst = packet.be16(42) & 0xfff8 == 0
+    }
   }
 }

@@ -44,7 +44,7 @@ extension NetworkStack {
       if !isLearning(known.interface) { return "whoever learns of networks is charged" }
     }
     var made = 0
-    for own in ownAddresses where own.isMade {
+    for own in ownAddresses where own.router != nil {
       made &+= 1
       if !isLearning(own.interface) { return "whoever makes addresses is charged" }
     }
@@ -56,7 +56,7 @@ extension NetworkStack {
       || autoconfiguration.ways.count &- toEverybody > Autoconfiguration.wayLimit
       || autoconfiguration.prefixes.count > Autoconfiguration.prefixLimit
       || learned > Autoconfiguration.prefixLimit &+ Autoconfiguration.wayLimit &+ 1
-      || made > learning &* Autoconfiguration.addressLimit
+      || made > learning &* (Autoconfiguration.addressLimit &+ Autoconfiguration.unheardLimit)
     {
       return "what routers say has limits"
     }

@@ -18,6 +18,8 @@ struct OwnAddress: BitwiseCopyable {
   var news = News.none
   /// Made of a prefix that a router told of, or link-local; with how long it may be used, and preferred.
   var isMade = false
+  /// Which router; nil: it is link-local.
+  var router: IPAddress?
   /// A DHCP server lends it.
   var isLent = false
   /// How many were made of the prefix before, and others had them.
@@ -165,7 +167,10 @@ extension NetworkStack {
     raise(.ready, ofAddress: k)
     let own = ownAddresses[k]
     if own.isLent { return leaseIsReady(on: own.interface) }
-    guard own.isMade, own.prefix.address.isLinkLocal else { return }
+    guard own.isMade, own.prefix.address.isLinkLocal, interfaces[own.interface.index].link.autoconfigures
+    else {
+      return
+    }
     // RFC 4861 §6.3.7.
     let deadline = clock.advanced(by: upToOneSecond())
     interfaces[own.interface.index].routerSearch = RouterSearch(deadline: deadline)

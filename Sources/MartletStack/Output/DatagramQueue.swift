@@ -11,6 +11,8 @@ struct DatagramHeader: BitwiseCopyable {
   var port: UInt16 = 0
   /// Octets in each datagram of a train (`DatagramTrain`); 0: it is one.
   var segmentSize: UInt16 = 0
+  /// A reply to an echo, or an error: what it says another has chosen.
+  var isAnswer = false
   /// Where it came from.
   var interface = InterfaceID(rawValue: 0)
   var local: IPAddress
@@ -152,7 +154,7 @@ extension DatagramHeader {
     out.store8(proto.rawValue, at: 4)
     out.store8(fields.hopLimit, at: 5)
     out.store8(fields.trafficClass, at: 6)
-    out.store8(local.isIPv4 ? 4 : 6, at: 7)
+    out.store8((isAnswer ? 0x80 : 0) | (local.isIPv4 ? 4 : 6), at: 7)
     local.write(into: &out, at: 8)
     remote.write(into: &out, at: 24)
     out.store16be(interface.rawValue, at: 40)
@@ -160,11 +162,12 @@ extension DatagramHeader {
   }
 
   init(_ bytes: RawSpan) {
-    let isIPv4 = bytes.u8(7) == 4
+    let isIPv4 = bytes.u8(7) & 0x7f == 4
     self.init(
       count: bytes.be16(0), proto: IPProtocol(bytes.u8(4)),
       fields: IPFields(hopLimit: bytes.u8(5), trafficClass: bytes.u8(6)),
-      port: bytes.be16(2), segmentSize: bytes.be16(42), interface: InterfaceID(rawValue: bytes.be16(40)),
+      port: bytes.be16(2), segmentSize: bytes.be16(42), isAnswer: bytes.u8(7) & 0x80 != 0,
+      interface: InterfaceID(rawValue: bytes.be16(40)),
       local: IPAddress(bytes, at: 8, isIPv4: isIPv4),
       remote: IPAddress(bytes, at: 24, isIPv4: isIPv4))
   }

@@ -110,7 +110,7 @@ extension NetworkStack {
     }
     let record = DatagramHeader(
       count: UInt16(truncatingIfNeeded: 8 &+ body.byteCount), proto: proto,
-      fields: IPFields(dscp: dscp), local: arrival.destination, remote: arrival.source)
+      fields: IPFields(dscp: dscp), isAnswer: true, local: arrival.destination, remote: arrival.source)
     // What came in a packet, or was put together, fits one that may be cut again.
     guard 8 &+ body.byteCount <= Int(UInt16.max) &- (arrival.isIPv4 ? IPv4Header.encodedCount : 0),
       interfaces[path.interface.index].datagrams.append(

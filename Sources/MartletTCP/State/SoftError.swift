@@ -10,6 +10,8 @@ public enum SoftError: UInt8, BitwiseCopyable, Sendable {
   case administrativelyProhibited
   case timeExceeded
   case parameterProblem
+  /// An ICMPv6 error of a type that is not known here (RFC 4443 §2.4 (a)).
+  case unknown
   /// R1 was passed: no acknowledgment for several tries (RFC 9293 SHLD-9).
   case retransmitting
 }

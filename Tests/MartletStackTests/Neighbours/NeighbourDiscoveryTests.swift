@@ -183,6 +183,7 @@ struct NeighbourDiscoveryTests {
       InterfaceConfiguration(
         addresses: [IPPrefix(.v6(IPv6Address(high: 0xfe80_0000_0000_0000, low: 2)), length: 64)],
         medium: .ethernet(EthernetMedium(hardwareAddress: mac(1), checksAddresses: false))))
+    #expect(s.stack.addresses(on: other).count == 1, "a link-local address was given, so none is made")
     try s.stack.addAddress(
       IPPrefix(.v6(IPv6Address(high: 0xfe80_0000_0000_0000, low: 1)), length: 64), to: s.interface)
     s.advance(by: .seconds(5))

@@ -65,8 +65,8 @@ struct RouterRoomTests {
     try tryInVain(s)
     #expect(tell(s, 9, preference: 1))
     #expect(rest.hop(to: far, s) == 9)
-    // One place was to be had, and no more.
-    #expect(!tell(s, 10, preference: 1))
+    // All were asked when one found no room, not only the one that was tried.
+    for n in 10...16 as ClosedRange<UInt8> { #expect(tell(s, n)) }
   }
 
   @Test("Sixteen ways of a router that does not answer likewise")
@@ -100,6 +100,77 @@ struct RouterRoomTests {
     // Those of one who is there stay.
     #expect(!tell(s, 3, networks(40, 1)))
     #expect(!isOnLink(40, s))
+  }
+
+  @Test(
+    "Addresses without end of networks that nobody is a router of make room for one of a router's",
+    arguments: [0, .max] as [UInt16])
+  func addresses(lifetime: UInt16) throws {
+    let s = try started()
+    func forEver(_ first: UInt64, _ count: UInt64) -> [Prefix] {
+      (first..<first + count).map {
+        Prefix(high: 0x2001_0db9_0000_0000 + $0 << 16, flags: 0x40, valid: .max, preferred: .max)
+      }
+    }
+    // Beside the link-local one and that of the network that nobody leads out of.
+    #expect(tell(s, 1, forEver(0, 8), lifetime: lifetime))
+    #expect(tell(s, 1, forEver(8, 6), lifetime: lifetime))
+    // One who is a router has that network's place.
+    #expect(tell(s, 1, forEver(14, 1), lifetime: lifetime) == (lifetime > 0))
+    #expect(!tell(s, 1, forEver(15, 1), lifetime: lifetime))
+    s.advance(by: .seconds(3))
+    _ = s.drain()
+    #expect(s.stack.addresses().count == 16)
+    if lifetime > 0 {
+      // Nothing is sent to him; but he is asked, because somebody finds no room.
+      for _ in 0..<12 {
+        s.advance(by: .seconds(1))
+        _ = s.pull()
+      }
+    }
+    #expect(tell(s, 2, forEver(20, 1)))
+    s.advance(by: .seconds(3))
+    let events = s.drain()
+    let new = try #require(s.stack.addresses().first { isIn(20, $0.address) })
+    #expect(events.contains(.addressReady(new.address, s.interface)))
+    #expect(events.count { if case .addressRemoved = $0 { true } else { false } } == 1)
+    #expect(s.stack.addresses().count == 16)
+    // Those of one who is there stay, and find room as long as there are others'.
+    for n in 21..<35 as Range<UInt64> {
+      #expect(tell(s, 2, forEver(n, 1)))
+      s.advance(by: .seconds(3))
+      _ = s.drain()
+    }
+    #expect(!tell(s, 2, forEver(40, 1)))
+    s.advance(by: .seconds(3))
+    _ = s.drain()
+    #expect(s.stack.addresses().contains { isIn(20, $0.address) })
+    #expect(s.stack.addresses().count == 16)
+  }
+
+  private func isIn(_ n: UInt64, _ address: IPAddress) -> Bool {
+    guard case .v6(let address) = address else { return false }
+    return address.high == 0x2001_0db9_0000_0000 + n << 16
+  }
+
+  @Test("What the application has not heard of takes no more room than there is")
+  func unheard() throws {
+    let s = try started()
+    func one(_ n: UInt64) -> [Prefix] {
+      [Prefix(high: 0x2001_0db9_0000_0000 + n << 16, flags: 0x40, valid: .max, preferred: .max)]
+    }
+    for n in 0..<14 as Range<UInt64> { tell(s, 1, one(n), lifetime: 0) }
+    s.advance(by: .seconds(3))
+    // Each is a router when he speaks, and none any more right after: what he told of makes room for the next.
+    var heard = 0
+    for n in 100..<200 as Range<UInt8> {
+      if tell(s, n, one(UInt64(n))) { heard += 1 }
+      s.advance(by: .seconds(3))
+      tell(s, n, lifetime: 0)
+    }
+    #expect(heard == 4)
+    _ = s.drain()
+    #expect(tell(s, 2, one(300)))
   }
 
   @Test("A network is of the router who is there, whoever told of it first or last")

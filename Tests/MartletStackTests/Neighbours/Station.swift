@@ -22,7 +22,7 @@ final class Station {
   init(
     vlan: UInt16? = nil, checksAddresses: Bool = false, addresses: [IPPrefix]? = nil, seed: UInt64 = 7,
     autoconfigures: Bool = false, temporary: TemporaryAddresses? = nil, dhcp: DHCPConfiguration? = nil,
-    secret: AddressSecret? = nil,
+    secret: AddressSecret? = nil, linkLocal: Bool = false,
     offload: InterfaceConfiguration.Offload = [], _ configure: (inout StackConfiguration) -> Void = { _ in }
   ) throws {
     var configuration = StackConfiguration()
@@ -31,7 +31,8 @@ final class Station {
     stack = NetworkStack(configuration: configuration, seed: StackSeed(seed))
     stack.advance(to: now)
     let medium = EthernetMedium(
-      hardwareAddress: hardware, vlan: vlan, checksAddresses: checksAddresses, autoconfigures: autoconfigures,
+      hardwareAddress: hardware, vlan: vlan, checksAddresses: checksAddresses, makesLinkLocal: linkLocal,
+      autoconfigures: autoconfigures,
       temporaryAddresses: temporary, dhcp: dhcp, addressSecret: secret)
     interface = try stack.addInterface(
       InterfaceConfiguration(
