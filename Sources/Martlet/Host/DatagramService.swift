@@ -70,12 +70,14 @@ extension HostService {
   /// Resumes the cancelled.
   mutating func sweep(_ id: UDPSocketID) {
     sockets[id]?.readers.removeAll { reader in
-      if reader.isCancelled { reader.resume(.failure(.cancelled)) }
-      return reader.isCancelled
+      guard reader.isCancelled else { return false }
+      reader.resume(.failure(.cancelled))
+      return true
     }
     sockets[id]?.writers.removeAll { writer in
-      if writer.waiter.isCancelled { writer.waiter.resume(.failure(.cancelled)) }
-      return writer.waiter.isCancelled
+      guard writer.waiter.isCancelled else { return false }
+      writer.waiter.resume(.failure(.cancelled))
+      return true
     }
   }
 

@@ -171,7 +171,8 @@
     /// The link whose name it is, for what is said of one: a group, a link-local destination. Nil: there is none.
     public func interface(named name: String) -> InterfaceID? { interfaces[name] }
 
-    /// Resets what is open, gives back what DHCP servers have lent, stops the thread and waits until the links are gone.
+    /// Resets the connections that are open, lets those that were closed deliver what was written for a second at most,
+    /// gives back what DHCP servers have lent, stops the thread and waits until the links are gone.
     public func shutdown() async {
       control.stop()
       await ending.wait()
@@ -191,7 +192,7 @@
       guard var loop = loop.take() else { return nil }
       defer { loop.giveBackLeases() }
       do throws(LinkError) {
-        try loop.run()
+        try loop.run(grace: .seconds(1))
         return nil
       } catch {
         loop.application.stop(stack: &loop.stack, now: SystemClock.now)

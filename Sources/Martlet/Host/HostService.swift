@@ -14,6 +14,8 @@ struct HostService: Application, ~Copyable {
   private var attempts: [Attempt] = []
   private var listeners: [ListenerID: [Waiter<Connection>]] = [:]
   var sockets: [UDPSocketID: SocketRecord] = [:]
+  /// Connections that are to be reset: the host ends.
+  private var doomed: [ConnectionID] = []
   var scratch = PacketBuffer(capacity: HostService.largestRead)
 
   /// Octets that one read gives at most.
@@ -85,9 +87,12 @@ struct HostService: Application, ~Copyable {
     }
   }
 
-  var nextDeadline: Instant? { attempts.lazy.compactMap(\.nextTry).min() }
+  var nextDeadline: Instant? { doomed.isEmpty ? attempts.lazy.compactMap(\.nextTry).min() : .origin }
 
-  mutating func deadlineReached(stack: inout NetworkStack, now: Instant) { tryAgain(&stack, now) }
+  mutating func deadlineReached(stack: inout NetworkStack, now: Instant) {
+    resetSome(&stack, now)
+    tryAgain(&stack, now)
+  }
 
   mutating func stop(stack: inout NetworkStack, now: Instant) {
     for request in mailbox.close() { request(&self, &stack, now) }
@@ -97,13 +102,23 @@ struct HostService: Application, ~Copyable {
     sockets = [:]
     for (id, record) in connections {
       fail(record, .stopped)
-      try? stack.abort(id, now: now)
+      doomed.append(id)
     }
-    for (_, waiters) in listeners {
+    for (id, waiters) in listeners {
       for waiter in waiters { waiter.resume(.failure(.stopped)) }
+      try? stack.close(id, now: now)
     }
     connections = [:]
     listeners = [:]
+    resetSome(&stack, now)
+  }
+
+  /// Resets that have no room are not sent: no more at a time than a turn of the loop sends.
+  private mutating func resetSome(_ stack: inout NetworkStack, _ now: Instant) {
+    for _ in 0..<max(0, 256 - stack.held.replies) {
+      guard let id = doomed.popLast() else { return }
+      try? stack.abort(id, now: now)
+    }
   }
 
   // MARK: Asked by tasks
@@ -218,12 +233,14 @@ struct HostService: Application, ~Copyable {
   mutating func sweep(_ id: ConnectionID) {
     guard var record = connections[id] else { return }
     record.readers.removeAll { reader in
-      if reader.waiter.isCancelled { reader.waiter.resume(.failure(.cancelled)) }
-      return reader.waiter.isCancelled
+      guard reader.waiter.isCancelled else { return false }
+      reader.waiter.resume(.failure(.cancelled))
+      return true
     }
     record.writers.removeAll { write in
-      if write.waiter.isCancelled { write.waiter.resume(.failure(.cancelled)) }
-      return write.waiter.isCancelled
+      guard write.waiter.isCancelled else { return false }
+      write.waiter.resume(.failure(.cancelled))
+      return true
     }
     connections[id] = record
   }
@@ -231,8 +248,9 @@ struct HostService: Application, ~Copyable {
   /// Gives up what tasks wait for that were cancelled.
   mutating func sweepAttempts() {
     attempts.removeAll { attempt in
-      if attempt.isCancelled() { attempt.fail(.cancelled) }
-      return attempt.isCancelled()
+      guard attempt.isCancelled() else { return false }
+      attempt.fail(.cancelled)
+      return true
     }
   }
 
@@ -249,8 +267,9 @@ struct HostService: Application, ~Copyable {
 
   mutating func sweep(_ id: ListenerID) {
     listeners[id]?.removeAll { waiter in
-      if waiter.isCancelled { waiter.resume(.failure(.cancelled)) }
-      return waiter.isCancelled
+      guard waiter.isCancelled else { return false }
+      waiter.resume(.failure(.cancelled))
+      return true
     }
   }
 

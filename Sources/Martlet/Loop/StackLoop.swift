@@ -96,6 +96,7 @@
     private mutating func hasOutput() -> Bool {
       for i in 0..<links.count {
         if let id = links.ports[i]?.interface, stack.hasOutput(on: id) { return true }
+        if links.ports[i]?.awaitsRoom == true { return true }
       }
       return false
     }

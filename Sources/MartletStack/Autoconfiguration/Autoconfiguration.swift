@@ -12,6 +12,7 @@ struct Autoconfiguration {
   static var addressLimit: Int { 16 }
   /// Beside them, those that have made room for others and of which the application has not heard that they are gone.
   static var unheardLimit: Int { 4 }
+  static var heldLimit: Int { addressLimit &+ unheardLimit }
 
   /// Ways to everybody else, and to networks.
   var ways: [LearnedWay] = []
@@ -33,7 +34,7 @@ struct Autoconfiguration {
 
   /// The addresses of one interface, each written down twice, and those that are gone.
   private static var interfaceBytes: Int {
-    2 &* (addressLimit &+ unheardLimit) &* MemoryLayout<OwnAddress>.stride
+    2 &* heldLimit &* MemoryLayout<OwnAddress>.stride
       &+ 2 &* addressLimit &* MemoryLayout<InterfaceAddress>.stride
   }
 

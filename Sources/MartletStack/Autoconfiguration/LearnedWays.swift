@@ -57,7 +57,7 @@ extension NetworkStack {
         $0.isSilent && ($0.prefix.length == 0) == (prefix.length == 0)
       })
     else {
-      askRouters(on: interface)
+      askRouters()
       return false
     }
     chooseRoute(to: autoconfiguration.ways.remove(at: k).prefix)
@@ -66,14 +66,15 @@ extension NetworkStack {
 
   /// Somebody finds no room: those who have it show that they are there, or give it up. Whoever is no way of ours is
   /// not asked otherwise, and a forged one would stay for as long as it said.
-  mutating func askRouters(on interface: InterfaceID) {
+  mutating func askRouters() {
     for k in autoconfiguration.ways.indices {
       let way = autoconfiguration.ways[k]
-      guard way.interface == interface, !way.isSilent else { continue }
-      if let n = neighbours.find(way.router, on: interface) {
-        if neighbours[n].state == .stale { doubt(n) }
+      guard !way.isSilent else { continue }
+      if let n = neighbours.find(way.router, on: way.interface) {
+        let isOld = neighbours[n].state == .reachable && neighbours[n].deadline <= clock
+        if isOld || neighbours[n].state == .stale { doubt(n) }
       } else {
-        _ = lookFor(way.router, on: interface, for: .answer)
+        _ = lookFor(way.router, on: way.interface, for: .answer)
       }
     }
   }

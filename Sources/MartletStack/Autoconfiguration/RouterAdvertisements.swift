@@ -75,7 +75,7 @@ extension NetworkStack {
       }
     } else {
       guard makeRoom(forNetworkOf: router, on: interface) else {
-        askRouters(on: interface)
+        askRouters()
         return counts.drop(.routerLimited)
       }
       autoconfiguration.prefixes.append(

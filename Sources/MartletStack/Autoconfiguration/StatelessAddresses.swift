@@ -40,6 +40,7 @@ extension NetworkStack {
   ) {
     // An identifier of 64 bits fits no other prefix.
     guard told.prefix.length == 64, case .v6(let network) = told.prefix.address else { return }
+    forgetUnheardOf()
     var stable: Int?
     for k in ownAddresses.indices
     where ownAddresses[k].isMade(in: network, on: interface) && ownAddresses[k].state != .expired {
@@ -57,30 +58,49 @@ extension NetworkStack {
 
   /// Where all places are taken, an address of a network that no router told of who is still one gives up its place to
   /// one of a router's, as networks do. It ends as if its time were over.
-  private mutating func makeRoom(forAddressOf router: IPAddress, on interface: InterfaceID) -> Bool {
+  ///
+  /// Connections may end with it; so whoever wants the place has to have answered us first, and the youngest goes: what
+  /// is forged came last, as a rule.
+  ///
+  /// - Parameter isTemporary: of the places that temporary ones may have, which are half of all.
+  mutating func makeRoom(
+    forAddressOf router: IPAddress?, isTemporary: Bool = false, on interface: InterfaceID
+  ) -> Bool {
     var (wanted, all) = (0, 0)
     for own in ownAddresses where own.isMade && own.interface == interface {
       all &+= 1
-      if own.state != .expired { wanted &+= 1 }
+      if own.state != .expired, own.isTemporary || !isTemporary { wanted &+= 1 }
     }
-    if wanted < Autoconfiguration.addressLimit { return true }
+    if wanted < Autoconfiguration.addressLimit / (isTemporary ? 2 : 1) { return true }
     // What the application has not heard of yet takes room, too.
-    guard isRouter(router, on: interface),
-      all < Autoconfiguration.addressLimit &+ Autoconfiguration.unheardLimit,
-      let k = ownAddresses.firstIndex(where: {
-        $0.isMade && $0.interface == interface && $0.state != .expired && isOrphan($0)
-      })
+    guard let router, all < Autoconfiguration.heldLimit,
+      isProvenRouter(router, on: interface), let k = leastWanted(on: interface, isTemporary: isTemporary)
     else {
       counts.drop(.routerLimited)
-      askRouters(on: interface)
+      askRouters()
       return false
     }
     expire(k)
-    forgetUnheardOf()
     return true
   }
 
-  private func isOrphan(_ own: OwnAddress) -> Bool {
+  private func leastWanted(on interface: InterfaceID, isTemporary: Bool) -> Int? {
+    func isHere(_ own: OwnAddress) -> Bool {
+      own.router != nil && own.interface == interface && (own.isTemporary || !isTemporary)
+    }
+    return ownAddresses.firstIndex { isHere($0) && $0.state == .duplicate }
+      ?? ownAddresses.lastIndex { isHere($0) && $0.state != .expired && isOrphan($0) }
+  }
+
+  private func isProvenRouter(_ router: IPAddress, on interface: InterfaceID) -> Bool {
+    guard isRouter(router, on: interface), let n = neighbours.find(router, on: interface) else {
+      return false
+    }
+    return neighbours[n].isProven
+  }
+
+  /// No router told of its network who is still one.
+  func isOrphan(_ own: OwnAddress) -> Bool {
     guard let router = own.router else { return false }
     return !isRouter(router, on: own.interface)
   }
@@ -118,10 +138,14 @@ extension NetworkStack {
     _ address: IPv6Address, on interface: InterfaceID, valid: Instant, preferred: Instant,
     by router: IPAddress?, attempt: UInt8
   ) -> Int? {
-    let made = ownAddresses.reduce(0) {
-      $1.interface == interface && $1.isMade && $1.state != .expired ? $0 &+ 1 : $0
+    var (made, held) = (0, 0)
+    for own in ownAddresses where own.interface == interface && own.isMade {
+      held &+= 1
+      if own.state != .expired { made &+= 1 }
     }
-    guard made < Autoconfiguration.addressLimit else {
+    guard made < Autoconfiguration.addressLimit,
+      held < Autoconfiguration.heldLimit
+    else {
       counts.drop(.routerLimited)
       return nil
     }
@@ -228,8 +252,8 @@ extension NetworkStack {
   private mutating func expire(_ k: Int) {
     let own = ownAddresses[k]
     ownAddresses[k].state = .expired
-    // Nobody was told of one that was tentative yet.
-    if own.state == .tentative { return followAddresses(on: own.interface) }
+    // Nobody was told that it is ours.
+    if own.state == .tentative || own.state == .duplicate { return followAddresses(on: own.interface) }
     routing.addresses.removeAll { $0.prefix == own.prefix && $0.interface == own.interface }
     forgetLastHops()
     followAddresses(on: own.interface)
@@ -237,6 +261,7 @@ extension NetworkStack {
     endFlows(from: own.prefix.address, on: own.interface)
   }
 
+  /// Of these there is nothing to tell.
   private mutating func forgetUnheardOf() {
     ownAddresses.removeAll { $0.isMade && $0.state == .expired && $0.news == .none }
   }

@@ -58,11 +58,9 @@ extension NetworkStack {
       preferred > clock.advanced(by: TemporaryAddresses.advance)
     else { return nil }
     // Stable ones always find room.
-    let others = ownAddresses.reduce(0) { $1.interface == interface && $1.isTemporary ? $0 &+ 1 : $0 }
-    guard others < Autoconfiguration.addressLimit / 2 else {
-      counts.drop(.routerLimited)
-      return nil
-    }
+    guard makeRoom(forAddressOf: router, isTemporary: true, on: interface),
+      makeRoom(forAddressOf: router, on: interface)
+    else { return nil }
     // DESYNC_FACTOR: hosts that came together do not go on together.
     let fifths = terms.preferredLifetime.nanoseconds / 5 &* 2
     let early = Int64(truncatingIfNeeded: secrets.drawNeighbour() % UInt64(max(1, fifths)))

@@ -22,6 +22,7 @@ struct Destination: BitwiseCopyable {
 /// learned first is overwritten. It takes no memory before the first lesson.
 struct DestinationTable {
   private static var ways: Int { 4 }
+  private static var validity: TimeAmount { .minutes(10) }
   private var entries: [Destination?] = []
   private let capacity: Int
   private let key: SipKey
@@ -47,12 +48,12 @@ struct DestinationTable {
       guard let entry = entries[first &+ way], entry.address == address, entry.zone == zone,
         entry.lesson == lesson
       else { continue }
-      return now.since(entry.learned) < .minutes(10) ? entry : nil
+      return now.since(entry.learned) < Self.validity ? entry : nil
     }
     return nil
   }
 
-  /// Remembers a path MTU. False: the budget refused the table.
+  /// Remembers a path MTU. False: the budget refused the table, or others' lessons count for more.
   mutating func lower(
     _ address: IPAddress, zone: UInt16, _ lesson: Destination.Lesson = .segment, to mtu: UInt16, now: Instant,
     _ budget: inout MemoryBudget
@@ -65,19 +66,26 @@ struct DestinationTable {
       entries = [Destination?](repeating: nil, count: capacity)
     }
     let zone = address.isIPv4 ? 0 : zone
-    entries[place(of: address, zone, lesson)] = Destination(
-      address: address, zone: zone, lesson: lesson, pathMTU: mtu, learned: now)
+    guard let place = place(of: address, zone, lesson, now) else { return false }
+    entries[place] = Destination(address: address, zone: zone, lesson: lesson, pathMTU: mtu, learned: now)
     return true
   }
 
-  /// The entry to write: the address's own, a free one, or the oldest of its set.
-  private func place(of address: IPAddress, _ zone: UInt16, _ lesson: Destination.Lesson) -> Int {
+  /// The entry to write: the address's own, a free one, or the oldest of its set. What datagrams teach takes the place of
+  /// no segment's lesson that is still good. Nil: there is none.
+  private func place(
+    of address: IPAddress, _ zone: UInt16, _ lesson: Destination.Lesson, _ now: Instant
+  ) -> Int? {
     let first = set(of: address)
-    var oldest = first
-    for way in 0..<Self.ways {
-      guard let entry = entries[first &+ way] else { return first &+ way }
-      if entry.address == address, entry.zone == zone, entry.lesson == lesson { return first &+ way }
-      if let known = entries[oldest], entry.learned < known.learned { oldest = first &+ way }
+    var oldest: Int?
+    for place in first..<first &+ Self.ways {
+      guard let entry = entries[place] else { return place }
+      if entry.address == address, entry.zone == zone, entry.lesson == lesson { return place }
+      let mayGo =
+        lesson == .segment || entry.lesson == .datagram || now.since(entry.learned) >= Self.validity
+      guard mayGo else { continue }
+      if let known = oldest.flatMap({ entries[$0] }), known.learned <= entry.learned { continue }
+      oldest = place
     }
     return oldest
   }

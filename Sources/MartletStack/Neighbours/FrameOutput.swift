@@ -66,7 +66,7 @@ extension NetworkStack {
           : self.target(of: room.bytes.v6(at: 24), purpose, on: interface)
         switch target {
         case .station: break
-        case .unresolved(let n): hold(room.bytes.extracting(0..<packet.count), packet.metadata, for: n)
+        case .unresolved(let n): hold(room.bytes.extracting(0..<packet.count), packet.metadata, for: n, wish)
         case .nowhere(let reason): counts.drop(reason)
         }
       }
@@ -200,12 +200,16 @@ extension NetworkStack {
     return neighbours[n].state != .incomplete
   }
 
-  private mutating func hold(_ packet: RawSpan, _ metadata: PacketMetadata, for n: UInt32) {
+  /// Of all the room answers have a half, as of searches: anybody can ask in any neighbour's name, and for as much as a
+  /// datagram holds.
+  private mutating func hold(
+    _ packet: RawSpan, _ metadata: PacketMetadata, for n: UInt32, _ wish: SearchWish
+  ) {
+    let limit = Int(configuration.neighbourQueueLimit) / (wish == .answer ? 2 : 1)
     // What a device is to cut is too long to wait: TCP says it again, and trains of datagrams are not handed out whole
     // before somebody is known.
     guard metadata.segmentSize == 0,
-      neighbours.waitingBytes < Int(configuration.neighbourQueueLimit),
-      neighbours.wait(for: n, packet, metadata, &around.pool, &around.budget)
+      neighbours.wait(for: n, packet, metadata, limit: limit, &around.pool, &around.budget)
     else { return counts.drop(.neighbourLimited) }
   }
 

@@ -109,6 +109,9 @@ struct WaitingPackets: BitwiseCopyable {
     return true
   }
 
+  /// One was refused: what follows it is of no use.
+  mutating func breakOff() { identification = nil }
+
   private mutating func join(
     _ packet: RawSpan, _ fragment: FragmentOnItsWay, _ pool: inout ChunkPool, _ budget: inout MemoryBudget
   ) -> Bool {

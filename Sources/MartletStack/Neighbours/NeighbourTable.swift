@@ -144,11 +144,16 @@ struct NeighbourTable: ~Copyable {
 
   // MARK: Waiting
 
-  /// Keeps a packet until the neighbour's hardware address is known. False: no memory.
+  /// Keeps a packet until the neighbour's hardware address is known. False: more than `limit` octets wait for all, or no
+  /// memory.
   mutating func wait(
-    for n: UInt32, _ packet: RawSpan, _ metadata: PacketMetadata, _ pool: inout ChunkPool,
+    for n: UInt32, _ packet: RawSpan, _ metadata: PacketMetadata, limit: Int, _ pool: inout ChunkPool,
     _ budget: inout MemoryBudget
   ) -> Bool {
+    guard waitingBytes < limit else {
+      if records[n].waiting != IndexList.none { waiting[records[n].waiting].breakOff() }
+      return false
+    }
     if records[n].waiting == IndexList.none {
       guard let handle = waiting.allocate(WaitingPackets(), &budget) else { return false }
       records[n].waiting = handle.index

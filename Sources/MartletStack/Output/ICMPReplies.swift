@@ -65,8 +65,9 @@ extension NetworkStack {
     let headers = arrival.isIPv4 ? 28 : 48
     let room = (arrival.isIPv4 ? 576 : 1_280) &- headers
     // An error is not worth being cut.
-    let most = min(
-      room, Int(path(to: arrival.source, zone: arrival.isIPv4 ? 0 : arrival.zone)?.mtu ?? 0) &- headers)
+    let way = path(to: arrival.source, zone: arrival.isIPv4 ? 0 : arrival.zone)
+    let mtu = way.map { pathMTU(of: arrival.source, on: $0.interface.index) } ?? 0
+    let most = min(room, Int(mtu) &- headers)
     let quote = packet.extracting(0..<min(packet.byteCount, max(0, most)))
     return queueICMP(header, quote, arrival.isIPv4 ? .icmp : .icmpv6, arrival)
   }

@@ -62,7 +62,7 @@ extension NetworkStack {
   /// A datagram or a segment. Nil: none leaves now, or only text's turn is over.
   @inline(never)
   mutating func nextText(on i: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
-    if !interfaces[i].datagrams.isEmpty, !interfaces[i].isTextsTurn,
+    if !interfaces[i].datagrams.isEmpty, !interfaces[i].isTextsTurn || interfaces[i].datagrams.firstIsCut,
       let datagram = nextDatagram(on: i, into: &buffer)
     {
       interfaces[i].hasTextWaited = true

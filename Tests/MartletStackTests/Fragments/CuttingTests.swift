@@ -243,6 +243,17 @@ struct CuttingTests {
     #expect(place(small) == nil)
   }
 
+  @Test("RFC 4443 §2.4 (c): an error of ours says as much as fits the path, and is not cut", arguments: [4, 6])
+  func error(version: Int) throws {
+    let (host, socket, peer) = try sender(version)
+    try send(host, socket, 1_400, to: peer)
+    host.inject(tooBig(try #require(host.pull().first).packet, version == 4 ? 552 : 1_280))
+    let closed = version == 4 ? host.endpoint(7) : host.endpoint6(7)
+    host.inject(udp(from: peer, to: closed, pattern(1_400)))
+    let said = host.pull().map(\.packet)
+    #expect(said.count == 1 && place(said[0]) == nil && said[0].count <= (version == 4 ? 552 : 1_280))
+  }
+
   @Test("TCP is never cut, and what is said of datagrams does not hold for it", arguments: [4, 6])
   func segments(version: Int) throws {
     let pair = try Pair()

@@ -107,17 +107,10 @@ struct RouterRoomTests {
     arguments: [0, .max] as [UInt16])
   func addresses(lifetime: UInt16) throws {
     let s = try started()
-    func forEver(_ first: UInt64, _ count: UInt64) -> [Prefix] {
-      (first..<first + count).map {
-        Prefix(high: 0x2001_0db9_0000_0000 + $0 << 16, flags: 0x40, valid: .max, preferred: .max)
-      }
-    }
     // Beside the link-local one and that of the network that nobody leads out of.
     #expect(tell(s, 1, forEver(0, 8), lifetime: lifetime))
     #expect(tell(s, 1, forEver(8, 6), lifetime: lifetime))
-    // One who is a router has that network's place.
-    #expect(tell(s, 1, forEver(14, 1), lifetime: lifetime) == (lifetime > 0))
-    #expect(!tell(s, 1, forEver(15, 1), lifetime: lifetime))
+    #expect(!tell(s, 1, forEver(14, 1), lifetime: lifetime))
     s.advance(by: .seconds(3))
     _ = s.drain()
     #expect(s.stack.addresses().count == 16)
@@ -128,6 +121,8 @@ struct RouterRoomTests {
         _ = s.pull()
       }
     }
+    #expect(!tell(s, 2, forEver(20, 1)), "nobody knows whether he is there, either")
+    introduce(s, 2)
     #expect(tell(s, 2, forEver(20, 1)))
     s.advance(by: .seconds(3))
     let events = s.drain()
@@ -148,6 +143,19 @@ struct RouterRoomTests {
     #expect(s.stack.addresses().count == 16)
   }
 
+  /// Router `n` answers when he is asked whether he is there, as he is when he found no room.
+  private func introduce(_ s: Station, _ n: UInt8) {
+    for _ in 0..<10 {
+      s.advance(by: .seconds(1))
+      for frame in s.pull() {
+        guard let asked = frame.neighbour, asked.type == 135, .v6(asked.target) == rest.router(n),
+          let own = s.stack.addresses().first(where: { $0.address.isLinkLocal })?.address
+        else { continue }
+        s.inject(s.advertisement(of: rest.router(n), at: mac(n), to: own))
+      }
+    }
+  }
+
   private func isIn(_ n: UInt64, _ address: IPAddress) -> Bool {
     guard case .v6(let address) = address else { return false }
     return address.high == 0x2001_0db9_0000_0000 + n << 16
@@ -163,14 +171,94 @@ struct RouterRoomTests {
     s.advance(by: .seconds(3))
     // Each is a router when he speaks, and none any more right after: what he told of makes room for the next.
     var heard = 0
-    for n in 100..<200 as Range<UInt8> {
+    for n in 100..<120 as Range<UInt8> {
+      tell(s, n, one(UInt64(n)))
+      introduce(s, n)
       if tell(s, n, one(UInt64(n))) { heard += 1 }
       s.advance(by: .seconds(3))
       tell(s, n, lifetime: 0)
     }
     #expect(heard == 4)
     _ = s.drain()
+    tell(s, 2, one(300))
+    introduce(s, 2)
     #expect(tell(s, 2, one(300)))
+    // Nor does what runs out by itself.
+    for round in 0..<30 as Range<UInt64> {
+      for n in 0..<15 as Range<UInt64> {
+        let high = 0x2001_0dc0_0000_0000 + (round * 15 + n) << 16
+        tell(s, 2, [Prefix(high: high, flags: 0x40, valid: 1, preferred: 1)])
+      }
+      s.advance(by: .seconds(3))
+    }
+    #expect(s.drain().count { if case .addressRemoved = $0 { true } else { false } } <= 20)
+  }
+
+  @Test("A router that has answered and then went is asked again")
+  func gone() throws {
+    let s = try started()
+    tell(s, 1, forEver(0, 14))
+    tell(s, 1, forEver(8, 7))
+    s.advance(by: .seconds(3))
+    #expect(!tell(s, 2, forEver(20, 1)))
+    introduce(s, 1)
+    s.advance(by: .seconds(600))
+    _ = s.pull()
+    tell(s, 2, forEver(20, 1))
+    introduce(s, 2)
+    #expect(tell(s, 2, forEver(20, 1)))
+  }
+
+  @Test("Eight routers of one link that are not there keep no router of another out")
+  func links() throws {
+    let s = try started()
+    let medium = EthernetMedium(hardwareAddress: mac(200), checksAddresses: false, autoconfigures: true)
+    let other = try s.stack.addInterface(InterfaceConfiguration(medium: .ethernet(medium)))
+    for n in 1...8 as ClosedRange<UInt8> { #expect(tell(s, n)) }
+    func hears() -> Bool {
+      let before = s.drops(.routerLimited)
+      let frame = AutoconfigurationTests().advertisement(
+        s, [], lifetime: 1_800, preference: 0, from: rest.router(9), at: mac(9))
+      s.stack.receive(frame.span.bytes, PacketMetadata(), on: other, now: s.now)
+      s.check()
+      return s.drops(.routerLimited) == before
+    }
+    #expect(!hears())
+    introduce(s, 9)
+    #expect(hears())
+  }
+
+  @Test("A live router's network has a temporary address beside those of routers that are none")
+  func temporary() throws {
+    let s = try Station(addresses: [], autoconfigures: true, temporary: TemporaryAddresses())
+    s.advance(by: .seconds(14))
+    tell(s, 1, forEver(0, 8))
+    tell(s, 1, forEver(8, 7))
+    s.advance(by: .seconds(3))
+    for _ in 0..<3 {
+      tell(s, 2, forEver(20, 1))
+      introduce(s, 2)
+      _ = s.drain()
+    }
+    #expect(s.stack.addresses().count { isIn(20, $0.address) } == 2)
+  }
+
+  @Test("What an address is used for does not end by what three say who are not there")
+  func legitimate() throws {
+    let s = try started()
+    // That of the network of which nobody said where it leads is the oldest.
+    let own = try #require(s.stack.addresses().first { !$0.address.isLinkLocal })
+    for first in [0, 8, 16] as [UInt64] { tell(s, 1, forEver(first, 8)) }
+    for first in [30, 38] as [UInt64] { tell(s, 3, forEver(first, 8)) }
+    s.advance(by: .seconds(20))
+    _ = s.drain()
+    #expect(s.stack.addresses().contains(own))
+  }
+
+  private func forEver(_ first: UInt64, _ count: UInt64) -> [Prefix] {
+    (first..<first + count).map {
+      Prefix(high: 0x2001_0db9_0000_0000 + $0 << 16, flags: 0x40, valid: .max, preferred: .max)
+    }
   }
 
   @Test("A network is of the router who is there, whoever told of it first or last")

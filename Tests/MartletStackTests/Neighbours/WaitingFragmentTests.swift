@@ -106,4 +106,37 @@ struct WaitingFragmentTests {
     }
     #expect((2...4).contains(whole))
   }
+
+  @Test("A connection to the same neighbour does not come between", arguments: [4, 6])
+  func connection(version: Int) throws {
+    let s = try Station()
+    let socket = try s.stack.openDatagram(on: LocalEndpoint(port: 5_000))
+    try send(s, socket, 9_000, version)
+    _ = try s.stack.connect(to: peer(version), now: s.now)
+    #expect(texts(s.pull()).isEmpty)
+    s.inject(answer(s, version))
+    let frames = s.pull()
+    #expect(texts(frames.filter { $0.ip?.proto != .tcp }) == [pattern(9_000)])
+    #expect(frames.contains { $0.ip?.proto == .tcp })
+  }
+
+  @Test(
+    "Large questions in others' names leave room for what we want to send ourselves",
+    arguments: [1_400, 60_000])
+  func questions(size: Int) throws {
+    let s = try Station()
+    let socket = try s.stack.openDatagram(on: LocalEndpoint(port: 5_000))
+    for n in 20..<32 as Range<UInt8> {
+      s.inject(
+        s.frame(icmp(from: v4(10, 0, 0, n), to: s.address, type: 8, rest: 1, pattern(size)), from: mac(99)))
+      _ = s.pull()
+    }
+    try send(s, socket, 100, 4)
+    _ = try s.stack.connect(to: peer(4), now: s.now)
+    _ = s.pull()
+    s.inject(answer(s, 4))
+    let frames = s.pull()
+    #expect(texts(frames.filter { $0.ip?.proto == .udp }) == [pattern(100)])
+    #expect(frames.contains { $0.ip?.proto == .tcp })
+  }
 }
