@@ -243,7 +243,8 @@ struct CuttingTests {
     #expect(place(small) == nil)
   }
 
-  @Test("RFC 4443 §2.4 (c): an error of ours says as much as fits the path, and is not cut", arguments: [4, 6])
+  @Test(
+    "RFC 4443 §2.4 (c): an error of ours says as much as fits the path, and is not cut", arguments: [4, 6])
   func error(version: Int) throws {
     let (host, socket, peer) = try sender(version)
     try send(host, socket, 1_400, to: peer)
