@@ -72,7 +72,9 @@
       await host.shutdown()
       await #expect(throws: HostError.self) { try await wanted.value }
       await lender.waits { $0.kinds.last == .release }
-      #expect(lender.heard.kinds == [.discover, .request, .release])
+      // On a busy machine the answer may come after the question was said again.
+      let kinds = lender.heard.kinds.reduce(into: [DHCPMessageType]()) { if $0.last != $1 { $0.append($1) } }
+      #expect(kinds.first == .discover && kinds.suffix(2) == [.request, .release])
       lending.cancel()
     }
   }

@@ -84,8 +84,8 @@ extension NetworkStack {
     guard limit > 0, listeners[l].connections >= limit &- limit / 8, listeners[l].nextPlaces <= clock else {
       return
     }
-    // Those that memory judges are watched more briefly already.
-    let isMemoryShort = around.budget.pressure.rawValue >= MemoryPressure.records.rawValue
+    // Where buffers do not grow any more nobody holds much, however slowly he takes it: the measure is memory's.
+    let isMemoryShort = around.budget.pressure.rawValue >= MemoryPressure.growth.rawValue
     let heaviest = weighAll(by: (isMemoryShort ? Scales.memory : .places).forPlaces(of: l))
     let isFull = listeners[l].connections >= limit
     let isVain = isFull && heaviest[0].weight == 0
