@@ -85,8 +85,8 @@ extension NetworkStack {
       return
     }
     // Where buffers do not grow any more nobody holds much, however slowly he takes it: the measure is memory's.
-    let isMemoryShort = around.budget.pressure.rawValue >= MemoryPressure.growth.rawValue
-    let heaviest = weighAll(by: (isMemoryShort ? Scales.memory : .places).forPlaces(of: l))
+    let mayGrow = around.budget.pressure == .none
+    let heaviest = weighAll(by: (mayGrow ? Scales.places : .memory).forPlaces(of: l))
     let isFull = listeners[l].connections >= limit
     let isVain = isFull && heaviest[0].weight == 0
     listeners[l].nextPlaces = clock.advanced(by: pauseForPlaces(afterVain: isVain))

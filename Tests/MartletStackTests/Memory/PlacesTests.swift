@@ -29,6 +29,25 @@ struct PlacesTests {
     #expect(crowd.host.drops(.listenerLimit) == limited)
   }
 
+  @Test("S5.4 E5 where buffers do not grow, who takes little of little goes for who comes")
+  func sharedMemory() throws {
+    var crowd = try Crowd(64, kilobytes: 1_024, window: 600, places: 64)
+    #expect(crowd.peers.count == 64)
+    // Not so short that memory would judge anybody; but nobody holds what would take him half a minute.
+    let pressure = crowd.host.stack.memoryPressure
+    #expect(pressure == .growth || pressure == .outOfOrder, "\(pressure)")
+    var served = 0
+    for n in 0..<20 {
+      crowd.host.advance(by: .milliseconds(500))
+      crowd.takeEach(600, by: crowd.everybody)
+      _ = crowd.host.drain()
+      if try crowd.serve(n) { served += 1 }
+    }
+    #expect(served >= 10, "\(served)")
+    #expect((1...16).contains(crowd.host.stack.counters.slowConnectionsEnded))
+    #expect(crowd.host.stack.counters.tcpAbortOnMemory == 0)
+  }
+
   @Test(
     "S5.4 E8 those that wait for a FIN for nobody go first, in silence", arguments: [true, false])
   func abandoned(isStack: Bool) throws {
