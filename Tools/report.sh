@@ -59,7 +59,7 @@ never() {
   local pattern=$1 reason=$2 file number text
   if [[ $pattern == ^* ]]; then pattern=" *(${pattern#^})"; else pattern=".*($pattern)"; fi
   while IFS=: read -r file number text; do
-    sed -n "${number}p" "$file" | grep -q '// bounded: ' && continue
+    grep -q '// bounded: ' <<<"$(sed -n "${number}p" "$file")" && continue
     found "$file:$number: $reason: $(sed 's/^ *//' <<<"$text")"
   done < <(grep -E "^[^:]*:[0-9]+:$pattern" "$code" || true)
 }
