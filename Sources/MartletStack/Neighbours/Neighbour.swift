@@ -47,6 +47,9 @@ struct Neighbour: BitwiseCopyable {
   /// A timer runs.
   var isTimed: Bool { state == .incomplete || state == .delay || state == .probe }
 
+  /// It is looked for, and on no better grounds.
+  func isLookedFor(atMost wish: SearchWish) -> Bool { state == .incomplete && self.wish <= wish }
+
   /// Somebody's word, and nobody needs it: the first to make room.
   var isStranger: Bool { state == .stale && !isProven && !isReleased }
 

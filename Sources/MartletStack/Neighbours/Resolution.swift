@@ -173,14 +173,14 @@ extension NetworkStack {
   /// not asked for the longest.
   private mutating func makeRoomToSearch(for wish: SearchWish) -> Bool {
     if neighbours.incomplete >= Int(configuration.incompleteNeighbourLimit) {
-      guard let n = neighbours.oldest(where: { $0.state == .incomplete && $0.wish <= wish }) else {
+      guard let n = neighbours.oldest(where: { $0.isLookedFor(atMost: wish) }) else {
         return false
       }
       evict(n)
     }
     guard neighbours.live >= Int(configuration.neighbourLimit) else { return true }
     let victim =
-      neighbours.oldest { $0.state == .incomplete && $0.wish <= wish } ?? neighbours.oldestStranger
+      neighbours.oldest { $0.isLookedFor(atMost: wish) } ?? neighbours.oldestStranger
       ?? neighbours.oldest { $0.state != .incomplete && !$0.isProven && !$0.isReleased }
       ?? neighbours.oldest { $0.state == .stale }
       ?? neighbours.oldest { $0.state != .incomplete && !$0.isReleased }

@@ -46,7 +46,10 @@ extension TCB {
     }
     recoverOrGrow(seg, &delivery, &cold, &around, now, &reaction)
     if mode.contains(.ecn), seg.flags.contains(.ece) {
-      congestionEchoArrives(cwnd: cwndBefore, flight: delivery.flightBefore, &cold, &around, now)
+      // What a recovery that was none had left of window and flight is not what the mark is about.
+      let before = delivery.isUndone ? congestion.cwnd : cwndBefore
+      let flight = delivery.isUndone ? pipe(cold) &+ delivery.octets : delivery.flightBefore
+      congestionEchoArrives(cwnd: before, flight: flight, &cold, &around, now)
     }
     return finishAcknowledged(&cold, &around, now, &reaction)
   }
@@ -134,7 +137,7 @@ extension TCB {
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     guard cold.scoreboard.isInUse, timers.backoff > 0 else { return }
-    let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { _ in true }
+    let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { $0.range.end }
     cold.rate.lost = cold.rate.lost &+ lost
     timers.backoff = 0
     timers.tries = 0

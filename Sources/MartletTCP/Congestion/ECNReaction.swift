@@ -27,7 +27,7 @@ extension TCB {
       CongestionEvent(.mark, flight: min(flight, before), mss: effectiveSendMSS, now: now.microseconds),
       &cold.congestion)
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, congestion.ssthresh) }
-    windowWasReduced(&cold)
+    windowWasReduced(&cold, now)
     around.counters.tcpECNReductions &+= 1
     around.recorder.note(.congestionEcho, snd.una.rawValue, congestion.cwnd, at: now)
   }
@@ -37,6 +37,9 @@ extension TCB {
   /// been lost, the mark is reason enough, and the window stays as it was reduced.
   private func noteMarkInRecovery(_ cold: inout ColdBlock) {
     guard cold.undo.isPossible, !cold.undo.answersMark, !congestion.ownsWindow else { return }
+    // A mark that was answered before the recovery goes on being echoed until its window is over.
+    let isOld = cold.undo.reducedBefore.distance(from: snd.una) <= snd.max.distance(from: snd.una)
+    if cold.undo.wasReduced, isOld { return }
     cold.undo.answersMark = true
     cold.undo.prior = congestion
     cold.undo.prior.cwnd = congestion.ssthresh
@@ -51,11 +54,12 @@ extension TCB {
   /// For whatever reason: "… the TCP sender sets the CWR flag in the TCP header of the first new data packet
   /// sent after the window reduction", and echoes from before it are old news.
   @inline(__always)
-  mutating func windowWasReduced(_ cold: inout ColdBlock) {
-    guard mode.contains(.ecn) else { return }
-    mode.insert(.owesCWR)
+  mutating func windowWasReduced(_ cold: inout ColdBlock, _ now: Instant) {
+    if mode.contains(.ecn) { mode.insert(.owesCWR) }
     cold.isReduced = true
     cold.reducedAt = snd.max
+    // What leaves in this very instant leaves after it.
+    cold.answeredAt = now.microseconds &- 1
   }
 
   /// New text is capable of marks; what is sent again is not (RFC 3168 §6.1.5), and has no CWR either.

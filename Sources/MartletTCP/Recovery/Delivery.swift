@@ -23,14 +23,13 @@ struct Delivery {
   /// Something arrived that was sent only once, and below SND.NXT as it was when recovery began: the
   /// evidence that F-RTO looks for.
   var originalArrived = false
-  /// Something arrived that an earlier recovery had sent again: that its echo is older than this recovery's
-  /// retransmissions says nothing.
-  var wasResentBefore = false
   /// RACK.fack before this acknowledgment: what one acknowledgment reports arrived in no order that it shows.
   var forward: SequenceNumber?
   /// SACK reported something new.
   var isSelective = false
   var startsRound = false
+  /// It took a recovery back.
+  var isUndone = false
   var rate = RateSample()
 
   /// Takes `record` in as delivered; the latest transmission counts.
@@ -57,7 +56,7 @@ extension TCB {
     } else {
       let (newest, oldest, _) = cold.scoreboard.deliverResent(range, &around.pool, &around.budget)
       if newest == nil { delivery.originalArrived = true }
-      if newest != nil, cold.undo.follows(oldest) { delivery.wasResentBefore = true }
+      if newest != nil { settleResent(since: oldest, isOldest: true, seg, &cold) }
       // One segment filled the hole; what else is acknowledged now is what the duplicates reported.
       let filled = min(range.count, UInt32(effectiveSendMSS))
       let known = range.count &- filled
@@ -90,7 +89,10 @@ extension TCB {
     while let hole = cold.scoreboard.sacked.firstHole(from: from, before: range.end, around.pool) {
       from = hole.end
       let again = cold.scoreboard.deliverResent(hole, &around.pool, &around.budget)
-      if again.newest != nil, cold.undo.follows(again.oldest) { delivery.wasResentBefore = true }
+      if again.newest != nil {
+        let isOldest = isAcknowledged && hole.start == snd.una
+        settleResent(since: again.oldest, isOldest: isOldest, seg, &cold)
+      }
       if let record = again.newest, isPlausible(record, isAcknowledged, seg, cold, now) {
         delivery.add(record)
       }

@@ -29,7 +29,9 @@ extension TCB {
       // §2.1 steps 2 (a), 3 (a): a duplicate: conventional recovery.
       cold.forwardRTO = .off
     } else if cold.forwardRTO == .probing {
-      return spurious(&cold, &around, now)
+      // §2.1 step 3 (b): "data that was not retransmitted after the timeout".
+      if delivery.originalArrived { return spurious(&cold, &around, now) }
+      cold.forwardRTO = .off
     }
     guard cold.forwardRTO != .off, delivery.acknowledged > 0 else { return }
     // Step 2: "if … covers more than recover, or there is no new data", conventional recovery.

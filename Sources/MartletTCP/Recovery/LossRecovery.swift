@@ -34,6 +34,7 @@ extension TCB {
     guard delivery.octets > 0 else { return }
     // Nothing is being recovered: "recover" follows, or it would lie half a turn behind one day.
     cold.recover = snd.una.retreated(by: 1)
+    if cold.isReduced, snd.una.follows(cold.reducedAt) { cold.isReduced = false }
     grow(delivery, delivery.octets, &cold, &around, now)
     forgetIfDone(&cold, &around)
   }
@@ -109,10 +110,11 @@ extension TCB {
     _ now: Instant, _ reaction: inout Reaction
   ) {
     if mode.contains(.sack) { updateRACK(delivery, &cold, now) }
-    undoIfSpurious(seg, delivery, &cold, &around, now)
+    delivery.isUndone = undoIfSpurious(seg, delivery, &cold, &around, now)
     let phase = recovery.phase
     if recovery.phase != .open, snd.una.follows(cold.recover) || snd.una == snd.nxt {
       leaveRecovery(&cold, &around, now)
+      if cold.lostBeyond { answerBeyond(&cold, &around, now) }
     }
     let rangesBefore = cold.scoreboard.lost.count
     var found = Losses()
@@ -182,9 +184,10 @@ extension TCB {
   ) {
     switch recovery.phase {
     case .open: enterRecovery(&cold, &around, now)
-    case .fastRecovery: break
+    case .fastRecovery:
+      if found.isBeyond, !congestion.ownsWindow { cold.lostBeyond = true }
     case .timeout, .pathMTU:
-      if found.isNew, !congestion.ownsWindow { reduceWithinRepair(&cold, now) }
+      if found.isNew, !congestion.ownsWindow { reduceWithinRepair(&cold, &around, now) }
     }
   }
 
@@ -192,13 +195,35 @@ extension TCB {
   /// RecoveryPoint" (RFC 6675 §5.1): it would keep the window at what two or three segments of slow start have left of it
   /// until the whole flight is repaired, which may be ten thousand. So the window shrinks, once for what leaves in a round
   /// trip, and grows again as it does while a repair goes on.
-  private mutating func reduceWithinRepair(_ cold: inout ColdBlock, _ now: Instant) {
+  ///
+  /// What is lost leaves at once, however small the window is now, and has a time-out of its own (RFC 6675 §5 step 4.3, §6).
+  private mutating func reduceWithinRepair(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
     // Back before the time-out, what was lost since would go unanswered.
     cold.undo.isPossible = false
     cold.forwardRTO = .off
     reduceForLoss(&cold, now)
     congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
-    cold.answeredAt = now.microseconds
+    pending.insert(.retransmit)
+    armRetransmission(around.configuration.rto, now)
+  }
+
+  /// RFC 5681 §4.3: losses in two successive windows "MUST" lower the window twice. What left during the recovery that
+  /// ends here, and was found lost in it, is the second's.
+  private mutating func answerBeyond(
+    _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    cold.lostBeyond = false
+    if snd.flight > 0 { return enterRecovery(&cold, &around, now) }
+    // It was repaired meanwhile.
+    cold.undo.isPossible = false
+    congestion.reduce(
+      CongestionEvent(
+        .loss, flight: congestion.cwnd, lost: UInt32(effectiveSendMSS), mss: effectiveSendMSS,
+        now: now.microseconds), &cold.congestion)
+    congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
+    windowWasReduced(&cold, now)
   }
 
   private mutating func reduceForLoss(_ cold: inout ColdBlock, _ now: Instant) {
@@ -206,13 +231,14 @@ extension TCB {
       CongestionEvent(
         .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
         mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
-    windowWasReduced(&cold)
+    windowWasReduced(&cold, now)
   }
 
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
   private mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
-    cold.undo = UndoState(congestion)
+    cold.undo = UndoState(congestion, cold)
     cold.forwardRTO = .off
+    cold.lostBeyond = false
     let isAnswered = isLossAnswered(cold, around)
     cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
     if !isAnswered { reduceForLoss(&cold, now) }

@@ -41,6 +41,8 @@ struct Losses: BitwiseCopyable {
   var octets: UInt32 = 0
   /// Within a repair: some of it left since the last loss was answered.
   var isNew = false
+  /// Within a fast recovery: some of it left after that had begun.
+  var isBeyond = false
 }
 
 extension TCB {
@@ -115,28 +117,38 @@ extension TCB {
 
     // Retransmissions, oldest first. Their times only grow: the first that is not late ends the search.
     var lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { record in
-      guard !record.wasSent(after: rack.sentAt, rack.end) else { return false }
+      // A record is of many segments. Of one time with RACK.segment: what lies before it (the tie of §6.2 step 2).
+      let isTie = record.sentAt == rack.sentAt
+      let end = isTie ? SequenceNumber.earliest(record.range.end, rack.end) : record.range.end
+      guard isTie ? end.follows(record.range.start) : !record.wasSent(after: rack.sentAt, rack.end) else {
+        return record.range.start
+      }
       let passed = clock &- record.sentAt
       if passed >= patience {
         if Int32(bitPattern: record.sentAt &- answeredAt) >= 0 { isNew = true }
-        return true
+        return end
       }
       waits = max(waits, patience &- passed)
-      return false
+      return record.range.start
     }
     if lost > 0 { around.counters.tcpLostRetransmit &+= 1 }
 
     // First transmissions: how far up the text is too old.
     var sentAt = answeredAt
     let edge = overdueEdge(cold, around, patience, clock, &waits, &sentAt)
+    var isBeyond = false
     if edge.follows(cold.scoreboard.lostEdge) {
+      if recovery.phase == .fastRecovery {
+        let next = SequenceNumber.latest(cold.scoreboard.lostEdge, cold.recover.advanced(by: 1))
+        isBeyond = edge.follows(next) && hasUndelivered(SequenceRange(start: next, end: edge), cold, around)
+      }
       let octets = cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)
       lost &+= octets
       if octets > 0, Int32(bitPattern: sentAt &- answeredAt) > 0 { isNew = true }
     }
     if lost > 0 { around.recorder.note(.lossDetected, cold.scoreboard.lostEdge.rawValue, lost, at: now) }
     if waits > 0 { armReordering(waits, around.configuration, now, &reaction) }
-    return Losses(octets: lost, isNew: isNew)
+    return Losses(octets: lost, isNew: isNew, isBeyond: isBeyond)
   }
 
   /// The end of what was sent before RACK.segment and is due, and when the last of it left.
@@ -160,8 +172,13 @@ extension TCB {
         }
         break
       }
+      // What has arrived says nothing of a loss.
+      if recovery.phase != .open, Int32(bitPattern: record.sentAt &- sentAt) > 0,
+        hasUndelivered(SequenceRange(start: edge, end: end), cold, around)
+      {
+        sentAt = record.sentAt
+      }
       edge = end
-      sentAt = record.sentAt
       i &+= 1
     }
     return edge

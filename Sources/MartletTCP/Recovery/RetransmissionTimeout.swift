@@ -39,7 +39,7 @@ extension TCB {
   ) {
     let isFirst = timers.tries == 1
     if isFirst, recovery.phase == .open {
-      cold.undo = UndoState(congestion)
+      cold.undo = UndoState(congestion, cold)
       cold.undo.answersMark = mode.contains(.owesCWR)
     }
     if !isFirst { cold.undo.isPossible = false }
@@ -51,10 +51,13 @@ extension TCB {
     // congestion, and the window that recovery left behind says nothing of what the path holds.
     let isAnswered = !isFirst || recovery.phase == .fastRecovery && !congestion.ownsWindow
     congestion.timedOut(event, repeated: isAnswered, &cold.congestion)
-    windowWasReduced(&cold)
+    windowWasReduced(&cold, now)
+    cold.lostBeyond = false
     // RFC 5682 §2.1 step 1: not if the last time-out is still being repaired.
     cold.forwardRTO = isFirst && snd.una.follows(cold.recover) ? .retransmitted : .off
     cold.duplicateAcks = 0
+    // What it may have repaired is not known: its acknowledgment is on its way (RFC 8985 §7.4).
+    cold.probe.isOverdue = isFirst && cold.probe.isOut && cold.probe.isRetransmission
     cold.probe.isOut = false
     cold.hasRescued = false
     cold.recover = snd.nxt.retreated(by: 1)
@@ -80,7 +83,7 @@ extension TCB {
     cold.undo.isPossible = false
     // What is sent again says nothing of the time-out any more, and waits for no new text.
     cold.forwardRTO = .off
-    let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { _ in true }
+    let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { $0.range.end }
     let more = cold.scoreboard.loseAll(upTo: snd.nxt, &around.pool, &around.budget)
     cold.rate.lost = cold.rate.lost &+ lost &+ more
     if recovery.phase == .open {
@@ -108,6 +111,7 @@ extension TCB {
     let patience = mode.contains(.sack) ? roundTrip &+ reorderingWindow(cold) : 0
     var octets = cold.scoreboard.loseResent(&around.pool, &around.budget) { record in
       clock &- record.sentAt >= patience || record.range.start == snd.una
+        ? record.range.end : record.range.start
     }
     let first = SequenceRange(start: snd.una, count: min(UInt32(effectiveSendMSS), snd.flight))
     // RFC 8985 §6.3: the first one in any case, even if a retransmission of something else is older.

@@ -159,19 +159,25 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
     return lost.totalBytes > before ? lost.totalBytes &- before : 0
   }
 
-  /// Retransmissions that `isLost` says are lost, from the oldest on until one is not.
+  /// Retransmissions are lost, from the oldest on, each as far as `lostEnd` says, until one is not wholly.
   package mutating func loseResent(
-    _ pool: inout ChunkPool, _ budget: inout MemoryBudget, while isLost: (SendRecord) -> Bool
+    _ pool: inout ChunkPool, _ budget: inout MemoryBudget, upTo lostEnd: (SendRecord) -> SequenceNumber
   ) -> UInt32 {
     var octets: UInt32 = 0
     while resent.count > 0 {
-      let record = resent.record(0, pool)
+      var record = resent.record(0, pool)
       if !record.range.isEmpty {
-        guard isLost(record) else { break }
+        let end = lostEnd(record)
+        guard end.follows(record.range.start) else { break }
         let before = lost.totalBytes
-        let isTaken = lose(record.range, &pool, &budget)
+        let isTaken = lose(SequenceRange(start: record.range.start, end: end), &pool, &budget)
         octets &+= lost.totalBytes &- before
         guard isTaken else { break }
+        guard end == record.range.end else {
+          record.range.start = end
+          resent.set(0, record, &pool)
+          break
+        }
       }
       resent.removeFirst(&pool, &budget)
     }

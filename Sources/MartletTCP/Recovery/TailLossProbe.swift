@@ -13,6 +13,8 @@ package struct TailProbe: BitwiseCopyable, Sendable {
   package var isRetransmission = false
   /// Nothing but its text was unacknowledged.
   package var isAlone = false
+  /// The retransmission timer fired while it was out, sent again.
+  package var isOverdue = false
   /// TSval of the probe: when it left, in milliseconds.
   package var stamp: UInt32 = 0
 
@@ -63,6 +65,7 @@ extension TCB {
     }
     guard let plan else { return nil }
     cold.probe.isOut = true
+    cold.probe.isOverdue = false
     mode.insert(.probed)
     cold.probe.end = snd.nxt
     cold.probe.isAlone = plan.seq == snd.una
@@ -110,7 +113,7 @@ extension TCB {
   }
 
   /// One loss, repaired without a recovery: the window shrinks once for it all the same.
-  private mutating func reactToRepairedTail(
+  mutating func reactToRepairedTail(
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     guard recovery.phase == .open, !isAnswered(upTo: cold.probe.end, cold) else { return }
@@ -120,7 +123,7 @@ extension TCB {
         .loss, flight: congestion.cwnd, lost: UInt32(effectiveSendMSS), mss: effectiveSendMSS,
         now: now.microseconds), &cold.congestion)
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, congestion.ssthresh) }
-    windowWasReduced(&cold)
+    windowWasReduced(&cold, now)
     around.recorder.note(.tailRepaired, snd.una.rawValue, congestion.cwnd, at: now)
   }
 

@@ -23,6 +23,11 @@ package struct UndoState: BitwiseCopyable, Sendable {
   package var isPossible = true
   /// The window was reduced for a congestion mark, too: that stays.
   package var answersMark = false
+  /// Something that was sent again has arrived, and no echo shows that it was the original.
+  package var mayHaveRepaired = false
+  /// `ColdBlock.isReduced` and `reducedAt` as they were.
+  package var wasReduced = false
+  package var reducedBefore = SequenceNumber(0)
 
   /// Nothing.
   package init() {
@@ -32,6 +37,11 @@ package struct UndoState: BitwiseCopyable, Sendable {
 
   package init(_ prior: CongestionController) {
     self.prior = prior
+  }
+
+  package init(_ prior: CongestionController, _ cold: ColdBlock) {
+    self.init(prior)
+    (wasReduced, reducedBefore) = (cold.isReduced, cold.reducedAt)
   }
 
   /// A retransmission leaves.
@@ -61,7 +71,18 @@ package struct UndoState: BitwiseCopyable, Sendable {
 
 extension TCB {
   /// Takes the last recovery back if this acknowledgment shows that nothing was lost.
+  ///
+  /// Returns whether it did.
   mutating func undoIfSpurious(
+    _ seg: Segment, _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
+  ) -> Bool {
+    let isPossible = cold.undo.isPossible
+    undoBy(seg, delivery, &cold, &around, now)
+    return isPossible && !cold.undo.isPossible
+  }
+
+  private mutating func undoBy(
     _ seg: Segment, _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings,
     _ now: Instant
   ) {
@@ -75,9 +96,15 @@ extension TCB {
       }
     }
     guard recovery.phase == .fastRecovery || recovery.phase == .timeout else { return }
-    if delivery.acknowledged > 0, !delivery.wasResentBefore, answersOriginal(seg, cold) {
+    // While something that was sent again may yet be what repairs a loss, nobody knows.
+    if delivery.acknowledged > 0, answersOriginal(seg, cold), !cold.undo.mayHaveRepaired,
+      cold.scoreboard.resentOctets(around.pool) == 0
+    {
       if recovery.phase == .timeout { around.counters.tcpSpuriousRTOs &+= 1 }
-      return undo(&cold, &around, now)
+      let wasRepaired = recovery.phase == .timeout && cold.probe.isOverdue && answersProbe(seg, cold)
+      undo(&cold, &around, now)
+      if wasRepaired { reactToRepairedTail(&cold, &around, now) }
+      return
     }
     if recovery.phase == .timeout { checkForwardRTO(delivery, &cold, &around, now) }
   }
@@ -87,6 +114,23 @@ extension TCB {
     guard mode.contains(.timestamps), seg.options.present.contains(.timestamps), seg.options.tsecr != 0
     else { return false }
     return Int32(bitPattern: seg.options.tsecr &- cold.undo.stamp) < 0
+  }
+
+  /// What was sent again has arrived. The echo is of the segment that SND.UNA waited for (RFC 7323 §4.3), so it tells of
+  /// no other; and of none that an earlier recovery sent again.
+  ///
+  /// - Parameters:
+  ///   - oldest: when it was first sent again, in microseconds.
+  ///   - isOldest: SND.UNA moves over it, and waited for it.
+  mutating func settleResent(since oldest: UInt32, isOldest: Bool, _ seg: Segment, _ cold: inout ColdBlock) {
+    guard cold.undo.hasRetransmitted else { return }
+    if isOldest, !cold.undo.follows(oldest), answersOriginal(seg, cold) { return }
+    cold.undo.mayHaveRepaired = true
+  }
+
+  /// The echo is not older than a tail-loss probe that left before the time-out: that arrived first.
+  private func answersProbe(_ seg: Segment, _ cold: ColdBlock) -> Bool {
+    Int32(bitPattern: seg.options.tsecr &- cold.probe.stamp) >= 0
   }
 
   /// Congestion control as it was; what was judged lost is on its way.
@@ -101,7 +145,8 @@ extension TCB {
     if mode.contains(.sack), !cold.undo.followsTimeout { noteReordering(&around, now) }
     congestion.undo(to: cold.undo.prior, &cold.congestion)
     if !cold.undo.answersMark {
-      cold.isReduced = false
+      cold.isReduced = cold.undo.wasReduced
+      cold.reducedAt = cold.undo.reducedBefore
       mode.remove(.owesCWR)
     } else if !congestion.ownsWindow {
       congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
@@ -109,6 +154,7 @@ extension TCB {
     // Whatever was acknowledged meanwhile has emptied the network.
     spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
     cold.undo.isPossible = false
+    cold.lostBeyond = false
     cold.forwardRTO = .off
     cold.duplicateAcks = 0
     timers.backoff = 0

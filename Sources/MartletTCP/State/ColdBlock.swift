@@ -47,13 +47,15 @@ public struct ColdBlock: BitwiseCopyable, Sendable {
   /// The last segment was sent again though nothing says that it is lost (RFC 6675 §4, RescueRxt); meaningful with
   /// `hasRescued`.
   package var rescued = SequenceNumber(0)
-  /// SND.NXT when the window was last reduced; meaningful while `isReduced` (RFC 3168 §6.1.2).
+  /// SND.MAX when the window was last reduced; meaningful while `isReduced` (RFC 3168 §6.1.2, RFC 5681 §4.3).
   package var reducedAt = SequenceNumber(0)
   /// When a repair began after a time-out or a smaller path MTU, or the window was last reduced within it, in
   /// microseconds modulo 2^32.
   package var answeredAt: UInt32 = 0
   package var hasRescued = false
   package var isReduced = false
+  /// In a fast recovery something was lost that left after it had begun: the next recovery's.
+  package var lostBeyond = false
 
   /// A FIN that came before the text in front of it.
   package var finWaits = false

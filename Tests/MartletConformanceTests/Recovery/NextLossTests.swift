@@ -44,15 +44,15 @@ struct NextLossTests {
     r.ack(9)
     r.expect(16, 17)
     r.ack(9, 13..<14)
-    r.expect(18)
-    r.ack(9, 13..<16)
+    r.expect(9)
     let halved = r.s.status?.sndSsthresh ?? 0
     #expect(halved >= before / 2 && halved <= before / 2 + 1_000)
     #expect(r.s.status?.sndCwnd == halved)
     #expect(r.s.counters.tcp.tcpLostRetransmit > 0)
     // RFC 6675 §5.1: no new recovery before all that was out is acknowledged.
     #expect(r.s.status?.recovery == .timeout && r.s.counters.tcp.tcpFastRetrans == 0)
-    r.expect(9)
+    r.ack(9, 13..<16)
+    r.expect(10)
     r.advance(100)
     r.ack(10, 13..<16)
     #expect(r.s.status?.sndSsthresh == halved)

@@ -219,7 +219,7 @@ struct SpuriousRecoveryTests {
 
   @Test("RFC 3522 §3.2: the echo of an earlier recovery's retransmission takes nothing back", .bothFamilies)
   func echoOfEarlierRecovery() {
-    let r = RecoveryScript(timestamps: true).measured()
+    let r = RecoveryScript(timestamps: true, handshake: 100).measured()
     var original: UInt32 = 0
     var again: UInt32 = 0
     var other: UInt32 = 0
@@ -228,24 +228,31 @@ struct SpuriousRecoveryTests {
       r.s.inject(
         .ack(seq: 1, ack: n * 1_000 + 1, options: [.timestamps(1_500, echo), .sack(blocks)]))
     }
-    r.send(20)
+    r.send(60)
     _ = takeText(r, &original)
     r.advance(100)
-    ack(1, [3..<9], echo: original)
-    #expect(takeText(r, &again).map(\.seq).filter { $0 < 20_000 } == [1_001, 2_001])
-    // Segment 1 was late, segment 2 is lost, and so is 9.
-    r.advance(1)
-    ack(2, [3..<9], echo: original)
-    #expect(r.s.counters.tcp.tcpFullUndo == 1)
-    r.advance(1)
-    ack(2, [3..<9, 10..<20], echo: original)
-    r.advance(30)
-    #expect(takeText(r, &other).contains { $0.seq == 9_001 })
+    // 1 is lost.
+    for n in 5...21 { ack(1, [2..<n], echo: original) }
+    #expect(takeText(r, &other).contains { $0.seq == 1_001 })
+    r.advance(100)
+    // 1' is lost, too, and 23.
+    for n in 22...23 { ack(1, [2..<n], echo: original) }
+    for n in 25...30 { ack(1, [24..<n, 2..<23], echo: original) }
+    let repaired = takeText(r, &again).map(\.seq)
+    #expect(repaired.contains(1_001) && repaired.contains(23_001))
+    r.advance(100)
+    // 1 arrives, and with that all that was out when the recovery began. 31 is lost.
+    ack(23, [24..<31], echo: again)
     #expect(r.s.status?.recovery == .fastRecovery)
-    r.advance(68)
-    ack(9, [10..<20], echo: again)
-    #expect(r.s.status?.recovery == .fastRecovery)
-    #expect(r.s.counters.tcp.tcpFullUndo == 1)
+    ack(23, [24..<31, 32..<35], echo: again)
+    r.advance(50)
+    #expect(takeText(r, &other).contains { $0.seq == 31_001 })
+    let answered = r.s.status?.sndSsthresh
+    // One acknowledgment for 23, which the recovery before sent again, and for 31.
+    r.advance(50)
+    ack(35, [], echo: again)
+    #expect(r.s.status?.sndSsthresh == answered)
+    #expect(r.s.counters.tcp.tcpFullUndo == 0)
   }
 
   @Test("RFC 3522: what an undo lets out is no burst", .bothFamilies)
