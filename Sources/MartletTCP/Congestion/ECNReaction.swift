@@ -18,10 +18,10 @@ extension TCB {
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, before) }
     // Nothing new has left since the last reduction, or nothing at all is in flight: the peer goes on about what was
     // answered, on all that it sends, until it sees CWR. An idle connection remembers no more of it than that.
-    guard !mode.contains(.owesCWR), flight > 0 else { return }
+    guard !mode.contains(.owesCWR), flight > 0 else { return noteMarkInRecovery(&cold) }
     // What was in flight at the last reduction is not all acknowledged: the same congestion.
     let sinceReduction = cold.reducedAt.distance(from: snd.una)
-    if cold.isReduced, sinceReduction <= snd.max.distance(from: snd.una) { return }
+    if cold.isReduced, sinceReduction <= snd.max.distance(from: snd.una) { return noteMarkInRecovery(&cold) }
     cold.undo.isPossible = false
     congestion.reduce(
       CongestionEvent(.mark, flight: min(flight, before), mss: effectiveSendMSS, now: now.microseconds),

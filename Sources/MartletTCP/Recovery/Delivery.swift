@@ -54,9 +54,11 @@ extension TCB {
         SequenceRange(start: snd.una, end: ack), isAcknowledged: true, onceFrom: first, seg, &delivery, &cold,
         &around, now)
     } else {
-      let (newest, oldest, _) = cold.scoreboard.deliverResent(range, &around.pool, &around.budget)
+      let (newest, oldest, octets) = cold.scoreboard.deliverResent(range, &around.pool, &around.budget)
       if newest == nil { delivery.originalArrived = true }
-      if newest != nil { settleResent(since: oldest, isOldest: true, seg, &cold) }
+      if newest != nil {
+        settleResent(since: oldest, isOldest: octets <= UInt32(effectiveSendMSS), seg, &cold)
+      }
       // One segment filled the hole; what else is acknowledged now is what the duplicates reported.
       let filled = min(range.count, UInt32(effectiveSendMSS))
       let known = range.count &- filled
@@ -90,7 +92,7 @@ extension TCB {
       from = hole.end
       let again = cold.scoreboard.deliverResent(hole, &around.pool, &around.budget)
       if again.newest != nil {
-        let isOldest = isAcknowledged && hole.start == snd.una
+        let isOldest = isAcknowledged && hole.start == snd.una && again.octets <= UInt32(effectiveSendMSS)
         settleResent(since: again.oldest, isOldest: isOldest, seg, &cold)
       }
       if let record = again.newest, isPlausible(record, isAcknowledged, seg, cold, now) {

@@ -183,7 +183,7 @@ extension TCB {
     _ found: Losses, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     switch recovery.phase {
-    case .open: enterRecovery(&cold, &around, now)
+    case .open: enterRecovery(isNew: found.isNew, &cold, &around, now)
     case .fastRecovery:
       if found.isBeyond, !congestion.ownsWindow { cold.lostBeyond = true }
     case .timeout, .pathMTU:
@@ -206,7 +206,7 @@ extension TCB {
     reduceForLoss(&cold, now)
     congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
     pending.insert(.retransmit)
-    armRetransmission(around.configuration.rto, now)
+    if !timers.armed.contains(.reordering) { armRetransmission(around.configuration.rto, now) }
   }
 
   /// RFC 5681 §4.3: losses in two successive windows "MUST" lower the window twice. What left during the recovery that
@@ -215,9 +215,15 @@ extension TCB {
     _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     cold.lostBeyond = false
-    if snd.flight > 0 { return enterRecovery(&cold, &around, now) }
+    if !cold.scoreboard.lost.isEmpty || cold.scoreboard.resentOctets(around.pool) > 0 {
+      enterRecovery(&cold, &around, now)
+      // Of what the recovery before has sent again nothing is remembered: who knows what it repaired?
+      cold.undo.isPossible = false
+      return
+    }
     // It was repaired meanwhile.
     cold.undo.isPossible = false
+    guard !congestion.ownsWindow else { return }
     congestion.reduce(
       CongestionEvent(
         .loss, flight: congestion.cwnd, lost: UInt32(effectiveSendMSS), mss: effectiveSendMSS,
@@ -235,14 +241,24 @@ extension TCB {
   }
 
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
-  private mutating func enterRecovery(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+  ///
+  /// - Parameter isNew: what was sent again since the window was last reduced is lost, wherever its numbers lie: "a new
+  ///   instance of congestion" (RFC 3168 §6.1.2).
+  private mutating func enterRecovery(
+    isNew: Bool = false, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
     cold.undo = UndoState(congestion, cold)
     cold.forwardRTO = .off
     cold.lostBeyond = false
-    let isAnswered = isLossAnswered(cold, around)
+    let isAnswered = !isNew && isLossAnswered(cold, around)
     cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
     if !isAnswered { reduceForLoss(&cold, now) }
     cold.reduction = ProportionalReduction(flight: snd.flight)
+    if cold.probe.isOut, cold.probe.isRetransmission {
+      cold.undo.follow(probe: cold.probe.range(effectiveSendMSS, from: snd.una))
+      // It may have repaired the tail, whatever the recovery is about (RFC 8985 §7.4).
+      cold.undo.mayHaveRepaired = true
+    }
     cold.probe.isOut = false
     cold.recover = snd.nxt.retreated(by: 1)
     recovery.phase = .fastRecovery
@@ -251,9 +267,8 @@ extension TCB {
     around.recorder.note(.fastRetransmit, snd.una.rawValue, cold.recover.rawValue, at: now)
   }
 
-  /// All that is lost left before the window was last reduced, for a congestion mark (RFC 3168 §6.1.2). (What a repair has
-  /// sent again since lies there by its numbers only: "if any retransmitted packets are dropped, then this is interpreted …
-  /// as a new instance of congestion", and it is answered in `reduceWithinRepair`.)
+  /// All that is lost left before the window was last reduced (RFC 3168 §6.1.2). (What was sent again since lies there by
+  /// its numbers only.)
   private func isLossAnswered(_ cold: ColdBlock, _ around: borrowing Surroundings) -> Bool {
     let lost = cold.scoreboard.lost
     return cold.isReduced && !lost.isEmpty

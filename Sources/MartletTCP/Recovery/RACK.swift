@@ -139,7 +139,8 @@ extension TCB {
     var isBeyond = false
     if edge.follows(cold.scoreboard.lostEdge) {
       if recovery.phase == .fastRecovery {
-        let next = SequenceNumber.latest(cold.scoreboard.lostEdge, cold.recover.advanced(by: 1))
+        let next = SequenceNumber.latest(
+          cold.scoreboard.lostEdge, cold.isReduced ? cold.reducedAt : cold.recover.advanced(by: 1))
         isBeyond = edge.follows(next) && hasUndelivered(SequenceRange(start: next, end: edge), cold, around)
       }
       let octets = cold.scoreboard.loseAll(upTo: edge, &around.pool, &around.budget)

@@ -49,7 +49,7 @@ extension TCB {
       mss: effectiveSendMSS, now: now.microseconds)
     // The loss that began a fast recovery has been answered: what is lost of its repair is no further sign of
     // congestion, and the window that recovery left behind says nothing of what the path holds.
-    let isAnswered = !isFirst || recovery.phase == .fastRecovery && !congestion.ownsWindow
+    let isAnswered = !isFirst || recovery.phase == .fastRecovery && !congestion.ownsWindow && !cold.lostBeyond
     congestion.timedOut(event, repeated: isAnswered, &cold.congestion)
     windowWasReduced(&cold, now)
     cold.lostBeyond = false
@@ -58,6 +58,9 @@ extension TCB {
     cold.duplicateAcks = 0
     // What it may have repaired is not known: its acknowledgment is on its way (RFC 8985 §7.4).
     cold.probe.isOverdue = isFirst && cold.probe.isOut && cold.probe.isRetransmission
+    if cold.probe.isOverdue, recovery.phase == .open {
+      cold.undo.follow(probe: cold.probe.range(effectiveSendMSS, from: snd.una))
+    }
     cold.probe.isOut = false
     cold.hasRescued = false
     cold.recover = snd.nxt.retreated(by: 1)
@@ -81,6 +84,8 @@ extension TCB {
     cold.scoreboard.begin(snd.una)
     cold.scoreboard.reported = 0
     cold.undo.isPossible = false
+    // Its acknowledgment tells of no congestion (RFC 8201 §5.4).
+    cold.probe.isOut = false
     // What is sent again says nothing of the time-out any more, and waits for no new text.
     cold.forwardRTO = .off
     let lost = cold.scoreboard.loseResent(&around.pool, &around.budget) { $0.range.end }

@@ -164,22 +164,25 @@ package struct Scoreboard: BitwiseCopyable, Sendable {
     _ pool: inout ChunkPool, _ budget: inout MemoryBudget, upTo lostEnd: (SendRecord) -> SequenceNumber
   ) -> UInt32 {
     var octets: UInt32 = 0
-    while resent.count > 0 {
-      var record = resent.record(0, pool)
+    var i = 0
+    // The time of the first that is not lost: whatever left in that instant is asked about, too.
+    var last: UInt32?
+    while i < resent.count {
+      var record = resent.record(i, pool)
       if !record.range.isEmpty {
+        if let last, record.sentAt != last { break }
         let end = lostEnd(record)
-        guard end.follows(record.range.start) else { break }
-        let before = lost.totalBytes
-        let isTaken = lose(SequenceRange(start: record.range.start, end: end), &pool, &budget)
-        octets &+= lost.totalBytes &- before
-        guard isTaken else { break }
-        guard end == record.range.end else {
+        if end.follows(record.range.start) {
+          let before = lost.totalBytes
+          let isTaken = lose(SequenceRange(start: record.range.start, end: end), &pool, &budget)
+          octets &+= lost.totalBytes &- before
+          guard isTaken else { break }
           record.range.start = end
-          resent.set(0, record, &pool)
-          break
+          resent.set(i, record, &pool)
         }
+        if !record.range.isEmpty { last = record.sentAt }
       }
-      resent.removeFirst(&pool, &budget)
+      if i == 0, record.range.isEmpty { resent.removeFirst(&pool, &budget) } else { i &+= 1 }
     }
     return octets
   }

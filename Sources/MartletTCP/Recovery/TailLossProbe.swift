@@ -18,6 +18,12 @@ package struct TailProbe: BitwiseCopyable, Sendable {
   /// TSval of the probe: when it left, in milliseconds.
   package var stamp: UInt32 = 0
 
+  /// What it sent again, at most.
+  func range(_ mss: UInt16, from una: SequenceNumber) -> SequenceRange {
+    let start = SequenceNumber.latest(una, end.retreated(by: UInt32(mss)))
+    return SequenceRange(start: start, end: end)
+  }
+
   package init() {}
 }
 

@@ -44,13 +44,21 @@ package struct UndoState: BitwiseCopyable, Sendable {
     (wasReduced, reducedBefore) = (cold.isReduced, cold.reducedAt)
   }
 
+  /// A tail-loss probe that is out as the recovery begins is one of its retransmissions: that it came twice, too, has to be
+  /// reported.
+  package mutating func follow(probe: SequenceRange) {
+    guard isPossible else { return }
+    unaccounted = unaccounted &+ probe.count
+    resent = probe
+  }
+
   /// A retransmission leaves.
   package mutating func retransmitted(_ range: SequenceRange, stamp: UInt32, now: UInt32) {
     guard isPossible else { return }
     if !hasRetransmitted {
       self.stamp = stamp
       began = now
-      resent = range
+      if unaccounted == 0 { resent = range }
     }
     hasRetransmitted = true
     unaccounted = unaccounted &+ range.count
@@ -136,6 +144,8 @@ extension TCB {
   /// Congestion control as it was; what was judged lost is on its way.
   mutating func undo(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     if recovery.phase == .timeout {
+      // The probe that left before it is answered later.
+      if cold.probe.isOverdue, snd.una.precedes(cold.probe.end) { cold.probe.isOut = true }
       around.counters.tcpLossUndo &+= 1
     } else {
       around.counters.tcpFullUndo &+= 1
