@@ -21,10 +21,10 @@ struct BenchCommand: ParsableCommand {
     Bulk.self, Connections.self, RoundTrips.self, Memory.self, Syns.self, Churn.self, Tun.self,
   ]
 
-  /// Who appears in Tests/EndToEnd/flood and memory.
+  /// Who appears in Tests/EndToEnd/flood, memory and shards.
   #if os(Linux)
     private static let actors: [any ParsableCommand.Type] = [
-      Hostile.self, SynFlood.self, HonestClients.self, KernelEcho.self,
+      Hostile.self, SynFlood.self, HonestClients.self, PausingClients.self, KernelEcho.self,
     ]
   #else
     private static let actors: [any ParsableCommand.Type] = []

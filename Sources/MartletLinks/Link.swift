@@ -103,6 +103,10 @@ public struct LinkCounters: Equatable, Sendable {
   public var receiveDrops: UInt64 = 0
   /// Packets that the device refused: it is down, or out of memory.
   public var sendDrops: UInt64 = 0
+  /// Packets that were another shard's, and were handed to it (`SteeredLink`).
+  public var strays: UInt64 = 0
+  /// Of these, those that it had no room for.
+  public var strayDrops: UInt64 = 0
   /// How often the device was full, and the packet in hand had to wait.
   public var sendStalls: UInt64 = 0
 

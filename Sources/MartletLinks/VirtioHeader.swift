@@ -84,7 +84,7 @@ package struct VirtioHeader: Equatable, BitwiseCopyable, Sendable {
     marksFirstOnly = packet.u8(Int(first) &+ 13) & 0x80 != 0
   }
 
-  private init() {
+  init() {
     flags = []
     kind = .none
     marksFirstOnly = false

@@ -36,9 +36,9 @@ static inline int martlet_tun_attach(int fd, const char *name, int flags, char *
   return 0;
 }
 
-/// `headers`: a virtio_net_hdr stands before each packet.
-static inline int martlet_tun_flags(int frames, int headers) {
-  return (frames ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (headers ? IFF_VNET_HDR : 0);
+/// `headers`: a virtio_net_hdr stands before each packet. `queues`: the device may have several descriptors.
+static inline int martlet_tun_flags(int frames, int headers, int queues) {
+  return (frames ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (headers ? IFF_VNET_HDR : 0) | (queues ? IFF_MULTI_QUEUE : 0);
 }
 
 // Since Linux 6.2.

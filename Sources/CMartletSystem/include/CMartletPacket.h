@@ -7,9 +7,11 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /// Room that `martlet_packet_receive` needs before a frame, to put a tag back into it.
@@ -17,7 +19,8 @@ enum { MARTLET_PACKET_HEADROOM = 4 };
 
 /// Receives the frames of an interface that are for `address` (six octets) or for a group, none of those that this
 /// machine sends itself, and sends frames. The interface lets frames to `address` in as long as the socket is open.
-static inline int martlet_packet_open(int index, const uint8_t *address) {
+/// `headers`: a virtio_net_hdr stands before each frame.
+static inline int martlet_packet_open(int index, const uint8_t *address, int headers) {
   // Protocol 0: nothing comes before the filter is there.
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
@@ -50,6 +53,7 @@ static inline int martlet_packet_open(int index, const uint8_t *address) {
   int one = 1, size = 4 << 20;
   int failed = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
                setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof one) < 0 ||
+               (headers && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof one) < 0) ||
                setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) < 0 ||
                setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof groups) < 0;
   if (!failed && setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &unicast, sizeof unicast) < 0) {
@@ -66,6 +70,14 @@ static inline int martlet_packet_open(int index, const uint8_t *address) {
   return fd;
 }
 
+/// Whether this is Linux of a version, or a later one.
+static inline int martlet_kernel_is(int major, int minor) {
+  struct utsname system;
+  int a = 0, b = 0;
+  if (uname(&system) < 0 || sscanf(system.release, "%d.%d", &a, &b) != 2) return 0;
+  return a > major || (a == major && b >= minor);
+}
+
 /// What the kernel knows of a frame.
 struct martlet_frame {
   /// Where it begins in the buffer.
@@ -75,8 +87,10 @@ struct martlet_frame {
 };
 
 /// Receives a frame into `buffer`, whose first MARTLET_PACKET_HEADROOM octets may be left alone. A VLAN tag that the
-/// kernel took out is put back. Returns its octets.
-static inline ssize_t martlet_packet_receive(int fd, uint8_t *buffer, size_t capacity, struct martlet_frame *frame) {
+/// kernel took out is put back. Returns its octets, with those of the virtio_net_hdr before it if there are `headers`.
+static inline ssize_t martlet_packet_receive(int fd, uint8_t *buffer, size_t capacity, int headers,
+                                             struct martlet_frame *frame) {
+  int before = headers ? 10 : 0;
   union { struct cmsghdr header; char octets[CMSG_SPACE(sizeof(struct tpacket_auxdata))]; } control;
   struct iovec part = {.iov_base = buffer + MARTLET_PACKET_HEADROOM, .iov_len = capacity - MARTLET_PACKET_HEADROOM};
   struct msghdr message;
@@ -94,13 +108,21 @@ static inline ssize_t martlet_packet_receive(int fd, uint8_t *buffer, size_t cap
   struct tpacket_auxdata known;
   memcpy(&known, CMSG_DATA(note), sizeof known);
   frame->is_verified = (known.tp_status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
-  if ((known.tp_status & TP_STATUS_VLAN_VALID) && count >= 12) {
+  if ((known.tp_status & TP_STATUS_VLAN_VALID) && count >= before + 12) {
     uint16_t protocol = known.tp_status & TP_STATUS_VLAN_TPID_VALID ? known.tp_vlan_tpid : ETH_P_8021Q;
-    memmove(buffer, buffer + MARTLET_PACKET_HEADROOM, 12);
-    buffer[12] = protocol >> 8;
-    buffer[13] = protocol & 0xff;
-    buffer[14] = known.tp_vlan_tci >> 8;
-    buffer[15] = known.tp_vlan_tci & 0xff;
+    memmove(buffer, buffer + MARTLET_PACKET_HEADROOM, before + 12);
+    uint8_t *tag = buffer + before + 12;
+    tag[0] = protocol >> 8;
+    tag[1] = protocol & 0xff;
+    tag[2] = known.tp_vlan_tci >> 8;
+    tag[3] = known.tp_vlan_tci & 0xff;
+    // VIRTIO_NET_HDR_F_NEEDS_CSUM: the sum is taken from four octets further on.
+    if (headers && (buffer[0] & 1)) {
+      uint16_t from;
+      memcpy(&from, buffer + 6, sizeof from);
+      from += 4;
+      memcpy(buffer + 6, &from, sizeof from);
+    }
     frame->start = 0;
     count += 4;
   }

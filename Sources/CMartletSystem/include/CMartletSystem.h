@@ -12,5 +12,6 @@
 #include "CMartletPacket.h"
 #include "CMartletWait.h"
 #endif
+#include "CMartletUTUN.h"
 
 #endif

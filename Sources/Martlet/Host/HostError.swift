@@ -116,6 +116,9 @@ extension HostError {
       self.init(.badAddress, "\(remote.address) is no single host's address. Choose a unicast address.")
     case .invalidPort:
       self.init(.badAddress, "Nobody can connect to port 0. Choose one from 1 to 65535.")
+    case .portOfAnotherShard:
+      self.init(
+        .badAddress, "Another shard hears what comes to this local port. Leave the port to the stack.")
     case .addressNotOurs:
       self.init(
         .badAddress, "The local address is none of this host's, or of the other family. Choose another.")

@@ -17,6 +17,8 @@
     let medium: Medium
     let offload: InterfaceConfiguration.Offload
     let readiness: FileDescriptor?
+    /// A TUN device's that has several.
+    private(set) var queues: TUNQueues?
 
     init(
       _ configuration: TUNConfiguration, _ options: DeviceOptions, _ ethernet: EthernetMedium
@@ -27,7 +29,7 @@
         (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
         serial = consume link
       } else if let interface = options.packet {
-        let link = try Self.join(interface, ethernet, options.netns)
+        let link = try Self.join(interface, ethernet, configuration.offload, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
         (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
         packet = consume link
@@ -40,16 +42,28 @@
         let link = try Self.tunnel(configuration, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
         (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        queues = link.queues
         tunnel = consume link
       }
     }
 
+    /// One more queue of a TUN device that has several.
+    init(_ queues: TUNQueues, _ netns: String?) throws(LinkError) {
+      let link = try Self.queue(queues, netns)
+      (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+      (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+      tunnel = consume link
+    }
+
     private static func join(
-      _ interface: String, _ ethernet: EthernetMedium, _ netns: String?
+      _ interface: String, _ ethernet: EthernetMedium, _ offload: InterfaceConfiguration.Offload,
+      _ netns: String?
     ) throws(LinkError) -> PacketLink {
-      guard let netns else { return try PacketLink(interface: interface, ethernet: ethernet) }
+      guard let netns else {
+        return try PacketLink(interface: interface, ethernet: ethernet, offload: offload)
+      }
       let namespace = try NetworkNamespace(opening: netns)
-      return try PacketLink(interface: interface, ethernet: ethernet, in: namespace)
+      return try PacketLink(interface: interface, ethernet: ethernet, offload: offload, in: namespace)
     }
 
     private static func tap(
@@ -66,6 +80,12 @@
       guard let netns else { return try TUNLink(configuration) }
       let namespace = try NetworkNamespace(opening: netns)
       return try TUNLink(configuration, in: namespace)
+    }
+
+    private static func queue(_ queues: TUNQueues, _ netns: String?) throws(LinkError) -> TUNLink {
+      guard let netns else { return try TUNLink(queues) }
+      let namespace = try NetworkNamespace(opening: netns)
+      return try TUNLink(queues, in: namespace)
     }
 
     var roomSignal: RoomSignal { .writable }

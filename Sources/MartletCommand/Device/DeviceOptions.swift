@@ -98,7 +98,8 @@ struct DeviceOptions: ParsableArguments {
   @Flag(
     inversion: .prefixedNo,
     help:
-      "With --dev or --tap: let packets of many segments pass whole, and sums that nobody needs be left out.")
+      "With --dev, --tap or --packet: let packets of many segments pass whole, and sums that nobody needs be left out."
+  )
   var offload = true
 
   @Option(help: ArgumentHelp("The largest IP packet on the device, in octets.", valueName: "octets"))
@@ -199,18 +200,59 @@ struct DeviceOptions: ParsableArguments {
     func open(
       _ plan: DevicePlan, _ seed: StackSeed, capture: CaptureFile?, withholding: Bool = false
     ) throws(LinkError) -> CommandLink {
-      let configuration = TUNConfiguration(
-        name: plan.name, mtu: plan.mtu, kernelAddresses: plan.kernelAddresses,
-        offload: offload ? .everything : [])
-      let device = try CommandDevice(configuration, self, ethernet(seed))
+      let device = try CommandDevice(configuration(plan), self, ethernet(seed))
       return TappedLink(
         WithholdingLink(device, isWithholding: withholding), tap: CaptureTap(file: capture))
     }
 
-    /// The file that `--write` names.
-    func capture() throws -> CaptureFile? {
+    /// Makes a TUN device of several queues, each a link with a capture of its own.
+    func open(
+      _ plan: DevicePlan, _ seed: StackSeed, captures: [CaptureFile?]
+    ) throws(LinkError) -> [CommandQueue] {
+      var queues: [CommandQueue] = []
+      var terms: TUNQueues?
+      for capture in captures {
+        let device =
+          if let terms {
+            try CommandDevice(terms, netns)
+          } else {
+            try CommandDevice(configuration(plan, hasQueues: captures.count > 1), self, ethernet(seed))
+          }
+        terms = device.queues
+        queues.append(
+          CommandQueue(
+            TappedLink(WithholdingLink(device, isWithholding: false), tap: CaptureTap(file: capture))))
+      }
+      return queues
+    }
+
+    private func configuration(_ plan: DevicePlan, hasQueues: Bool = false) -> TUNConfiguration {
+      TUNConfiguration(
+        name: plan.name, mtu: plan.mtu, kernelAddresses: plan.kernelAddresses,
+        offload: offload ? .everything : [], hasQueues: hasQueues)
+    }
+
+    /// The file that `--write` names; of several, all but the first have a number behind their names.
+    func capture(_ number: Int = 0) throws -> CaptureFile? {
       guard let write else { return nil }
-      return try CaptureFile(path: write, interface: device, isEthernet: isEthernet)
+      let path = number == 0 ? write : "\(write).\(number)"
+      return try CaptureFile(path: path, interface: device, isEthernet: isEthernet)
+    }
+  }
+
+  /// A queue of a device, until whoever serves it takes it.
+  final class CommandQueue {
+    private var link: CommandLink?
+    let name: String
+
+    init(_ link: consuming CommandLink) {
+      name = link.name
+      self.link = consume link
+    }
+
+    func take() throws(LinkError) -> CommandLink {
+      guard let taken = link.take() else { throw LinkError(.failed, "A queue was taken twice.") }
+      return taken
     }
   }
 #endif

@@ -40,11 +40,15 @@ struct ServeCommand: ParsableCommand {
           --gateway 10.7.0.254 --service 80=http:.
         martlet serve --packet eth0 --dhcp --service 80=http:.
         kill -USR1 PID                  prints the table of connections
+        martlet serve … --shards 4      serves with four processors
         martlet serve … --status-file F keeps it in a file, as JSON lines
         martlet serve … --backlog 128 --syn-cookies off    shows what a flood of SYNs does
 
 
       """ + ExitStatus.discussion)
+
+  /// A stack for each: what there is to hold is divided among them.
+  static let mostShards = 16
 
   @OptionGroup var device: DeviceOptions
 
@@ -72,6 +76,12 @@ struct ServeCommand: ParsableCommand {
     help: ArgumentHelp("Keep the state of every connection in this file.", valueName: "file"))
   var statusFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Share the work among so many stacks, each with a thread and a queue of the TUN device.",
+      valueName: "number"))
+  var shards = 1
+
   @OptionGroup(title: "Connections") var transport: TransportOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup(title: "Listening") var listening: ListenOptions
@@ -80,6 +90,17 @@ struct ServeCommand: ParsableCommand {
   func validate() throws {
     guard !services.isEmpty else {
       throw ValidationError("Nothing to serve. Give a --service, such as 80=http:. or 7=echo.")
+    }
+    guard (1...Self.mostShards).contains(shards) else {
+      throw ValidationError("\(shards) is no number of shards. Choose one from 1 to \(Self.mostShards).")
+    }
+    if shards > 1, device.isEthernet || device.serial != nil {
+      throw ValidationError(
+        "--shards goes with a TUN device, which has queues, not with --tap, --packet or --serial.")
+    }
+    if shards > 1, services.contains(where: { $0.kind == .iperf3 }) {
+      throw ValidationError(
+        "--shards does not go with iperf3: a test's connections know of each other. Serve it alone.")
     }
     if let group = groups.first(where: { !$0.isMulticast }) {
       throw ValidationError("\(group) is no group. Join one such as 239.1.2.3 or ff05::7:1.")
@@ -101,33 +122,76 @@ struct ServeCommand: ParsableCommand {
       try reportingFailures {
         let journal = output.journal(json: .output)
         let plan = try device.plan()
-        var configuration = transport.configuration
-        limits.apply(to: &configuration)
-        listening.apply(to: &configuration)
         let seed = StackSeed.fromSystem()
-        var stack = NetworkStack(configuration: configuration, seed: seed)
-        var application = ServerApplication(journal: journal)
-        for specification in services {
-          let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
-          do {
-            var options = limits.listenerOptions(for: specification.kind, of: services.count)
-            options.fastOpenLimit = transport.fastOpenLimit
-            listening.apply(to: &options)
-            try application.offer(service, options, on: &stack)
-          } catch {
-            throw SpecificationError("Port \(specification.port) cannot be served: \(error). Choose another.")
-          }
-        }
-        application.groups = groups
-        let capture = try device.capture()
-        let link = try device.open(plan, seed, capture: capture)
-        announce(plan, on: link.name, journal)
-        let loop = try StackLoop(
-          stack: stack,
-          links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
-          application: application)
-        try Server(loop, journal: journal, statusFile: statusFile, capture: capture).run()
+        let totals =
+          shards == 1 ? try serveAlone(plan, seed, journal) : try serveInShards(plan, seed, journal)
+        totals.tell(journal)
       }
+    }
+
+    private func serveAlone(
+      _ plan: DevicePlan, _ seed: StackSeed, _ journal: Journal
+    ) throws -> ServerApplication.Totals {
+      let stack = NetworkStack(configuration: configuration, seed: seed)
+      let capture = try device.capture()
+      let link = try device.open(plan, seed, capture: capture)
+      let name = link.name
+      let loop = try makeLoop(stack, link, plan, journal)
+      announce(plan, on: name, journal)
+      return try Server(loop, journal: journal, statusFile: statusFile, capture: capture).run()
+    }
+
+    /// A stack and a thread for each queue of a TUN device.
+    private func serveInShards(
+      _ plan: DevicePlan, _ seed: StackSeed, _ journal: Journal
+    ) throws -> ServerApplication.Totals {
+      let steering = Steering(among: shards, seed: seed)
+      let captures = try (0..<shards).map { try device.capture($0) }
+      let queues = try device.open(plan, seed, captures: captures)
+      let exchange = try ShardExchange(among: shards)
+      var server = ShardedServer(journal: journal)
+      for (index, queue) in queues.enumerated() {
+        let stack = NetworkStack(
+          configuration: configuration.divided(among: steering, index: index),
+          seed: index == 0 ? seed : .fromSystem())
+        let link = try SteeredLink(queue.take(), at: exchange.places[index], of: steering)
+        server.add(
+          try makeLoop(stack, link, plan, journal),
+          statusFile: statusFile.map { index == 0 ? $0 : "\($0).\(index)" }, capture: captures[index])
+      }
+      announce(plan, on: queues[0].name, journal)
+      return try server.run()
+    }
+
+    private var configuration: StackConfiguration {
+      var configuration = transport.configuration
+      limits.apply(to: &configuration)
+      listening.apply(to: &configuration)
+      return configuration
+    }
+
+    /// A stack at work on a link, with all services.
+    private func makeLoop<L: Link & ~Copyable>(
+      _ stack: consuming NetworkStack, _ link: consuming L, _ plan: DevicePlan, _ journal: Journal
+    ) throws -> StackLoop<L, ServerApplication> {
+      var stack = stack
+      var application = ServerApplication(journal: journal)
+      for specification in services {
+        let service = try Service(specification, allowsUpload: allowUpload, uploadLimit: uploadLimit)
+        do {
+          var options = limits.listenerOptions(for: specification.kind, of: services.count)
+          options.fastOpenLimit = transport.fastOpenLimit
+          listening.apply(to: &options)
+          try application.offer(service, options, on: &stack)
+        } catch {
+          throw SpecificationError("Port \(specification.port) cannot be served: \(error). Choose another.")
+        }
+      }
+      application.groups = groups
+      return try StackLoop(
+        stack: stack,
+        links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
+        application: application)
     }
   #else
     func run() throws { throw ValidationError("TUN devices are made on Linux only so far.") }

@@ -4,32 +4,46 @@
   import MartletStack
   import MartletTCP
   import MartletTrace
+  import Synchronization
 
   /// A server at work: turns its loop until it is told to stop, and shows how it is.
-  struct Server: ~Copyable {
-    private var loop: StackLoop<CommandLink, ServerApplication>
+  struct Server<L: Link & ~Copyable>: ~Copyable {
+    private var loop: StackLoop<L, ServerApplication>
     private let journal: Journal
     private var statusFile: StatusFile?
     private let capture: CaptureFile?
+    /// The others that share the work; nil: it is alone.
+    private let board: ShardBoard?
+    private let index: Int
+    private var tablesShown = 0
     private var rate = ByteRate()
 
     /// How long connections have to close in order when the server ends.
-    private static let farewell = TimeAmount.seconds(1)
+    private static var farewell: TimeAmount { .seconds(1) }
 
     init(
-      _ loop: consuming StackLoop<CommandLink, ServerApplication>, journal: Journal, statusFile: String?,
-      capture: CaptureFile?
+      _ loop: consuming StackLoop<L, ServerApplication>, journal: Journal, statusFile: String?,
+      capture: CaptureFile?, index: Int = 0, board: ShardBoard? = nil
     ) {
       self.loop = loop
       self.journal = journal
       self.statusFile = statusFile.map { StatusFile($0) }
       self.capture = capture
+      self.index = index
+      self.board = board
     }
 
-    consuming func run() throws {
-      loop.control.stopOnSignals()
-      defer { loop.giveBackLeases() }
-      StatusSignal.watch(loop.control)
+    /// Serves until it is told to stop, and returns what it has done.
+    consuming func run() throws -> ServerApplication.Totals {
+      if index == 0 {
+        loop.control.stopOnSignals()
+        StatusSignal.watch(loop.control)
+      }
+      defer {
+        loop.giveBackLeases()
+        // All of them end when one does, whatever the reason.
+        board?.stop()
+      }
       while !loop.control.isStopping { try turn(atMost: patience) }
       journal.tell(.normal, "stopping", "Closing \(loop.application.openConnections) connections.")
       let end = SystemClock.now.advanced(by: Self.farewell)
@@ -38,7 +52,15 @@
         try turn(atMost: .milliseconds(20))
       } while loop.stack.held.connections > 0 && SystemClock.now < end
       try statusFile?.writeLast(loop.stack, SystemClock.now)
-      sayTotals()
+      return totals()
+    }
+
+    private mutating func totals() -> ServerApplication.Totals {
+      var all = loop.application.totals
+      let counters = loop.withLink(of: InterfaceID(rawValue: 0)) { $0.counters } ?? LinkCounters()
+      all.strays = counters.strays
+      all.strayDrops = counters.strayDrops
+      return all
     }
 
     private mutating func turn(atMost limit: TimeAmount) throws {
@@ -47,7 +69,13 @@
       loop.application.tick(&loop.stack, now)
       try statusFile?.update(loop.stack, now)
       capture?.flush()
-      if StatusSignal.take() { showTable(now) }
+      if index == 0, StatusSignal.take() {
+        if let board { board.askForTables() } else { showTable(now) }
+      }
+      if let board, board.tablesAsked != tablesShown {
+        tablesShown = board.tablesAsked
+        showTable(now)
+      }
       if journal.detail >= .detail { showProgress(now) }
     }
 
@@ -76,17 +104,53 @@
         "\(loop.application.openConnections) open, \(totals.accepted) accepted, \(counters.inPackets) packets in, \(counters.outPackets) out, \(counters.drops) dropped, \(speed)"
       )
     }
+  }
 
-    private func sayTotals() {
-      let totals = loop.application.totals
-      journal.tell(
-        .normal, "stopped",
-        "Served \(totals.accepted) connections: \(totals.received) octets in, \(totals.sent) out."
-      ) {
-        $0.add("accepted", totals.accepted)
-        $0.add("received", totals.received)
-        $0.add("sent", totals.sent)
+  /// What the servers of a process that share their work have in common.
+  final class ShardBoard: Sendable {
+    private let controls = Mutex<[LoopControl]>([])
+    private let asked = Atomic<Int>(0)
+
+    func add(_ control: LoopControl) { controls.withLock { $0.append(control) } }
+
+    /// How often somebody wanted to see all tables.
+    var tablesAsked: Int { asked.load(ordering: .sequentiallyConsistent) }
+
+    func askForTables() {
+      asked.add(1, ordering: .sequentiallyConsistent)
+      for control in controls.withLock({ $0 }) { control.wake() }
+    }
+
+    func stop() {
+      for control in controls.withLock({ $0 }) where !control.isStopping { control.stop() }
+    }
+  }
+
+  extension ServerApplication.Totals {
+    func tell(_ journal: Journal) {
+      var text = "Served \(accepted) connections: \(received) octets in, \(sent) out."
+      if strays > 0 {
+        text += " \(strays) packets came by another shard's queue, \(strayDrops) of them found no room."
       }
+      journal.tell(.normal, "stopped", text) {
+        $0.add("accepted", accepted)
+        $0.add("received", received)
+        $0.add("sent", sent)
+        $0.add("strays", strays)
+        $0.add("stray_drops", strayDrops)
+      }
+    }
+
+    static func + (a: Self, b: Self) -> Self {
+      var sum = a
+      sum.accepted += b.accepted
+      sum.ended += b.ended
+      sum.received &+= b.received
+      sum.sent &+= b.sent
+      sum.datagrams += b.datagrams
+      sum.strays &+= b.strays
+      sum.strayDrops &+= b.strayDrops
+      return sum
     }
   }
 #endif

@@ -35,6 +35,9 @@ struct ServerApplication: Application, ~Copyable {
     var datagrams: UInt64 = 0
     var received: UInt64 = 0
     var sent: UInt64 = 0
+    /// `LinkCounters.strays` and `strayDrops`.
+    var strays: UInt64 = 0
+    var strayDrops: UInt64 = 0
   }
 
   /// How long the peer may leave its half open when ours is closed.

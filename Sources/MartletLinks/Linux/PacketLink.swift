@@ -23,24 +23,28 @@
     private let ethernet: EthernetMedium
 
     /// Joins the Ethernet of an interface of the calling thread's network namespace.
-    public init(interface: String, ethernet: EthernetMedium) throws(LinkError) {
-      socket = try PacketSocket(interface, ethernet.hardwareAddress)
-      port = PacketPort(
-        socket.descriptor, name: interface, what: "The interface \(interface)", isSocket: true)
+    ///
+    /// - Parameter offload: what the kernel is to do for us where it can: what the interface cannot do it does itself. Off
+    ///   unless asked for: whoever uses the link without a stack must heed the metadata of packets.
+    public init(
+      interface: String, ethernet: EthernetMedium, offload: InterfaceConfiguration.Offload = []
+    ) throws(LinkError) {
+      socket = try PacketSocket(interface, ethernet.hardwareAddress, offload)
+      port = socket.port
       self.ethernet = ethernet
     }
 
     /// Joins the Ethernet of an interface of a network namespace; it is used from outside.
     public init(
-      interface: String, ethernet: EthernetMedium, in namespace: borrowing NetworkNamespace
+      interface: String, ethernet: EthernetMedium, offload: InterfaceConfiguration.Offload = [],
+      in namespace: borrowing NetworkNamespace
     ) throws(LinkError) {
       let hardware = ethernet.hardwareAddress
       let box = try namespace.perform { () throws(LinkError) -> Handover<PacketSocket> in
-        Handover(try PacketSocket(interface, hardware))
+        Handover(try PacketSocket(interface, hardware, offload))
       }
       socket = try box.take()
-      port = PacketPort(
-        socket.descriptor, name: interface, what: "The interface \(interface)", isSocket: true)
+      port = socket.port
       self.ethernet = ethernet
     }
 
@@ -48,6 +52,7 @@
     public var mtu: Int { socket.mtu }
     public var largestPacket: Int { port.largestPacket }
     public var medium: Medium { .ethernet(ethernet) }
+    public var offload: InterfaceConfiguration.Offload { socket.offload }
     public var readiness: FileDescriptor? { socket.descriptor }
     public var roomSignal: RoomSignal { .writable }
     public var counters: LinkCounters { port.counters }
@@ -70,8 +75,11 @@
     let name: String
     let mtu: Int
     let descriptor: FileDescriptor
+    let offload: InterfaceConfiguration.Offload
 
-    init(_ name: String, _ hardware: MACAddress) throws(LinkError) {
+    init(
+      _ name: String, _ hardware: MACAddress, _ wanted: InterfaceConfiguration.Offload
+    ) throws(LinkError) {
       guard KernelInterface.exists(name) else {
         throw LinkError(
           .noDevice, "There is no interface \(name) here. \"ip link\" lists them; --netns chooses where.")
@@ -83,11 +91,27 @@
           "The interface \(name) is down. Bring it up: \"ip link set \(name) up\".")
       }
       let octets = (0..<6).map { UInt8(truncatingIfNeeded: hardware.bits >> (40 - 8 * $0)) }
-      let fd = martlet_packet_open(interface.index, octets)
+      let offload = Self.possible(wanted)
+      let fd = martlet_packet_open(interface.index, octets, offload.isEmpty ? 0 : 1)
       guard fd >= 0 else { throw Self.refusal(name, Errno(rawValue: -fd)) }
       self.name = name
       mtu = interface.mtu
       descriptor = FileDescriptor(rawValue: fd)
+      self.offload = offload
+    }
+
+    var port: PacketPort {
+      PacketPort(
+        descriptor, name: name, what: "The interface \(name)",
+        framing: .packetSocket(hasHeaders: !offload.isEmpty))
+    }
+
+    /// Nothing is cut whose sums nobody completes; and kernels before 6.2 know no trains, which nobody can ask them.
+    private static func possible(
+      _ wanted: InterfaceConfiguration.Offload
+    ) -> InterfaceConfiguration.Offload {
+      guard wanted.contains(.checksum) else { return [] }
+      return martlet_kernel_is(6, 2) != 0 ? wanted : wanted.subtracting(.datagramSegmentation)
     }
 
     deinit { try? descriptor.close() }

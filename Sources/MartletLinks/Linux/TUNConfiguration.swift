@@ -22,15 +22,30 @@
     /// the link without a stack must heed the metadata of packets; without this, there is nothing to heed.
     public var offload: InterfaceConfiguration.Offload
 
+    /// Whether `TUNLink.queues` may make further queues of the device, up to 256 (IFF_MULTI_QUEUE). A persistent
+    /// device must have been made so, too.
+    public var hasQueues: Bool
+
     public init(
       name: String = "martlet%d", mtu: Int = 1500, kernelAddresses: [IPPrefix] = [], bringsUp: Bool = true,
-      offload: InterfaceConfiguration.Offload = []
+      offload: InterfaceConfiguration.Offload = [], hasQueues: Bool = false
     ) {
       self.name = name
       self.mtu = mtu
       self.kernelAddresses = kernelAddresses
       self.bringsUp = bringsUp
       self.offload = offload
+      self.hasQueues = hasQueues
     }
+  }
+
+  /// What another queue of a TUN device has to know of it.
+  public struct TUNQueues: Sendable {
+    /// The device's.
+    public let name: String
+    let mtu: Int
+    let carriesFrames: Bool
+    let hasHeaders: Bool
+    let offload: InterfaceConfiguration.Offload
   }
 #endif

@@ -21,6 +21,8 @@
     let hasHeaders: Bool
     /// What the kernel does for us.
     let offload: InterfaceConfiguration.Offload
+    /// What makes further descriptors of it, where it may have several.
+    let queues: TUNQueues?
     private let addressesToRemove: [IPPrefix]
 
     /// Makes the device in the calling thread's network namespace; one that carries Ethernet frames is a TAP device.
@@ -30,7 +32,8 @@
       let fd = try Self.open()
       do throws(LinkError) {
         let hasHeaders = !configuration.offload.isEmpty
-        let name = try Self.attach(fd, configuration.name, carriesFrames, hasHeaders)
+        let name = try Self.attach(
+          fd, configuration.name, carriesFrames, hasHeaders, hasQueues: configuration.hasQueues)
         let offload = hasHeaders ? Self.agree(fd, configuration.offload) : []
         try Self.checkRivals(of: configuration.kernelAddresses, on: name)
         let interface = try KernelInterface(existing: name)
@@ -51,12 +54,40 @@
         self.carriesFrames = carriesFrames
         self.hasHeaders = hasHeaders
         self.offload = offload
+        queues =
+          configuration.hasQueues
+          ? TUNQueues(
+            name: name, mtu: configuration.mtu, carriesFrames: carriesFrames, hasHeaders: hasHeaders,
+            offload: offload) : nil
         addressesToRemove = existed ? added : []
         descriptor = FileDescriptor(rawValue: fd)
       } catch {
         close(fd)
         throw error
       }
+    }
+
+    /// One more descriptor of a device that has queues, in the calling thread's network namespace. The device is there as
+    /// long as any of them is.
+    init(_ queues: TUNQueues) throws(LinkError) {
+      let fd = try Self.open()
+      do throws(LinkError) {
+        _ = try Self.attach(fd, queues.name, queues.carriesFrames, queues.hasHeaders, hasQueues: true)
+        if queues.hasHeaders, Self.agree(fd, queues.offload) != queues.offload {
+          throw LinkError(.wrongDevice, "The queues of \(queues.name) differ in what they can do.")
+        }
+        interface = try KernelInterface(existing: queues.name)
+      } catch {
+        close(fd)
+        throw error
+      }
+      mtu = queues.mtu
+      carriesFrames = queues.carriesFrames
+      hasHeaders = queues.hasHeaders
+      offload = queues.offload
+      self.queues = queues
+      addressesToRemove = []
+      descriptor = FileDescriptor(rawValue: fd)
     }
 
     deinit {
@@ -100,11 +131,12 @@
     }
 
     private static func attach(
-      _ fd: Int32, _ name: String, _ frames: Bool, _ headers: Bool
+      _ fd: Int32, _ name: String, _ frames: Bool, _ headers: Bool, hasQueues: Bool
     ) throws(LinkError) -> String {
       let kind = frames ? "TAP" : "TUN"
       var actual = [CChar](repeating: 0, count: Int(MARTLET_NAME_SIZE))
-      let result = martlet_tun_attach(fd, name, martlet_tun_flags(frames ? 1 : 0, headers ? 1 : 0), &actual)
+      let flags = martlet_tun_flags(frames ? 1 : 0, headers ? 1 : 0, hasQueues ? 1 : 0)
+      let result = martlet_tun_attach(fd, name, flags, &actual)
       guard result < 0 else {
         return String(decoding: actual.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
       }
@@ -162,6 +194,15 @@
           "An MTU of \(configuration.mtu) is out of range. "
             + "Choose one from \(least) to 65535 (RFC 791 §3.2, RFC 8200 §5).")
       }
+    }
+  }
+
+  extension PacketPort {
+    init(_ device: borrowing TUNDevice) {
+      let kind = device.carriesFrames ? "TAP" : "TUN"
+      self.init(
+        device.descriptor, name: device.interface.name, what: "The \(kind) device \(device.interface.name)",
+        framing: device.hasHeaders ? .virtio : .bare, carriesFrames: device.carriesFrames)
     }
   }
 #endif

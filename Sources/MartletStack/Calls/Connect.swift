@@ -14,6 +14,8 @@ public enum ConnectError: Error, Equatable, Sendable {
   case addressNotOurs
   /// Port 0 cannot be connected to.
   case invalidPort
+  /// What is said on this port comes to another of the stacks that share the work (`Steering`).
+  case portOfAnotherShard
   /// The same two endpoints have a connection, or TIME-WAIT.
   case portInUse
   /// Every ephemeral port has a connection to this peer.
@@ -81,6 +83,7 @@ extension NetworkStack {
     if wanted != 0 {
       candidate.localPort = wanted
       if find(candidate) != nil || candidate.isOfItself { throw .portInUse }
+      guard comesHome(candidate) else { throw .portOfAnotherShard }
       return wanted
     }
     let first = configuration.firstEphemeralPort
@@ -100,7 +103,13 @@ extension NetworkStack {
   }
 
   private mutating func isFree(_ flow: Flow) -> Bool {
-    find(flow) == nil && listener(at: flow.localEndpoint) == nil && !flow.isOfItself
+    comesHome(flow) && find(flow) == nil && listener(at: flow.localEndpoint) == nil && !flow.isOfItself
+  }
+
+  /// Whether the answers come to this stack. What it says to itself no other hears.
+  private func comesHome(_ flow: Flow) -> Bool {
+    guard let shard = configuration.shard else { return true }
+    return shard.owns(flow) || routing.isOurs(flow.remote)
   }
 
   /// Enters a connection into the flow table. False: the budget refused.

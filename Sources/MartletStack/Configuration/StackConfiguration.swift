@@ -83,6 +83,9 @@ public struct StackConfiguration: Sendable {
   /// Time to live and hop limit of what is sent, where a connection does not say otherwise (RFC 9293 MUST-49).
   public var hopLimit: UInt8 = 64
 
+  /// The stack's place among several that have the same addresses; nil: it is alone.
+  public var shard: Shard?
+
   public init() {}
 
   /// What a record says, or else the default.

@@ -167,7 +167,9 @@ extension NetworkStack {
     fragments.remove(i, &around.pool, &around.budget)
     counts.ipReasmOKs &+= 1
     let packet = room.bytes.extracting(0..<count)
-    if isIPv4 {
+    if let shard = configuration.shard, shard.steering.owner(of: packet) != shard.index {
+      handOver(packet, to: shard.steering.owner(of: packet), on: interface)
+    } else if isIPv4 {
       ipv4Arrives(packet, PacketMetadata(), on: interface)
     } else if let view = IPv6HeaderView(validating: packet) {
       let outcome = IPv6ExtensionHeaders.walk(view)

@@ -8,6 +8,7 @@ extension NetworkStack {
   /// The next packet of UDP or ICMP: a datagram, or a fragment of the first that waits.
   mutating func nextDatagram(on interface: Int, into buffer: inout MutableRawSpan) -> OutgoingPacket? {
     guard let header = firstDatagram(on: interface) else { return nil }
+    if header.isHandedOver { return nextHandedOver(header, on: interface, into: &buffer) }
     let mtu = largest(header, on: interface)
     if header.segmentSize > 0 { return nextOfTrain(header, mtu: mtu, on: interface, into: &buffer) }
     if isCut(header, mtu: mtu, on: interface) {

@@ -13,6 +13,8 @@ struct DatagramHeader: BitwiseCopyable {
   var segmentSize: UInt16 = 0
   /// A reply to an echo, or an error: what it says another has chosen.
   var isAnswer = false
+  /// It is a whole packet for another shard, in whose place `port` is.
+  var isHandedOver = false
   /// Where it came from.
   var interface = InterfaceID(rawValue: 0)
   var local: IPAddress
@@ -154,7 +156,7 @@ extension DatagramHeader {
     out.store8(proto.rawValue, at: 4)
     out.store8(fields.hopLimit, at: 5)
     out.store8(fields.trafficClass, at: 6)
-    out.store8((isAnswer ? 0x80 : 0) | (local.isIPv4 ? 4 : 6), at: 7)
+    out.store8((isAnswer ? 0x80 : 0) | (isHandedOver ? 0x40 : 0) | (local.isIPv4 ? 4 : 6), at: 7)
     local.write(into: &out, at: 8)
     remote.write(into: &out, at: 24)
     out.store16be(interface.rawValue, at: 40)
@@ -162,11 +164,12 @@ extension DatagramHeader {
   }
 
   init(_ bytes: RawSpan) {
-    let isIPv4 = bytes.u8(7) & 0x7f == 4
+    let isIPv4 = bytes.u8(7) & 0x3f == 4
     self.init(
       count: bytes.be16(0), proto: IPProtocol(bytes.u8(4)),
       fields: IPFields(hopLimit: bytes.u8(5), trafficClass: bytes.u8(6)),
       port: bytes.be16(2), segmentSize: bytes.be16(42), isAnswer: bytes.u8(7) & 0x80 != 0,
+      isHandedOver: bytes.u8(7) & 0x40 != 0,
       interface: InterfaceID(rawValue: bytes.be16(40)),
       local: IPAddress(bytes, at: 8, isIPv4: isIPv4),
       remote: IPAddress(bytes, at: 24, isIPv4: isIPv4))

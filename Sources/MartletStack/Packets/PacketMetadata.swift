@@ -21,6 +21,9 @@ public struct PacketMetadata: Equatable, BitwiseCopyable, Sendable {
   public var headerCount: UInt16
   /// The frame that it came in was for everybody on the link, or for a group.
   public var isGroupFrame: Bool
+  /// Who shares the work with other stacks has this handed to one of them, as a packet that has arrived: its index, and
+  /// one (`Steering`). 0: it leaves.
+  public var shard: UInt8 = 0
 
   @inlinable @inline(__always)
   public init(

@@ -1,0 +1,99 @@
+#if os(Linux)
+  import MartletStack
+  import MartletTCP
+  import SystemPackage
+
+  /// One of several queues of a device, each with a stack and a thread of its own: what arrives here and is another
+  /// stack's is handed to it, and what another hands over arrives here.
+  ///
+  /// A device has its own mind of which queue a flow belongs to, and forgets it (a TUN device after three seconds without
+  /// a packet from us). The owner of a flow is decided by `Steering`, and so each segment finds its connection; whatever
+  /// came by the wrong queue is a stray, counted in `LinkCounters.strays`. Between two stacks there is room for 4,096 of them
+  /// or 1 MiB; what finds none is lost like anything that a queue has no room for (`strayDrops`).
+  public struct SteeredLink<Base: Link & ~Copyable>: Link, ~Copyable {
+    private var base: Base
+    private let place: ShardPlace
+    private let steering: Steering
+    /// The device's descriptor and the wake-up of the others, in one.
+    private var descriptors: DescriptorPair
+    private var strays: UInt64 = 0
+    private var strayDrops: UInt64 = 0
+
+    /// - Parameter place: `ShardExchange.places` gives one to each.
+    public init(_ base: consuming Base, at place: ShardPlace, of steering: Steering) throws(LinkError) {
+      descriptors = try DescriptorPair(base.readiness, place.wakeup.descriptor)
+      self.base = base
+      self.place = place
+      self.steering = steering
+    }
+
+    public var name: String { base.name }
+    public var mtu: Int { base.mtu }
+    public var largestPacket: Int { base.largestPacket }
+    public var medium: Medium { base.medium }
+    public var offload: InterfaceConfiguration.Offload { base.offload }
+    public var readiness: FileDescriptor? { descriptors.both }
+    public var roomSignal: RoomSignal { .readable }
+
+    public var counters: LinkCounters {
+      var all = base.counters
+      all.strays = strays
+      all.strayDrops = strayDrops
+      return all
+    }
+
+    public mutating func receive(
+      limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
+    ) throws(LinkError) -> Int {
+      place.wakeup.clear()
+      var taken = 0
+      for ring in place.incoming {
+        while taken < limit, ring.consume(deliver) { taken += 1 }
+      }
+      guard taken < limit else { return taken }
+      let (steering, place) = (steering, place)
+      var handed: UInt64 = 0
+      var dropped: UInt64 = 0
+      taken += try base.receive(limit: limit - taken, now: now) { packet, metadata in
+        let owner = steering.owner(of: packet)
+        if owner == place.index { return deliver(packet, metadata) }
+        if place.hand(packet, metadata, to: owner) { handed += 1 } else { dropped += 1 }
+      }
+      count(handed, dropped)
+      return taken
+    }
+
+    public mutating func send(
+      limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
+    ) throws(LinkError) -> SendOutcome {
+      let place = place
+      var handed: UInt64 = 0
+      var dropped: UInt64 = 0
+      let outcome = try base.send(limit: limit, now: now) { room in
+        while let packet = fill(&room) {
+          guard packet.metadata.shard > 0 else { return packet }
+          var metadata = packet.metadata
+          metadata.shard = 0
+          let octets = room.bytes.extracting(first: packet.count)
+          if place.hand(octets, metadata, to: Int(packet.metadata.shard) - 1) {
+            handed += 1
+          } else {
+            dropped += 1
+          }
+        }
+        return nil
+      }
+      count(handed, dropped)
+      try descriptors.watchForRoom(outcome == .full)
+      return outcome
+    }
+
+    private mutating func count(_ handed: UInt64, _ dropped: UInt64) {
+      strays += handed + dropped
+      strayDrops += dropped
+      if handed > 0 { place.wakeOthers() }
+    }
+  }
+
+  extension SteeredLink: Sendable where Base: Sendable & ~Copyable {}
+#endif
