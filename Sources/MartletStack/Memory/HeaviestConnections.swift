@@ -39,14 +39,15 @@ private struct Scales {
 
 extension NetworkStack {
   /// Resets those that hold most for the least that they move: first of those whose peer keeps its window shut
-  /// (RFC 6429), then of the others. Until an eighth of the budget is free, and so many at a time.
+  /// (RFC 6429), then of the others. Until an eighth of the budget is free, and so many at a time; one at least: what was
+  /// refused may be larger than that, such as a page of a small stack.
   mutating func evictHeaviest() {
     // A walk over all connections: however often memory is refused, it takes a small part of the time.
     guard shortage.nextEviction <= clock else { return }
     shortage.nextEviction = clock.advanced(by: pause(atLeast: 1_000))
     let heaviest = weighAll(by: .memory)
     for place in 0..<heaviest.count {
-      guard freeMemory < around.budget.limit / 8, heaviest[place].weight > 0 else { return }
+      guard place == 0 || freeMemory < around.budget.limit / 8, heaviest[place].weight > 0 else { return }
       counts.tcpAbortOnMemory &+= 1
       endConnection(heaviest[place].index, because: .evicted)
     }
