@@ -2,7 +2,14 @@
   import MartletLinks
   import MartletStack
   import MartletTCP
+  import SystemPackage
   import Testing
+
+  #if canImport(Glibc)
+    import Glibc
+  #elseif canImport(Musl)
+    import Musl
+  #endif
 
   @Suite("Queues that share the work")
   struct SteeredLinkTests {
@@ -103,6 +110,32 @@
         }
         #expect(UInt64(taken) == UInt64(round) * 1_000 - (lost - 904))
       }
+    }
+
+    @Test("Neither what others hand over nor what comes keeps the other waiting, and nothing is forgotten")
+    func fair() throws {
+      let exchange = try ShardExchange(among: 2)
+      var first = try queue(exchange, 0)
+      var second = try queue(exchange, 1)
+      let others = ports(of: 1).prefix(100).map(segment)
+      try first.arrive(others)
+      _ = try first.taken()
+      // Strays for the second, and what is its own.
+      try second.arrive(Array(others.prefix(50)))
+      var seen: [[UInt8]] = []
+      func turn(_ limit: Int) throws -> Int {
+        try second.link.receive(limit: limit, now: now) { packet, _ in seen.append(octets(packet)) }
+      }
+      #expect(try turn(64) == 64)
+      #expect(Array(seen.prefix(32)) == Array(others.prefix(32)) && Array(seen.suffix(32)) == Array(others.prefix(32)))
+      while isReadable(second.link.readiness) { _ = try turn(64) }
+      #expect(seen.count == 150)
+      #expect(try turn(64) == 0 && !isReadable(second.link.readiness))
+    }
+
+    private func isReadable(_ descriptor: FileDescriptor?) -> Bool {
+      var entry = pollfd(fd: descriptor?.rawValue ?? -1, events: Int16(POLLIN), revents: 0)
+      return poll(&entry, 1, 0) == 1
     }
 
     @Test("What the stack hands over does not leave")

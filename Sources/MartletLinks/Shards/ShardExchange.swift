@@ -43,6 +43,7 @@ public struct ShardPlace: Sendable {
   }
 
   var wakeup: Wakeup { wakeups[index] }
+  var hasArrivals: Bool { incoming.contains { !$0.isEmpty } }
 
   /// False: there is no room, or no such stack.
   func hand(_ packet: RawSpan, _ metadata: PacketMetadata, to owner: Int) -> Bool {

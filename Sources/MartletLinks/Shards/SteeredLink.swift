@@ -46,10 +46,14 @@
       limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
     ) throws(LinkError) -> Int {
       place.wakeup.clear()
+      // Half for what others hand over: neither may keep the other waiting.
+      let share = max(limit / 2, 1)
       var taken = 0
       for ring in place.incoming {
-        while taken < limit, ring.consume(deliver) { taken += 1 }
+        while taken < share, ring.consume(deliver) { taken += 1 }
       }
+      // Nobody signals for what is left a second time.
+      if place.hasArrivals { place.wakeup.signal() }
       guard taken < limit else { return taken }
       let (steering, place) = (steering, place)
       var handed: UInt64 = 0
