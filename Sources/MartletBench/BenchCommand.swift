@@ -21,10 +21,10 @@ struct BenchCommand: ParsableCommand {
     Bulk.self, Connections.self, RoundTrips.self, Memory.self, Syns.self, Churn.self, Tun.self,
   ]
 
-  /// Who appears in Tests/EndToEnd/flood, memory and shards.
+  /// Who appears in Tests/EndToEnd/flood, memory and shards; and what needs threads.
   #if os(Linux)
     private static let actors: [any ParsableCommand.Type] = [
-      Hostile.self, SynFlood.self, HonestClients.self, PausingClients.self, KernelEcho.self,
+      Hostile.self, SynFlood.self, HonestClients.self, PausingClients.self, KernelEcho.self, Pairs.self,
     ]
   #else
     private static let actors: [any ParsableCommand.Type] = []

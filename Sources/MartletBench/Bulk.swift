@@ -16,7 +16,10 @@ struct Bulk: ParsableCommand {
     guard bytes > 0 else { throw ValidationError("BYTES must be positive, not \(bytes)") }
   }
 
-  func run() throws {
+  func run() throws { try Self.carry(bytes, mtu: mtu).print() }
+
+  /// Over a pair of stacks of its own; what came of it.
+  static func carry(_ bytes: Int, mtu: Int) throws -> ResultLine {
     var wire = try Wire.joined(mtu: mtu)
     let listener = try wire.server.listen(on: LocalEndpoint(port: 80))
     let (mine, theirs) = try wire.open(listener)
@@ -50,10 +53,10 @@ struct Bulk: ParsableCommand {
     line.add("bytes", bytes)
     line.add("client_segments", Int(wire.client.counters.tcp.outSegs - segmentsBefore))
     line.add("retransmitted", Int(wire.client.counters.tcp.retransSegs))
-    line.print()
+    return line
   }
 
-  private func read(
+  private static func read(
     _ id: ConnectionID, _ wire: inout Wire, _ buffer: inout [UInt8], _ pattern: Pattern, at offset: Int
   ) throws -> Int {
     var count = 0
