@@ -173,7 +173,7 @@ let package = Package(
     .testTarget(
       name: "MartletLinksTests",
       dependencies: [
-        "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         .product(name: "SystemPackage", package: "swift-system", condition: shell),
       ],
       swiftSettings: strict),

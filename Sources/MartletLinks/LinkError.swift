@@ -7,7 +7,7 @@ public struct LinkError: Error, Equatable, Sendable {
     private enum Kind: Equatable, Hashable, Sendable {
       case noPermission, deviceBusy, noDevice, deviceGone, wrongDevice, badName, nameTooLong
       case unknownNamespace, namespaceExists, addressInUse, badAddress, badMTU, interfaceDown, unsupported
-      case failed
+      case badCapture, failed
     }
 
     private let kind: Kind
@@ -34,6 +34,8 @@ public struct LinkError: Error, Equatable, Sendable {
     public static let interfaceDown = Code(kind: .interfaceDown)
     /// The kernel was built without, or is configured against, what is asked for.
     public static let unsupported = Code(kind: .unsupported)
+    /// A file is no capture, or breaks off.
+    public static let badCapture = Code(kind: .badCapture)
     /// Anything else; `errno` says more.
     public static let failed = Code(kind: .failed)
   }

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,21 @@
 static inline int martlet_eventfd(void) {
   int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   return fd < 0 ? -errno : fd;
+}
+
+/// A descriptor that becomes readable when its time has come, of CLOCK_MONOTONIC.
+static inline int martlet_timer_open(void) {
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+/// Nanoseconds from now; 0: never. It is not readable before.
+static inline void martlet_timer_set(int fd, int64_t nanoseconds) {
+  struct itimerspec time;
+  memset(&time, 0, sizeof time);
+  time.it_value.tv_sec = nanoseconds / 1000000000;
+  time.it_value.tv_nsec = nanoseconds % 1000000000;
+  timerfd_settime(fd, 0, &time, 0);
 }
 
 static inline int martlet_epoll_open(void) {

@@ -54,11 +54,7 @@
 
     private static func capture(_ path: String?) throws(LinkError) -> CaptureFile? {
       guard let path else { return nil }
-      do throws(SpecificationError) {
-        return try CaptureFile(path: path, interface: "martlet0")
-      } catch {
-        throw LinkError(.failed, error.description)
-      }
+      return try CaptureFile(path: path, interface: "martlet0")
     }
 
     /// Throws `LinkError` where the kernel does not take part, `ExitCode` when interrupted.
