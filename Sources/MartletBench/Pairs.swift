@@ -49,7 +49,8 @@ import MartletTCP
       var threads: [SystemThread] = []
       defer { for thread in threads { thread.join() } }
       for (n, lane) in lanes.enumerated().dropFirst() {
-        threads.append(try SystemThread(name: "pair-\(n)") { lane.run { _ = try Bulk.carry(bytes, mtu: mtu) } })
+        threads.append(
+          try SystemThread(name: "pair-\(n)") { lane.run { _ = try Bulk.carry(bytes, mtu: mtu) } })
       }
       lanes[0].run { _ = try Bulk.carry(bytes, mtu: mtu) }
       for thread in threads { thread.join() }

@@ -127,7 +127,9 @@
         try second.link.receive(limit: limit, now: now) { packet, _ in seen.append(octets(packet)) }
       }
       #expect(try turn(64) == 64)
-      #expect(Array(seen.prefix(32)) == Array(others.prefix(32)) && Array(seen.suffix(32)) == Array(others.prefix(32)))
+      #expect(
+        Array(seen.prefix(32)) == Array(others.prefix(32))
+          && Array(seen.suffix(32)) == Array(others.prefix(32)))
       while isReadable(second.link.readiness) { _ = try turn(64) }
       #expect(seen.count == 150)
       #expect(try turn(64) == 0 && !isReadable(second.link.readiness))

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
@@ -17,10 +18,60 @@
 /// Room that `martlet_packet_receive` needs before a frame, to put a tag back into it.
 enum { MARTLET_PACKET_HEADROOM = 4 };
 
+/// Where a packet socket puts frames without being asked for each: blocks that go back and forth between the kernel and us
+/// (TPACKET_V3).
+struct martlet_ring {
+  uint8_t *base;
+  unsigned int block_size;
+  unsigned int blocks;
+};
+
+/// Gives a packet socket a ring, before it is bound. A block is ours when it is full, or a millisecond after its first frame.
+/// Returns a negated errno.
+static inline int martlet_ring_open(int fd, struct martlet_ring *ring) {
+  int version = TPACKET_V3;
+  struct tpacket_req3 request;
+  memset(&request, 0, sizeof request);
+  request.tp_block_size = ring->block_size;
+  request.tp_block_nr = ring->blocks;
+  request.tp_frame_size = 2048;
+  request.tp_frame_nr = ring->block_size / 2048 * ring->blocks;
+  request.tp_retire_blk_tov = 1;
+  if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0 ||
+      setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) < 0)
+    return -errno;
+  void *base = mmap(0, (size_t)ring->block_size * ring->blocks, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (base == MAP_FAILED) return -errno;
+  ring->base = (uint8_t *)base;
+  return 0;
+}
+
+static inline void martlet_ring_close(const struct martlet_ring *ring) {
+  munmap(ring->base, (size_t)ring->block_size * ring->blocks);
+}
+
+/// For a socket that shares with no other.
+enum { MARTLET_PACKET_ALONE = -2 };
+
+/// Joins a group of sockets among which frames are divided by a hash of their flow, or makes one if `*group` is -1.
+static inline int martlet_packet_share(int fd, int *group) {
+  // What we send ourselves does not come back through a group either: 0x4000, which older headers lack.
+  int how = PACKET_FANOUT_HASH | 0x4000, number = *group < 0 ? 0 : *group;
+  if (*group < 0) how |= PACKET_FANOUT_FLAG_UNIQUEID;
+  unsigned int value = (unsigned int)how << 16 | (unsigned int)number;
+  if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, sizeof value) < 0) return -1;
+  socklen_t size = sizeof value;
+  if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &size) < 0) return -1;
+  *group = value & 0xffff;
+  return 0;
+}
+
 /// Receives the frames of an interface that are for `address` (six octets) or for a group, none of those that this
 /// machine sends itself, and sends frames. The interface lets frames to `address` in as long as the socket is open.
-/// `headers`: a virtio_net_hdr stands before each frame.
-static inline int martlet_packet_open(int index, const uint8_t *address, int headers) {
+/// `headers`: a virtio_net_hdr stands before each frame. `group`: of the sockets that share the frames by flow, -1 to make
+/// one, whose number is then there, or MARTLET_PACKET_ALONE. `ring`: with a size, to be mapped; without, there is none.
+static inline int martlet_packet_open(int index, const uint8_t *address, int headers, int *group,
+                                      struct martlet_ring *ring) {
   // Protocol 0: nothing comes before the filter is there.
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
@@ -37,6 +88,8 @@ static inline int martlet_packet_open(int index, const uint8_t *address, int hea
       BPF_STMT(BPF_RET | BPF_K, 0),
   };
   struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+  // Until it shares a socket has nothing: what it had would come twice.
+  struct sock_fprog nothing = {.len = 1, .filter = code + 7};
   struct packet_mreq unicast, groups;
   memset(&unicast, 0, sizeof unicast);
   unicast.mr_ifindex = index;
@@ -50,8 +103,8 @@ static inline int martlet_packet_open(int index, const uint8_t *address, int hea
   place.sll_family = AF_PACKET;
   place.sll_protocol = htons(ETH_P_ALL);
   place.sll_ifindex = index;
-  int one = 1, size = 4 << 20;
-  int failed = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
+  int one = 1, size = 4 << 20, shares = *group != MARTLET_PACKET_ALONE;
+  int failed = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, shares ? &nothing : &program, sizeof program) < 0 ||
                setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof one) < 0 ||
                (headers && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof one) < 0) ||
                setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one) < 0 ||
@@ -62,8 +115,21 @@ static inline int martlet_packet_open(int index, const uint8_t *address, int hea
   }
   // More than a process may ask for is cut to what it may have.
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-  if (failed || bind(fd, (struct sockaddr *)&place, sizeof place) < 0) {
+  if (!failed && ring->blocks) {
+    int error = martlet_ring_open(fd, ring);
+    if (error < 0) {
+      close(fd);
+      return error;
+    }
+  }
+  failed = failed || bind(fd, (struct sockaddr *)&place, sizeof place) < 0;
+  if (!failed && shares) {
+    failed = martlet_packet_share(fd, group) < 0 ||
+             setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0;
+  }
+  if (failed) {
     int error = -errno;
+    if (ring->base) martlet_ring_close(ring);
     close(fd);
     return error;
   }
@@ -85,6 +151,23 @@ struct martlet_frame {
   /// Its transport checksum is good, or was left for a device to fill in: nobody need look at it.
   int is_verified;
 };
+
+/// Writes the tag of a VLAN behind the addresses of a frame, for which room was made; `before`: octets of a virtio_net_hdr
+/// before it.
+static inline void martlet_packet_put_tag(uint8_t *octets, unsigned int before, uint16_t protocol, uint16_t value) {
+  uint8_t *tag = octets + before + 12;
+  tag[0] = protocol >> 8;
+  tag[1] = protocol & 0xff;
+  tag[2] = value >> 8;
+  tag[3] = value & 0xff;
+  // VIRTIO_NET_HDR_F_NEEDS_CSUM: the sum is taken from four octets further on.
+  if (before && (octets[0] & 1)) {
+    uint16_t from;
+    memcpy(&from, octets + 6, sizeof from);
+    from += 4;
+    memcpy(octets + 6, &from, sizeof from);
+  }
+}
 
 /// Receives a frame into `buffer`, whose first MARTLET_PACKET_HEADROOM octets may be left alone. A VLAN tag that the
 /// kernel took out is put back. Returns its octets, with those of the virtio_net_hdr before it if there are `headers`.
@@ -111,18 +194,7 @@ static inline ssize_t martlet_packet_receive(int fd, uint8_t *buffer, size_t cap
   if ((known.tp_status & TP_STATUS_VLAN_VALID) && count >= before + 12) {
     uint16_t protocol = known.tp_status & TP_STATUS_VLAN_TPID_VALID ? known.tp_vlan_tpid : ETH_P_8021Q;
     memmove(buffer, buffer + MARTLET_PACKET_HEADROOM, before + 12);
-    uint8_t *tag = buffer + before + 12;
-    tag[0] = protocol >> 8;
-    tag[1] = protocol & 0xff;
-    tag[2] = known.tp_vlan_tci >> 8;
-    tag[3] = known.tp_vlan_tci & 0xff;
-    // VIRTIO_NET_HDR_F_NEEDS_CSUM: the sum is taken from four octets further on.
-    if (headers && (buffer[0] & 1)) {
-      uint16_t from;
-      memcpy(&from, buffer + 6, sizeof from);
-      from += 4;
-      memcpy(buffer + 6, &from, sizeof from);
-    }
+    martlet_packet_put_tag(buffer, before, protocol, known.tp_vlan_tci);
     frame->start = 0;
     count += 4;
   }

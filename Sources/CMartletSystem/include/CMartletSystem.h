@@ -10,6 +10,7 @@
 #include "CMartletNamespace.h"
 #include "CMartletNetlink.h"
 #include "CMartletPacket.h"
+#include "CMartletRing.h"
 #include "CMartletWait.h"
 #endif
 #include "CMartletUTUN.h"

@@ -4,6 +4,12 @@
   import MartletTCP
   import SystemPackage
 
+  /// What makes further queues of a device.
+  enum CommandQueues {
+    case device(TUNQueues)
+    case packet(PacketQueues)
+  }
+
   /// The device of a command, of whatever kind: exactly one of the four is there.
   struct CommandDevice: Link, ~Copyable, Sendable {
     private var tunnel: TUNLink?
@@ -17,53 +23,89 @@
     let medium: Medium
     let offload: InterfaceConfiguration.Offload
     let readiness: FileDescriptor?
-    /// A TUN device's that has several.
-    private(set) var queues: TUNQueues?
+    /// Of a device that has several.
+    let queues: CommandQueues?
 
     init(
       _ configuration: TUNConfiguration, _ options: DeviceOptions, _ ethernet: EthernetMedium
     ) throws(LinkError) {
+      let hasQueues = configuration.hasQueues
       if let path = options.serial {
         let link = try SerialLink(path: path, speed: options.speed, mtu: configuration.mtu)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
         (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        queues = nil
         serial = consume link
       } else if let interface = options.packet {
-        let link = try Self.join(interface, ethernet, configuration.offload, options.netns)
+        let link = try Self.join(
+          interface, ethernet, configuration.offload, hasQueues, options.ring, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
         (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        queues = link.queues.map { .packet($0) }
         packet = consume link
       } else if options.tap != nil {
         let link = try Self.tap(configuration, ethernet, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
         (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        queues = link.queues.map { .device($0) }
         tap = consume link
       } else {
         let link = try Self.tunnel(configuration, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
         (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
-        queues = link.queues
+        queues = link.queues.map { .device($0) }
         tunnel = consume link
       }
     }
 
-    /// One more queue of a TUN device that has several.
-    init(_ queues: TUNQueues, _ netns: String?) throws(LinkError) {
-      let link = try Self.queue(queues, netns)
-      (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-      (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
-      tunnel = consume link
+    /// One more queue of a device that has several.
+    init(_ queues: CommandQueues, _ medium: Medium, _ netns: String?) throws(LinkError) {
+      self.queues = queues
+      switch (queues, medium) {
+      case (.packet(let queues), _):
+        let link = try Self.queue(queues, netns)
+        (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+        (self.medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        packet = consume link
+      case (.device(let queues), .ethernet(let ethernet)):
+        let link = try Self.queue(queues, ethernet, netns)
+        (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+        (self.medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        tap = consume link
+      case (.device(let queues), _):
+        let link = try Self.queue(queues, netns)
+        (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
+        (self.medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        tunnel = consume link
+      }
     }
 
     private static func join(
       _ interface: String, _ ethernet: EthernetMedium, _ offload: InterfaceConfiguration.Offload,
-      _ netns: String?
+      _ hasQueues: Bool, _ hasRing: Bool, _ netns: String?
     ) throws(LinkError) -> PacketLink {
       guard let netns else {
-        return try PacketLink(interface: interface, ethernet: ethernet, offload: offload)
+        return try PacketLink(
+          interface: interface, ethernet: ethernet, offload: offload, hasQueues: hasQueues, hasRing: hasRing)
       }
       let namespace = try NetworkNamespace(opening: netns)
-      return try PacketLink(interface: interface, ethernet: ethernet, offload: offload, in: namespace)
+      return try PacketLink(
+        interface: interface, ethernet: ethernet, offload: offload, hasQueues: hasQueues, hasRing: hasRing,
+        in: namespace)
+    }
+
+    private static func queue(_ queues: PacketQueues, _ netns: String?) throws(LinkError) -> PacketLink {
+      guard let netns else { return try PacketLink(queues) }
+      let namespace = try NetworkNamespace(opening: netns)
+      return try PacketLink(queues, in: namespace)
+    }
+
+    private static func queue(
+      _ queues: TUNQueues, _ ethernet: EthernetMedium, _ netns: String?
+    ) throws(LinkError) -> TAPLink {
+      guard let netns else { return try TAPLink(queues, ethernet: ethernet) }
+      let namespace = try NetworkNamespace(opening: netns)
+      return try TAPLink(queues, ethernet: ethernet, in: namespace)
     }
 
     private static func tap(

@@ -102,6 +102,12 @@ struct DeviceOptions: ParsableArguments {
   )
   var offload = true
 
+  @Flag(
+    help:
+      "With --packet: let the kernel put frames where we see them, for fewer system calls and up to 1 ms of delay."
+  )
+  var ring = false
+
   @Option(help: ArgumentHelp("The largest IP packet on the device, in octets.", valueName: "octets"))
   var mtu = 1500
 
@@ -118,6 +124,7 @@ struct DeviceOptions: ParsableArguments {
     if serial != nil, !kernelAddresses.isEmpty || netns != nil {
       throw ValidationError("--kernel-address and --netns go with a device of the kernel, not with --serial.")
     }
+    guard packet != nil || !ring else { throw ValidationError("--ring goes with --packet.") }
     guard autoconfigure || !temporaryAddresses else {
       throw ValidationError("--temporary-addresses goes with --autoconfigure.")
     }
@@ -205,18 +212,21 @@ struct DeviceOptions: ParsableArguments {
         WithholdingLink(device, isWithholding: withholding), tap: CaptureTap(file: capture))
     }
 
-    /// Makes a TUN device of several queues, each a link with a capture of its own.
+    /// Makes a device of several queues, or joins an Ethernet in several places, each a link with a capture of its own.
     func open(
       _ plan: DevicePlan, _ seed: StackSeed, captures: [CaptureFile?]
     ) throws(LinkError) -> [CommandQueue] {
       var queues: [CommandQueue] = []
-      var terms: TUNQueues?
+      var terms: CommandQueues?
+      // One address for all: all make the same link-local one.
+      var place = ethernet(seed)
+      place.addressSecret = seed.addressSecret
       for capture in captures {
         let device =
           if let terms {
-            try CommandDevice(terms, netns)
+            try CommandDevice(terms, isEthernet ? .ethernet(place) : .ip, netns)
           } else {
-            try CommandDevice(configuration(plan, hasQueues: captures.count > 1), self, ethernet(seed))
+            try CommandDevice(configuration(plan, hasQueues: captures.count > 1), self, place)
           }
         terms = device.queues
         queues.append(
@@ -236,7 +246,11 @@ struct DeviceOptions: ParsableArguments {
     func capture(_ number: Int = 0) throws -> CaptureFile? {
       guard let write else { return nil }
       let path = number == 0 ? write : "\(write).\(number)"
-      return try CaptureFile(path: path, interface: device, isEthernet: isEthernet)
+      do throws(LinkError) {
+        return try CaptureFile(path: path, interface: device, isEthernet: isEthernet)
+      } catch {
+        throw SpecificationError("\(error). Name another file with --write.")
+      }
     }
   }
 

@@ -78,7 +78,7 @@ struct ServeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Share the work among so many stacks, each with a thread and a queue of the TUN device.",
+      "Share the work among so many stacks, each with a thread and a queue of the device.",
       valueName: "number"))
   var shards = 1
 
@@ -94,9 +94,12 @@ struct ServeCommand: ParsableCommand {
     guard (1...Self.mostShards).contains(shards) else {
       throw ValidationError("\(shards) is no number of shards. Choose one from 1 to \(Self.mostShards).")
     }
-    if shards > 1, device.isEthernet || device.serial != nil {
+    if shards > 1, device.serial != nil {
+      throw ValidationError("--shards does not go with --serial: a line has one queue.")
+    }
+    if shards > 1, device.dhcp || device.autoconfigure {
       throw ValidationError(
-        "--shards goes with a TUN device, which has queues, not with --tap, --packet or --serial.")
+        "--shards goes with addresses that are given: leave out --dhcp and --autoconfigure.")
     }
     if shards > 1, services.contains(where: { $0.kind == .iperf3 }) {
       throw ValidationError(
@@ -141,7 +144,7 @@ struct ServeCommand: ParsableCommand {
       return try Server(loop, journal: journal, statusFile: statusFile, capture: capture).run()
     }
 
-    /// A stack and a thread for each queue of a TUN device.
+    /// A stack and a thread for each queue of a device.
     private func serveInShards(
       _ plan: DevicePlan, _ seed: StackSeed, _ journal: Journal
     ) throws -> ServerApplication.Totals {

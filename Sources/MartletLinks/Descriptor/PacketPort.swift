@@ -21,9 +21,7 @@ struct PacketPort: ~Copyable {
   private let name: String
   /// "The TUN device tun0".
   private let what: String
-  private let framing: PacketFraming
-  /// Packets are Ethernet frames.
-  private let carriesFrames: Bool
+  private let shape: PacketShape
   private let arrival = PacketBuffer(capacity: frameCapacity)
   private var departure = PacketBuffer(capacity: frameCapacity)
   /// The length of a packet in `departure` that the device had no room for; 0: none.
@@ -37,17 +35,11 @@ struct PacketPort: ~Copyable {
     self.descriptor = descriptor.rawValue
     self.name = name
     self.what = what
-    self.framing = framing
-    self.carriesFrames = carriesFrames
+    shape = PacketShape(framing: framing, carriesFrames: carriesFrames)
   }
 
-  private var headerCount: Int {
-    switch framing {
-    case .bare, .packetSocket(hasHeaders: false): 0
-    case .virtio, .packetSocket(hasHeaders: true): VirtioHeader.encodedCount
-    case .family: AddressFamilyHeader.encodedCount
-    }
-  }
+  private var framing: PacketFraming { shape.framing }
+  private var headerCount: Int { shape.headerCount }
 
   var largestPacket: Int { departure.capacity - headerCount }
 
@@ -61,12 +53,11 @@ struct PacketPort: ~Copyable {
       let count = take(&start, &metadata)
       if count > 0 {
         taken += 1
-        if headerCount > 0 {
-          show(start..<(start + count), metadata, deliver)
-        } else {
-          counters.countReceived(count)
-          arrival.show(start + count) { deliver($0.extracting(start..<(start + count)), metadata) }
+        let shape = shape
+        let shown = arrival.show(start + count) {
+          shape.show($0.extracting(start..<(start + count)), metadata, deliver)
         }
+        note(shown)
         continue
       }
       switch count == 0 ? EAGAIN : Int32(-count) {
@@ -81,30 +72,30 @@ struct PacketPort: ~Copyable {
     return taken
   }
 
-  /// A packet of which its first octets say more. One whose header lies is nobody's.
-  ///
-  /// - Parameter known: what is known of it besides.
-  private mutating func show(
-    _ range: Range<Int>, _ known: PacketMetadata, _ deliver: (RawSpan, PacketMetadata) -> Void
+  /// A packet that came by another way than `receive`; nil: it was cut short.
+  mutating func arrive(
+    _ octets: RawSpan?, _ known: PacketMetadata, _ deliver: (RawSpan, PacketMetadata) -> Void
   ) {
-    let before = headerCount
-    let isGood = arrival.show(range.upperBound) { all in
-      let octets = all.extracting(range)
-      guard octets.byteCount > before else { return false }
-      let packet = octets.extracting(before..<octets.byteCount)
-      guard framing != .family else {
-        deliver(packet, known)
-        return true
-      }
-      guard let header = VirtioHeader(parsing: octets),
-        var metadata = header.metadata(of: packet, ipAt: packet.ipStart(inFrame: carriesFrames))
-      else { return false }
-      if metadata.checksum == .unverified { metadata.checksum = known.checksum }
-      deliver(packet, metadata)
-      return true
-    }
-    if isGood { counters.countReceived(range.count - before) } else { counters.receiveDrops &+= 1 }
+    guard let octets else { return note(nil) }
+    note(shape.show(octets, known, deliver))
   }
+
+  private mutating func note(_ count: Int?) {
+    if let count { counters.countReceived(count) } else { counters.receiveDrops &+= 1 }
+  }
+
+  #if os(Linux)
+    /// For who does not read: whether the socket has an error, which nobody would hear of.
+    func checkHealth() throws(LinkError) {
+      var error: Int32 = 0
+      var size = socklen_t(MemoryLayout<Int32>.size)
+      guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0, error != 0, error != ENETDOWN
+      else {
+        return
+      }
+      throw isGone(error) ? gone() : LinkError(failed: "cannot read from \(name)", Errno(rawValue: error))
+    }
+  #endif
 
   /// Octets of the next packet in `arrival`, from `start` on; a negated errno: there is none.
   private func take(_ start: inout Int, _ metadata: inout PacketMetadata) -> Int {
@@ -155,7 +146,7 @@ struct PacketPort: ~Copyable {
   private mutating func next(_ fill: (inout MutableRawSpan) -> OutgoingPacket?) -> Int? {
     let start = headerCount
     guard start > 0 else { return departure.lend { fill(&$0)?.count } }
-    let (framing, carriesFrames) = (framing, carriesFrames)
+    let (framing, carriesFrames) = (framing, shape.carriesFrames)
     return departure.lend { octets in
       var header = VirtioHeader()
       var family = AddressFamilyHeader(isIPv4: true)
@@ -215,6 +206,42 @@ enum PacketFraming: Equatable {
   case packetSocket(hasHeaders: Bool)
 
   var isSocket: Bool { self == .packetSocket(hasHeaders: true) || self == .packetSocket(hasHeaders: false) }
+}
+
+/// How the octets of a descriptor are to be read.
+private struct PacketShape {
+  let framing: PacketFraming
+  /// Packets are Ethernet frames.
+  let carriesFrames: Bool
+
+  var headerCount: Int {
+    switch framing {
+    case .bare, .packetSocket(hasHeaders: false): 0
+    case .virtio, .packetSocket(hasHeaders: true): VirtioHeader.encodedCount
+    case .family: AddressFamilyHeader.encodedCount
+    }
+  }
+
+  /// A packet of which the first octets may say more. Its own octets; nil: its header lies, and it is nobody's.
+  ///
+  /// - Parameter known: what is known of it besides.
+  func show(
+    _ octets: RawSpan, _ known: PacketMetadata, _ deliver: (RawSpan, PacketMetadata) -> Void
+  ) -> Int? {
+    let before = headerCount
+    guard octets.byteCount > before else { return nil }
+    let packet = octets.extracting(before..<octets.byteCount)
+    var metadata = known
+    if before > 0, framing != .family {
+      guard let header = VirtioHeader(parsing: octets),
+        let said = header.metadata(of: packet, ipAt: packet.ipStart(inFrame: carriesFrames))
+      else { return nil }
+      metadata = said
+      if metadata.checksum == .unverified { metadata.checksum = known.checksum }
+    }
+    deliver(packet, metadata)
+    return packet.byteCount
+  }
 }
 
 /// What utun devices of Apple's systems have before each packet: its family, as the system numbers them, in four octets.

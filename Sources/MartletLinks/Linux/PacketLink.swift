@@ -20,32 +20,66 @@
   public struct PacketLink: Link, ~Copyable, @unchecked Sendable {
     private let socket: PacketSocket
     private var port: PacketPort
+    private var ring: PacketRing?
     private let ethernet: EthernetMedium
 
     /// Joins the Ethernet of an interface of the calling thread's network namespace.
     ///
-    /// - Parameter offload: what the kernel is to do for us where it can: what the interface cannot do it does itself. Off
-    ///   unless asked for: whoever uses the link without a stack must heed the metadata of packets.
+    /// - Parameters:
+    ///   - offload: what the kernel is to do for us where it can: what the interface cannot do it does itself. Off
+    ///     unless asked for: whoever uses the link without a stack must heed the metadata of packets.
+    ///   - hasQueues: it is the first of several links that share what arrives (`queues`).
+    ///   - hasRing: the kernel puts frames where we see them (TPACKET_V3), without a system call for each. They are seen up to a
+    ///     millisecond later.
     public init(
-      interface: String, ethernet: EthernetMedium, offload: InterfaceConfiguration.Offload = []
+      interface: String, ethernet: EthernetMedium, offload: InterfaceConfiguration.Offload = [],
+      hasQueues: Bool = false, hasRing: Bool = false
     ) throws(LinkError) {
-      socket = try PacketSocket(interface, ethernet.hardwareAddress, offload)
-      port = socket.port
-      self.ethernet = ethernet
+      self.init(
+        try PacketSocket(interface, ethernet.hardwareAddress, offload, hasQueues ? .first : .none, hasRing),
+        ethernet)
     }
 
     /// Joins the Ethernet of an interface of a network namespace; it is used from outside.
     public init(
       interface: String, ethernet: EthernetMedium, offload: InterfaceConfiguration.Offload = [],
-      in namespace: borrowing NetworkNamespace
+      hasQueues: Bool = false, hasRing: Bool = false, in namespace: borrowing NetworkNamespace
     ) throws(LinkError) {
       let hardware = ethernet.hardwareAddress
       let box = try namespace.perform { () throws(LinkError) -> Handover<PacketSocket> in
-        Handover(try PacketSocket(interface, hardware, offload))
+        Handover(try PacketSocket(interface, hardware, offload, hasQueues ? .first : .none, hasRing))
       }
-      socket = try box.take()
+      self.init(try box.take(), ethernet)
+    }
+
+    /// One more of those that share what arrives, in the network namespace of the calling thread. The kernel divides by a hash
+    /// of addresses and ports.
+    public init(_ queues: PacketQueues) throws(LinkError) {
+      self.init(try PacketSocket(queues), queues.ethernet)
+    }
+
+    /// Likewise in a network namespace, which is the first's.
+    public init(_ queues: PacketQueues, in namespace: borrowing NetworkNamespace) throws(LinkError) {
+      let box = try namespace.perform { () throws(LinkError) -> Handover<PacketSocket> in
+        Handover(try PacketSocket(queues))
+      }
+      self.init(try box.take(), queues.ethernet)
+    }
+
+    private init(_ joined: consuming PacketSocket, _ ethernet: EthernetMedium) {
+      var socket = joined
       port = socket.port
+      ring = socket.takeRing()
+      self.socket = socket
       self.ethernet = ethernet
+    }
+
+    /// What makes further links that share what arrives, where this one `hasQueues`.
+    public var queues: PacketQueues? {
+      socket.group.map {
+        PacketQueues(
+          name: socket.name, ethernet: ethernet, offload: socket.offload, group: $0, hasRing: socket.hasRing)
+      }
     }
 
     public var name: String { socket.name }
@@ -60,7 +94,8 @@
     public mutating func receive(
       limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
     ) throws(LinkError) -> Int {
-      try port.receive(limit: limit, deliver)
+      if let taken = try ring?.receive(limit: limit, by: &port, deliver) { return taken }
+      return try port.receive(limit: limit, deliver)
     }
 
     public mutating func send(
@@ -70,15 +105,51 @@
     }
   }
 
+  /// What another link has to know to share what arrives on an interface (packet fanout).
+  public struct PacketQueues: Sendable {
+    /// The interface's.
+    public let name: String
+    let ethernet: EthernetMedium
+    let offload: InterfaceConfiguration.Offload
+    let group: Int32
+    let hasRing: Bool
+  }
+
+  /// A socket among several.
+  enum PacketShare: Equatable {
+    case none
+    case first
+    case of(Int32)
+
+    var group: Int32 {
+      switch self {
+      case .none: Int32(MARTLET_PACKET_ALONE)
+      // It has no number yet.
+      case .first: -1
+      case .of(let group): group
+      }
+    }
+  }
+
   /// The socket, closed at its end.
   struct PacketSocket: ~Copyable {
     let name: String
     let mtu: Int
     let descriptor: FileDescriptor
     let offload: InterfaceConfiguration.Offload
+    /// Of those that share what arrives; nil: it is alone.
+    let group: Int32?
+    let hasRing: Bool
+    private var ring: PacketRing?
+
+    init(_ queues: PacketQueues) throws(LinkError) {
+      try self.init(
+        queues.name, queues.ethernet.hardwareAddress, queues.offload, .of(queues.group), queues.hasRing)
+    }
 
     init(
-      _ name: String, _ hardware: MACAddress, _ wanted: InterfaceConfiguration.Offload
+      _ name: String, _ hardware: MACAddress, _ wanted: InterfaceConfiguration.Offload, _ share: PacketShare,
+      _ hasRing: Bool
     ) throws(LinkError) {
       guard KernelInterface.exists(name) else {
         throw LinkError(
@@ -92,13 +163,20 @@
       }
       let octets = (0..<6).map { UInt8(truncatingIfNeeded: hardware.bits >> (40 - 8 * $0)) }
       let offload = Self.possible(wanted)
-      let fd = martlet_packet_open(interface.index, octets, offload.isEmpty ? 0 : 1)
+      var group = share.group
+      var ring = hasRing ? PacketRing.terms : martlet_ring()
+      let fd = martlet_packet_open(interface.index, octets, offload.isEmpty ? 0 : 1, &group, &ring)
       guard fd >= 0 else { throw Self.refusal(name, Errno(rawValue: -fd)) }
       self.name = name
       mtu = interface.mtu
       descriptor = FileDescriptor(rawValue: fd)
       self.offload = offload
+      self.group = share == .none ? nil : group
+      self.hasRing = hasRing
+      self.ring = hasRing ? PacketRing(ring, hasHeaders: !offload.isEmpty) : nil
     }
+
+    mutating func takeRing() -> PacketRing? { ring.take() }
 
     var port: PacketPort {
       PacketPort(

@@ -36,6 +36,28 @@
       self.ethernet = ethernet
     }
 
+    /// What makes further queues of this device, where its configuration `hasQueues`.
+    public var queues: TUNQueues? { device.queues }
+
+    /// One more queue of a device, in the network namespace of the calling thread.
+    public init(_ queues: TUNQueues, ethernet: EthernetMedium) throws(LinkError) {
+      device = try TUNDevice(queues)
+      port = PacketPort(device)
+      self.ethernet = ethernet
+    }
+
+    /// Likewise in a network namespace, which is the device's.
+    public init(
+      _ queues: TUNQueues, ethernet: EthernetMedium, in namespace: borrowing NetworkNamespace
+    ) throws(LinkError) {
+      let box = try namespace.perform { () throws(LinkError) -> Handover<TUNDevice> in
+        Handover(try TUNDevice(queues))
+      }
+      device = try box.take()
+      port = PacketPort(device)
+      self.ethernet = ethernet
+    }
+
     /// The interface's name in its namespace.
     public var name: String { device.interface.name }
     public var mtu: Int { device.mtu }

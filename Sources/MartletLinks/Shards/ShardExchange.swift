@@ -51,6 +51,11 @@ public struct ShardPlace: Sendable {
     return ring.put(packet, metadata)
   }
 
+  /// Whoever has no room does without: it is said again.
+  func handToAll(_ packet: RawSpan, _ metadata: PacketMetadata) {
+    for ring in outgoing { _ = ring?.put(packet, metadata) }
+  }
+
   /// Those to whom something was handed look for it.
   func wakeOthers() {
     for (owner, ring) in outgoing.enumerated() where ring?.isEmpty == false { wakeups[owner].signal() }

@@ -55,15 +55,23 @@
       // Nobody signals for what is left a second time.
       if place.hasArrivals { place.wakeup.signal() }
       guard taken < limit else { return taken }
-      let (steering, place) = (steering, place)
+      let (steering, place, medium) = (steering, place, base.medium)
       var handed: UInt64 = 0
       var dropped: UInt64 = 0
+      var isForAll = false
       taken += try base.receive(limit: limit - taken, now: now) { packet, metadata in
-        let owner = steering.owner(of: packet)
-        if owner == place.index { return deliver(packet, metadata) }
-        if place.hand(packet, metadata, to: owner) { handed += 1 } else { dropped += 1 }
+        switch steering.recipients(of: packet, on: medium) {
+        case .one(place.index): deliver(packet, metadata)
+        case .one(let owner):
+          if place.hand(packet, metadata, to: owner) { handed += 1 } else { dropped += 1 }
+        case .all:
+          deliver(packet, metadata)
+          place.handToAll(packet, metadata)
+          isForAll = true
+        }
       }
       count(handed, dropped)
+      if isForAll { place.wakeOthers() }
       return taken
     }
 
@@ -76,10 +84,8 @@
       let outcome = try base.send(limit: limit, now: now) { room in
         while let packet = fill(&room) {
           guard packet.metadata.shard > 0 else { return packet }
-          var metadata = packet.metadata
-          metadata.shard = 0
           let octets = room.bytes.extracting(first: packet.count)
-          if place.hand(octets, metadata, to: Int(packet.metadata.shard) - 1) {
+          if place.hand(octets, packet.metadata, to: Int(packet.metadata.shard) - 1) {
             handed += 1
           } else {
             dropped += 1

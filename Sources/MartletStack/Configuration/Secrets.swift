@@ -158,6 +158,13 @@ extension StackSeed {
     let hash = SipHash.hash24(SipKey(words[0], words[1]), words[2], words[3], 20)
     return MACAddress(bits: hash & 0xfcff_ffff_ffff | 0x0200_0000_0000)
   }
+
+  /// For `EthernetMedium.addressSecret` of several stacks with the same addresses: all make the same link-local one.
+  public var addressSecret: AddressSecret {
+    let key = SipKey(words[0], words[1])
+    return AddressSecret(
+      SipHash.hash24(key, words[2], words[3], 26), SipHash.hash24(key, words[2], words[3], 27))
+  }
 }
 
 extension Flow {

@@ -38,7 +38,8 @@ extension NetworkStack {
     counts.inPackets &+= 1
     counts.inOctets &+= UInt64(packet.byteCount)
     guard isPresent(interface) else { return counts.drop(.noInterface) }
-    if interfaces[interface.index].link.isEthernet {
+    // What another stack has put together has no header of an Ethernet any more.
+    if interfaces[interface.index].link.isEthernet, metadata.shard == 0 {
       frameArrives(packet, metadata, on: interface)
       return relieveIfShort()
     }

@@ -35,6 +35,7 @@ extension NetworkStack {
   }
 
   private mutating func answer(_ request: ARPPacket, on interface: InterfaceID) {
+    guard answersForAll else { return }
     let own = interfaces[interface.index].link.hardware
     queueARP(
       ARPPacket(

@@ -45,7 +45,7 @@ extension NetworkStack {
       var target = FrameTarget.nowhere(.noRoute)
       var isIPv4 = true
       var next: OutgoingPacket?
-      do {
+      framed: do {
         var room = buffer._mutatingExtracting(headerCount..<buffer.byteCount)
         let mayHaveMore = reply != IndexList.none || interfaces[interface].isTextsTurn
         next =
@@ -55,6 +55,7 @@ extension NetworkStack {
           if mayHaveMore { continue }
           return nil
         }
+        guard packet.metadata.shard == 0 else { break framed }
         isIPv4 = room.u8(0) >> 4 == 4
         let proto = IPProtocol(room.u8(isIPv4 ? 9 : 6))
         let wish: SearchWish =
@@ -69,6 +70,10 @@ extension NetworkStack {
         case .unresolved(let n): hold(room.bytes.extracting(0..<packet.count), packet.metadata, for: n, wish)
         case .nowhere(let reason): counts.drop(reason)
         }
+      }
+      if let packet = next, packet.metadata.shard > 0 {
+        buffer.moveToStart(from: headerCount, count: packet.count)
+        return packet
       }
       if case .station(let hardware) = target, let packet = next {
         return frame(packet, to: hardware, isIPv4: isIPv4, on: interface, into: &buffer)
@@ -227,6 +232,12 @@ extension LinkLayer {
     if vlan > 0 {
       VLANTag(identifier: vlan, etherType: type).write(into: &out, at: EthernetHeader.encodedCount)
     }
+  }
+}
+
+extension MutableRawSpan {
+  fileprivate mutating func moveToStart(from start: Int, count: Int) {
+    for offset in 0..<count { store8(bytes.u8(start &+ offset), at: offset) }
   }
 }
 

@@ -22,7 +22,7 @@ public struct PacketMetadata: Equatable, BitwiseCopyable, Sendable {
   /// The frame that it came in was for everybody on the link, or for a group.
   public var isGroupFrame: Bool
   /// Who shares the work with other stacks has this handed to one of them, as a packet that has arrived: its index, and
-  /// one (`Steering`). 0: it leaves.
+  /// one (`Steering`). There it is IP header first whatever the medium. 0: it leaves, or came by the link.
   public var shard: UInt8 = 0
 
   @inlinable @inline(__always)

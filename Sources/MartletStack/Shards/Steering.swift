@@ -5,7 +5,7 @@ import MartletWire
 ///
 /// A TCP flow has one owner, by a keyed hash of its addresses and ports; errors about it are for the same. Everything else
 /// (UDP, ICMP, fragments, whatever is malformed) is for the first, which puts fragments together and hands on what then
-/// is another's.
+/// is another's. On an Ethernet all hear of neighbours, and the first answers.
 public struct Steering: BitwiseCopyable, Sendable {
   /// Stacks, one at least.
   public let count: Int
@@ -43,7 +43,31 @@ public struct Steering: BitwiseCopyable, Sendable {
     return Int(truncatingIfNeeded: ((hash >> 32) &* UInt64(truncatingIfNeeded: count)) >> 32)
   }
 
+  /// Whom a packet of a medium concerns: on an Ethernet, the frame's header first. Any octets are fine.
+  public func recipients(of packet: RawSpan, on medium: Medium) -> Recipients {
+    guard case .ethernet = medium else { return .one(owner(of: packet)) }
+    guard count > 1, let frame = EthernetHeaderView(validating: packet) else { return .one(0) }
+    var (type, payload) = (frame.etherType, frame.payload)
+    if type == .vlan, let tag = VLANTag(parsing: payload) {
+      type = tag.etherType
+      payload = payload.extracting(VLANTag.encodedCount..<payload.byteCount)
+    }
+    switch type {
+    case .arp: return .all
+    case .ipv6 where Self.isAboutNeighbours(payload): return .all
+    default: return .one(owner(of: payload))
+    }
+  }
+
   // MARK: What a packet belongs to
+
+  /// Neighbor Discovery (RFC 4861) has no extension headers before it that matter here: with one it is for the first.
+  private static func isAboutNeighbours(_ packet: RawSpan) -> Bool {
+    guard let view = IPv6HeaderView(validating: packet), view.nextHeader == .icmpv6,
+      packet.byteCount > IPv6Header.encodedCount
+    else { return false }
+    return NeighborMessageType(rawValue: packet.u8(IPv6Header.encodedCount)) != nil
+  }
 
   /// Nil: to no flow of TCP, or it is a part of a datagram.
   private static func flow(of packet: RawSpan) -> Flow? {
@@ -114,6 +138,14 @@ public struct Steering: BitwiseCopyable, Sendable {
   }
 }
 
+/// Whom a packet concerns, of several stacks that share the work.
+@frozen
+public enum Recipients: Equatable, Sendable {
+  case one(Int)
+  /// What is said about neighbours: each stack has to know them, and the first answers for all.
+  case all
+}
+
 /// A stack's place among several.
 public struct Shard: BitwiseCopyable, Sendable {
   public let steering: Steering
@@ -126,6 +158,11 @@ public struct Shard: BitwiseCopyable, Sendable {
   }
 
   func owns(_ flow: Flow) -> Bool { steering.owner(of: flow) == index }
+}
+
+extension NetworkStack {
+  /// Of several stacks with the same addresses one answers who asks where they are.
+  var answersForAll: Bool { configuration.shard?.index ?? 0 == 0 }
 }
 
 extension StackConfiguration {
