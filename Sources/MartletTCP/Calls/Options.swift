@@ -40,7 +40,8 @@ extension TCB {
       snd.mss = max(min(snd.mss, options.maximumSegmentSize), configuration.minimumSendMSS)
     }
     if let control = options.congestionControl {
-      congestion.change(to: control, isRecovering: recovery.phase != .open, mss: effectiveSendMSS)
+      congestion.change(
+        to: control, hasReduced: recovery.phase != .open || cold.isReduced, mss: effectiveSendMSS)
     }
     if mode.contains(.keepAlive), state.isSynchronized {
       armKeepAlive(now)

@@ -133,10 +133,10 @@ package struct CongestionController: BitwiseCopyable, Sendable {
   }
 
   /// Another algorithm takes over: the window stays, the rest begins anew.
-  package mutating func change(to control: CongestionControl, isRecovering: Bool, mss: UInt16) {
+  package mutating func change(to control: CongestionControl, hasReduced: Bool, mss: UInt16) {
     guard control != algorithm.control else { return }
-    // Who owned the window set no ssthresh for the reduction that goes on.
-    if ownsWindow, isRecovering { window.ssthresh = max(window.cwnd, 2 &* UInt32(mss)) }
+    // Who owned the window set no ssthresh for the reduction that goes on, or that losses are held against.
+    if ownsWindow, hasReduced { window.ssthresh = max(window.cwnd, 2 &* UInt32(mss)) }
     algorithm = CongestionAlgorithm(control)
   }
 

@@ -45,5 +45,7 @@ extension TCB {
   private mutating func spurious(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
     around.counters.tcpSpuriousRTOs &+= 1
     undo(&cold, &around, now)
+    // No echo tells which transmission of the probe's text this was: what follows does (RFC 8985 §7.4.2).
+    if cold.probe.isOverdue, snd.una == cold.probe.end { cold.probe.isOut = true }
   }
 }

@@ -216,13 +216,14 @@ extension TCB {
   ) {
     cold.lostBeyond = false
     if !cold.scoreboard.lost.isEmpty || cold.scoreboard.resentOctets(around.pool) > 0 {
-      enterRecovery(&cold, &around, now)
-      // Of what the recovery before has sent again nothing is remembered: who knows what it repaired?
-      cold.undo.isPossible = false
+      // Both are taken back together, if everything that either sent again has come twice.
+      var undo = cold.undo
+      if cold.probe.isOut { undo.isPossible = false }
+      enterRecovery(flight: congestion.cwnd, &cold, &around, now)
+      cold.undo = undo
       return
     }
     // It was repaired meanwhile.
-    cold.undo.isPossible = false
     guard !congestion.ownsWindow else { return }
     congestion.reduce(
       CongestionEvent(
@@ -232,27 +233,30 @@ extension TCB {
     windowWasReduced(&cold, now)
   }
 
-  private mutating func reduceForLoss(_ cold: inout ColdBlock, _ now: Instant) {
+  private mutating func reduceForLoss(flight: UInt32? = nil, _ cold: inout ColdBlock, _ now: Instant) {
     congestion.reduce(
       CongestionEvent(
-        .loss, flight: min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
+        .loss, flight: flight ?? min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
         mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
     windowWasReduced(&cold, now)
   }
 
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
   ///
-  /// - Parameter isNew: what was sent again since the window was last reduced is lost, wherever its numbers lie: "a new
-  ///   instance of congestion" (RFC 3168 §6.1.2).
+  /// - Parameters:
+  ///   - isNew: what was sent again since the window was last reduced is lost, wherever its numbers lie: "a new
+  ///     instance of congestion" (RFC 3168 §6.1.2).
+  ///   - flight: what was in flight when it was lost, where that is not what is now.
   private mutating func enterRecovery(
-    isNew: Bool = false, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+    isNew: Bool = false, flight: UInt32? = nil, _ cold: inout ColdBlock, _ around: inout Surroundings,
+    _ now: Instant
   ) {
     cold.undo = UndoState(congestion, cold)
     cold.forwardRTO = .off
     cold.lostBeyond = false
     let isAnswered = !isNew && isLossAnswered(cold, around)
     cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
-    if !isAnswered { reduceForLoss(&cold, now) }
+    if !isAnswered { reduceForLoss(flight: flight, &cold, now) }
     cold.reduction = ProportionalReduction(flight: snd.flight)
     if cold.probe.isOut, cold.probe.isRetransmission {
       cold.undo.follow(probe: cold.probe.range(effectiveSendMSS, from: snd.una))

@@ -44,6 +44,10 @@ extension TCB {
     }
     if !isFirst { cold.undo.isPossible = false }
     cold.undo.followsTimeout = true
+    // Where it owes the next window's answer, that is a half of what it led to, and not of what the repair has left.
+    if cold.lostBeyond, recovery.phase == .fastRecovery, !congestion.ownsWindow {
+      congestion.cwnd = max(congestion.cwnd, congestion.ssthresh)
+    }
     let event = CongestionEvent(
       .timeout, flight: min(snd.flight, max(congestion.cwnd, UInt32(effectiveSendMSS))),
       mss: effectiveSendMSS, now: now.microseconds)

@@ -153,13 +153,15 @@ extension TCB {
     // What RACK took for lost was late. It may never see that by itself: with a window of no time every
     // original that comes late has been sent again before (RFC 8985 §6.2 step 3 looks at originals only).
     if mode.contains(.sack), !cold.undo.followsTimeout { noteReordering(&around, now) }
+    // A window that has grown since the recovery does not shrink by being told that it was not needed.
+    let least = recovery.phase == .open ? congestion.cwnd : 0
     congestion.undo(to: cold.undo.prior, &cold.congestion)
     if !cold.undo.answersMark {
       cold.isReduced = cold.undo.wasReduced
       cold.reducedAt = cold.undo.reducedBefore
       mode.remove(.owesCWR)
     } else if !congestion.ownsWindow {
-      congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
+      congestion.cwnd = min(congestion.cwnd, max(least, congestion.ssthresh))
     }
     // Whatever was acknowledged meanwhile has emptied the network.
     spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)

@@ -370,7 +370,7 @@ struct BBRModelTests {
     var epoch = CongestionEpoch.fresh
     controller.acknowledged(ack(at: 1_050_000, delivered: 50_000, sent: 0), &epoch)
     let window = controller.window
-    controller.change(to: to, isRecovering: false, mss: Self.mss)
+    controller.change(to: to, hasReduced: false, mss: Self.mss)
     #expect(controller.algorithm.control == to)
     #expect(controller.window.cwnd == window.cwnd && controller.window.ssthresh == window.ssthresh)
     // The epoch is another's, and not mistaken for its own.
@@ -379,7 +379,7 @@ struct BBRModelTests {
 
     // In the middle of a recovery the reduction needs an aim.
     var recovering = CongestionController(mss: Self.mss, segments: 10, from)
-    recovering.change(to: to, isRecovering: true, mss: Self.mss)
+    recovering.change(to: to, hasReduced: true, mss: Self.mss)
     #expect(recovering.ssthresh == (from == .bbr ? 10_000 : .max))
   }
 }
