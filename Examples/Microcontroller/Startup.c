@@ -164,7 +164,10 @@ BOTH(__aeabi_ldivmod, divide_signed)
 // The heap: pages and arenas that the stack asks for, which are few and large, and seldom given back. The first free
 // block that is large enough, joined with its neighbours when it is given back.
 
-enum { HEAP_SIZE = 160 << 10, GRAIN = 16 };
+#ifndef HEAP_KIB
+#define HEAP_KIB 160
+#endif
+enum { HEAP_SIZE = HEAP_KIB << 10, GRAIN = 16 };
 struct block {
   size_t size;
   struct block *next;

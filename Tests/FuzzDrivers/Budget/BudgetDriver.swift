@@ -29,7 +29,7 @@ struct BudgetDriver: ~Copyable {
   /// One of each kind, from `Adversary.ports` on.
   var listeners: [ListenerID] = []
   /// Fast Open cookies by the address that they were given to.
-  var cookies: [IPAddress: Octets] = [:]
+  var cookies = Table<IPAddress, Octets>()
   var socket: UDPSocketID?
   /// By the port they come from, less 2,000.
   var adversaries: [Adversary] = []

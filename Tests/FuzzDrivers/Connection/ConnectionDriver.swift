@@ -13,7 +13,7 @@ public func driveConnection(_ input: [UInt8]) throws(Finding) {
     var again = ConnectionDriver(ByteScript(input))
     again.story = []
     try? again.run()
-    throw Finding(error.description + "\n" + (again.story ?? []).joined(separator: "\n"))
+    throw error.told(again.story ?? [])
   }
 }
 

@@ -21,7 +21,7 @@ struct FragmentDriver: ~Copyable {
   /// The limits are so narrow that datagrams are pushed out: then the array knows more than the stack.
   private let isNarrow: Bool
   /// Datagrams of which some fragment was not true.
-  private var corrupted: Set<NaiveReassembly.Name> = []
+  private var corrupted: [NaiveReassembly.Name] = []
 
   init(_ script: ByteScript) throws(Finding) {
     var script = script
@@ -93,7 +93,7 @@ struct FragmentDriver: ~Copyable {
     if flags & 2 != 0 { isLast.toggle() }
     var octets = (start..<start + count).map { $0 < whole.count ? whole[$0] : UInt8(truncatingIfNeeded: $0) }
     if flags & 4 != 0 { octets[count / 2] ^= 1 }
-    if flags & 0x37 != 0 { corrupted.insert(name) }
+    if flags & 0x37 != 0, !corrupted.contains(name) { corrupted.append(name) }
     extras = flags & 8 != 0
     return NaiveReassembly.Piece(start: start, octets: octets, isLast: isLast)
   }

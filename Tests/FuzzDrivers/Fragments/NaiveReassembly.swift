@@ -1,9 +1,9 @@
 /// Reassembly as anybody would write it who has all the time and memory in the world: an array with a place for each
 /// octet. What the stack puts together is held against it.
 struct NaiveReassembly {
-  private var datagrams: [Name: Datagram] = [:]
+  private var datagrams = Table<Name, Datagram>()
 
-  struct Name: Hashable {
+  struct Name: Equatable {
     var isIPv4: Bool
     var source: UInt8
     var identification: UInt8
@@ -44,7 +44,7 @@ struct NaiveReassembly {
   }
 
   mutating func advance(to milliseconds: Int64) {
-    datagrams = datagrams.filter { $0.value.expires > milliseconds }
+    datagrams.removeAll { $0.expires <= milliseconds }
   }
 }
 

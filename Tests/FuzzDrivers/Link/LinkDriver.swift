@@ -24,7 +24,7 @@ struct LinkDriver: ~Copyable {
   /// The addresses that the stack says are its own.
   var ours: [IPAddress] = []
   /// All that were. What waits for a neighbour may have been written while they were.
-  var everOurs: Set<IPAddress> = []
+  var everOurs: [IPAddress] = []
   /// What the stack asked a DHCP server last.
   var question: DHCPMessage?
   /// The addresses that it asked neighbours for, the last ones.
@@ -87,7 +87,7 @@ struct LinkDriver: ~Copyable {
   }
 
   mutating func check() throws(Finding) {
-    everOurs.formUnion(stack.addresses(of: interface))
+    everOurs += stack.addresses(of: interface).filter { !everOurs.contains($0) }
     if let violated = stack.checkInvariants() { throw Finding("\(violated)") }
     try expect(stack.memory.highWater <= stack.memory.limit, "memory has its limit")
   }

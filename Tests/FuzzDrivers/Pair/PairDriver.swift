@@ -16,7 +16,7 @@ public func drivePair(_ input: [UInt8]) throws(Finding) {
     let story = PairStory()
     guard var again = try? PairDriver(ByteScript(input), story) else { throw error }
     try? again.run()
-    throw Finding(error.description + "\n" + story.lines.joined(separator: "\n"))
+    throw error.told(story.lines)
   }
 }
 
