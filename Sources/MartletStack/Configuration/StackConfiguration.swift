@@ -65,6 +65,9 @@ public struct StackConfiguration: Sendable {
   /// Neighbours that may begin to be looked for in a second, on each Ethernet: each is asked for before the whole link.
   /// Answers to others have a half, datagrams three quarters of it.
   public var neighbourSearchesPerSecond: UInt32 = 256
+  /// ARP replies and neighbour advertisements a second to those who ask for us, of which one may have an eighth. Who has
+  /// shown that he hears us has his eighth whatever others ask. 0: nobody is answered.
+  public var neighbourAnswersPerSecond: UInt32 = 50_000
 
   /// Resets a second in answer to segments that fit no connection (S5.1); 0: none are sent. Of this and the
   /// next two limits one peer may have an eighth, in bursts of a quarter second's worth, six at least. They count

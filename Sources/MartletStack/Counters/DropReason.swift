@@ -84,6 +84,8 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case resetLimited
   /// Beyond `icmpErrorsPerSecond` or `echoRepliesPerSecond`.
   case icmpLimited
+  /// Beyond `neighbourAnswersPerSecond`.
+  case neighbourAnswerLimited
   /// Beyond `replyLimit` or `datagramQueueLimit`.
   case outputQueueFull
   /// No route to where an answer should go.

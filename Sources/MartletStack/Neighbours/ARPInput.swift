@@ -35,7 +35,8 @@ extension NetworkStack {
   }
 
   private mutating func answer(_ request: ARPPacket, on interface: InterfaceID) {
-    guard answersForAll else { return }
+    let asking = IPAddress.v4(request.senderProtocol)
+    guard answersForAll, mayTell(asking, request.senderHardware, on: interface) else { return }
     let own = interfaces[interface.index].link.hardware
     queueARP(
       ARPPacket(

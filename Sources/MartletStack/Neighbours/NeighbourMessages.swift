@@ -45,7 +45,7 @@ extension NetworkStack {
         enter(.v6(source), hardware, on: interface)
       }
     }
-    guard answersForAll else { return }
+    guard answersForAll, mayTell(arrival.source, options.sourceLinkAddress, on: interface) else { return }
     // As an ARP reply does, the answer goes where the question asks for it. Looking for the one who asks, or doubting
     // what he says because he is answered, would give a flood of questions all searches that there are for a second.
     let flags = isProbe ? NeighbourFlags.override : NeighbourFlags.override | NeighbourFlags.solicited

@@ -56,6 +56,21 @@ extension NetworkStack {
     }
   }
 
+  /// Whether to answer who asks for our hardware address. Each answer costs us more than the question did, and a flood of
+  /// them all packets that nobody takes in meanwhile; so strangers have a limit together, and who was proven to hear us,
+  /// and asks from where we know him, has none but his own.
+  mutating func mayTell(_ asking: IPAddress, _ hardware: MACAddress?, on interface: InterfaceID) -> Bool {
+    var isKnown = false
+    if let n = neighbours.find(asking, on: interface) {
+      isKnown = neighbours[n].isProven && (hardware ?? neighbours[n].hardware) == neighbours[n].hardware
+    }
+    let isWithin = answerLimits.take(
+      .neighbour, to: routing.source(asking, zone: interface.rawValue &+ 1), hasOwnShare: isKnown,
+      draw: secrets.drawJitter(), at: clock, &around.budget)
+    if !isWithin { counts.drop(.neighbourAnswerLimited) }
+    return isWithin
+  }
+
   mutating func queueARP(_ packet: ARPPacket, to target: MACAddress, on interface: InterfaceID) {
     guard let r = makeReply(on: interface.index) else { return }
     replies.records[r].octets.fill { out in

@@ -8,6 +8,10 @@ enum Answer: Int {
   /// RFC 1812 §4.3.2.8; RFC 4443 §2.4 (f).
   case icmpError
   case echoReply
+  /// To who asks for our hardware address (RFC 826; RFC 4861 §7.2.4).
+  case neighbour
+
+  static var count: Int { 4 }
 }
 
 /// How many such answers may leave: a share for each source first, then a limit on the whole.
@@ -22,7 +26,7 @@ enum Answer: Int {
 /// The share keeps one source from using up the whole, and the whole keeps many of them from making us send
 /// more than we want. Nobody can predict what it holds, either.
 struct AnswerLimits {
-  private var whole: InlineArray<3, JitteredBucket>
+  private var whole: InlineArray<4, JitteredBucket>
   private var shares: AnswerShares
   /// Questions so far.
   private(set) var asked: UInt32 = 0
@@ -32,22 +36,25 @@ struct AnswerLimits {
       JitteredBucket(perSecond: configuration.resetsPerSecond),
       JitteredBucket(perSecond: configuration.icmpErrorsPerSecond),
       JitteredBucket(perSecond: configuration.echoRepliesPerSecond),
+      JitteredBucket(perSecond: configuration.neighbourAnswersPerSecond),
     ]
     shares = AnswerShares(
       limit: min(configuration.destinationLimit, 256), key: secrets.answers,
-      rates: [whole[0].share, whole[1].share, whole[2].share])
+      rates: [whole[0].share, whole[1].share, whole[2].share, whole[3].share])
   }
 
   /// Octets charged for the shares.
   var heldBytes: Int { shares.heldBytes }
 
-  /// Counts a question. True: it may be answered. `draw` is a random number that nobody outside knows.
+  /// Counts a question. True: it may be answered. `draw` is a random number that nobody outside knows. Who `hasOwnShare`
+  /// needs nothing of the whole.
   mutating func take(
-    _ answer: Answer, to source: Source, draw: UInt64, at now: Instant, _ budget: inout MemoryBudget
+    _ answer: Answer, to source: Source, hasOwnShare: Bool = false, draw: UInt64, at now: Instant,
+    _ budget: inout MemoryBudget
   ) -> Bool {
     asked &+= 1
     guard shares.take(answer, to: source, at: now, &budget) else { return false }
-    return whole[answer.rawValue].take(draw, at: now)
+    return hasOwnShare || whole[answer.rawValue].take(draw, at: now)
   }
 }
 
@@ -113,9 +120,9 @@ struct AnswerShares {
   private var entries: [Share] = []
   private let capacity: Int
   private let key: SipKey
-  private let rates: InlineArray<3, AnswerRate>
+  private let rates: InlineArray<4, AnswerRate>
   /// The levels of a whole share.
-  private let full: InlineArray<3, UInt32>
+  private let full: InlineArray<4, UInt32>
   private(set) var heldBytes = 0
 
   private struct Share: BitwiseCopyable {
@@ -123,10 +130,10 @@ struct AnswerShares {
     /// When `levels` were right.
     var filled: Tick
     /// Thousandths of an answer, by `Answer`.
-    var levels: InlineArray<3, UInt32>
+    var levels: InlineArray<4, UInt32>
   }
 
-  init(limit: UInt32, key: SipKey, rates: InlineArray<3, AnswerRate>) {
+  init(limit: UInt32, key: SipKey, rates: InlineArray<4, AnswerRate>) {
     var capacity = Self.ways
     while capacity < Int(limit) { capacity &*= 2 }
     self.capacity = limit == 0 ? 0 : capacity
@@ -176,7 +183,7 @@ struct AnswerShares {
     let elapsed = UInt64(now.milliseconds(since: entries[place].filled))
     if elapsed == 0 { return }
     entries[place].filled = now
-    for kind in 0..<3 {
+    for kind in 0..<Answer.count {
       // A thousandth of an answer for each millisecond and each answer a second.
       let gained = elapsed.multipliedReportingOverflow(by: UInt64(rates[kind].perSecond)).partialValue
       let sum = UInt64(entries[place].levels[kind]).addingReportingOverflow(gained)

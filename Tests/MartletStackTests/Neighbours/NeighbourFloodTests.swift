@@ -95,6 +95,45 @@ struct NeighbourFloodTests {
   }
 
   @Test(
+    "E1 questions of strangers are answered up to a limit together; who was proven to hear us has his answer",
+    arguments: [4, 6])
+  func answerLimit(version: Int) throws {
+    let s = try station { $0.neighbourAnswersPerSecond = 400 }
+    func question(from address: IPAddress, at hardware: MACAddress) -> Packet {
+      version == 4
+        ? s.arp(.request, from: hardware, address, for: s.address)
+        : s.solicitation(of: s.address6, from: address, at: hardware)
+    }
+    let (friend, his) = (honest(0, version: version), mac(9))
+    // He asks, and acknowledges what he gets.
+    #expect(s.answers(to: question(from: friend, at: his)).count == 1)
+    #expect(isServed(s, friend, at: his))
+    var (strangers, friends) = (0, 0)
+    for n in 0..<10_000 {
+      s.inject(question(from: stranger(n, version: version), at: mac(66)))
+      guard n % 50 == 49 else { continue }
+      s.inject(question(from: friend, at: his))
+      for frame in s.pull() {
+        if frame.destination == mac(66) { strangers += 1 }
+        if frame.destination == his, frame.arp != nil || frame.neighbour != nil { friends += 1 }
+      }
+      s.advance(by: .milliseconds(25))
+    }
+    s.check()
+    // Five seconds; his own eighth is 50 a second, and he asks 40 times.
+    #expect((1_800...2_300).contains(strangers), "\(strangers)")
+    #expect(friends == 200)
+    #expect(s.stack.counters.drops(.neighbourAnswerLimited) == UInt64(10_000 - strangers))
+    // Whoever asks in his name from elsewhere is a stranger.
+    var forged = 0
+    for _ in 0..<400 {
+      s.inject(question(from: stranger(0, version: version), at: mac(66)))
+      forged += s.answers(to: question(from: friend, at: mac(67))).count
+    }
+    #expect(forged < 100, "\(forged)")
+  }
+
+  @Test(
     "E1 who knows us, and whom we do not know, is served under a flood: no search is needed to answer a SYN",
     arguments: [4, 6])
   func honest(version: Int) throws {
