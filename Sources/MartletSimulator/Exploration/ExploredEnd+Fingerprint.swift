@@ -221,7 +221,6 @@ extension ColdBlock {
       print.add(origins.sent(probe.end))
       print.add(probe.isRetransmission)
       print.add(origins.ownStamps[probe.stamp])
-      print.add(probe.isAlone)
     }
     undo.add(to: &print, origins)
     print.add(forwardRTO.rawValue)

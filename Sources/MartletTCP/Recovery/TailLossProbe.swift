@@ -11,8 +11,6 @@ package struct TailProbe: BitwiseCopyable, Sendable {
   package var isOut = false
   /// TLP.is_retrans.
   package var isRetransmission = false
-  /// Nothing but its text was unacknowledged.
-  package var isAlone = false
   /// The retransmission timer fired while it was out, sent again.
   package var isOverdue = false
   /// TSval of the probe: when it left, in milliseconds.
@@ -74,7 +72,6 @@ extension TCB {
     cold.probe.isOverdue = false
     mode.insert(.probed)
     cold.probe.end = snd.nxt
-    cold.probe.isAlone = plan.seq == snd.una
     cold.probe.stamp = timestampValue(now)
     around.counters.tcpLossProbes &+= 1
     around.recorder.note(.tailProbe, plan.seq.rawValue, cold.probe.isRetransmission ? 1 : 0, at: now)
@@ -96,7 +93,7 @@ extension TCB {
       // "Repaired the single loss". Where nothing else is in flight this acknowledgment decides, because
       // nothing will be remembered: it may be of the first transmission.
       cold.probe.isOut = false
-      if isOfOriginal(seg, cold, now) { return }
+      if isOfOriginal(seg, delivery, cold, now) { return }
       around.counters.tcpLossProbeRecovery &+= 1
       reactToRepairedTail(&cold, &around, now)
     } else if delivery.acknowledged == 0, seg.len == 0, !delivery.isSelective {
@@ -105,14 +102,16 @@ extension TCB {
   }
 
   /// The acknowledgment came sooner than the probe can have brought it (RFC 8985 §6.2 step 2), or it echoes an older
-  /// timestamp. That says something only if nothing came before the probe's text that is not acknowledged: a delayed
-  /// acknowledgment echoes the first segment that it is for (RFC 7323 §4.3), whatever brought it about.
-  private func isOfOriginal(_ seg: Segment, _ cold: ColdBlock, _ now: Instant) -> Bool {
+  /// timestamp. That says something only if it is for nothing before the probe's text: a delayed acknowledgment echoes
+  /// the first segment that it is for (RFC 7323 §4.3), whatever brought it about.
+  private func isOfOriginal(_ seg: Segment, _ delivery: Delivery, _ cold: ColdBlock, _ now: Instant) -> Bool {
     let passed = UInt64(timestampValue(now) &- cold.probe.stamp)
     // An idle connection has forgotten its least round trip.
     let least = cold.rack.minimumRoundTrip == 0 ? rtt.srtt / 2 : cold.rack.minimumRoundTrip
     if (passed &+ 1) &* 1_000 <= UInt64(least) { return true }
-    guard cold.probe.isAlone, mode.contains(.timestamps), seg.options.present.contains(.timestamps),
+    let una = seg.ack.retreated(by: delivery.acknowledged)
+    let start = cold.probe.end.retreated(by: UInt32(effectiveSendMSS))
+    guard una.followsOrEquals(start), mode.contains(.timestamps), seg.options.present.contains(.timestamps),
       seg.options.tsecr != 0
     else { return false }
     return Int32(bitPattern: seg.options.tsecr &- cold.probe.stamp) < 0

@@ -176,6 +176,37 @@ struct NextLossTests {
     }
   }
 
+  @Test(
+    "RFC8985-7.4.2-a an acknowledgment of the tail alone echoes what brought it: its first transmission, or the probe",
+    .bothFamilies,
+    arguments: [true, false])
+  func repairedBehindOthers(isSpurious: Bool) throws {
+    let r = RecoveryScript(timestamps: true, handshake: 10)
+    r.send(1)
+    r.expect(0)
+    r.advance(10)
+    r.ack(1)
+    r.send(2)
+    let sent = r.s.takeSegments().filter { !$0.text.isEmpty }
+    let first = try #require(sent.first?.timestamps?.value)
+    r.advance(21)
+    let probe = try #require(r.s.takeSegments().first { !$0.text.isEmpty })
+    #expect(probe.seq == 2_001)
+    let before = r.s.status?.sndCwnd ?? 0
+    // Both were late, or only the first.
+    r.advance(2)
+    r.s.inject(.ack(seq: 1, ack: 2_001, options: [.timestamps(r.s.peerClock, first)]))
+    r.advance(24)
+    let echo = isSpurious ? first : probe.timestamps?.value ?? 0
+    r.s.inject(.ack(seq: 1, ack: 3_001, options: [.timestamps(r.s.peerClock, echo)]))
+    #expect(r.s.counters.tcp.tcpLossProbeRecovery == (isSpurious ? 0 : 1))
+    if isSpurious {
+      #expect(r.s.status?.sndCwnd ?? 0 >= before)
+    } else {
+      #expect(r.s.status?.sndCwnd ?? .max < before)
+    }
+  }
+
   @Test("RFC 5681 §3.2 three duplicates are three only without an advance between them", .bothFamilies)
   func duplicatesBeforeProgress() {
     let r = RecoveryScript(sack: false, initialWindow: 10).measured()
