@@ -37,7 +37,8 @@ public protocol Link: ~Copyable {
   /// metadata, and nothing else.
   var offload: InterfaceConfiguration.Offload { get }
 
-  /// What to wait on until `receive` has something; nil for a link that is only polled.
+  /// What to wait on until `receive` has something; nil for a link that is only polled. It may be another after `receive` or
+  /// `send`, never the same number for another device without a third between.
   var readiness: FileDescriptor? { get }
 
   /// How `readiness` tells that a link that was full has room again.
@@ -111,6 +112,21 @@ public struct LinkCounters: Equatable, Sendable {
   public var sendStalls: UInt64 = 0
 
   public init() {}
+
+  /// What passed over both.
+  static func + (a: LinkCounters, b: LinkCounters) -> LinkCounters {
+    var sum = a
+    sum.receivedPackets &+= b.receivedPackets
+    sum.receivedOctets &+= b.receivedOctets
+    sum.sentPackets &+= b.sentPackets
+    sum.sentOctets &+= b.sentOctets
+    sum.receiveDrops &+= b.receiveDrops
+    sum.sendDrops &+= b.sendDrops
+    sum.strays &+= b.strays
+    sum.strayDrops &+= b.strayDrops
+    sum.sendStalls &+= b.sendStalls
+    return sum
+  }
 
   @inlinable @inline(__always)
   mutating func countReceived(_ octets: Int) {

@@ -104,6 +104,48 @@
       #expect(error?.code == .stopped)
       await host.shutdown()
     }
+
+    @Test(
+      "A device that is taken away is made again where that is asked for, and the host goes on",
+      .enabled("needs the program ip") { Machine.hasProgram("ip") })
+    func deviceBack() async throws {
+      let namespace = try NetworkNamespace.anonymous()
+      let own = prefix("10.7.0.1/24")
+      let terms = TUNConfiguration(name: "mt0", kernelAddresses: [try own.nextFreeAddress()])
+      let (changes, told) = AsyncStream.makeStream(of: LinkError?.self)
+      let home = Shared(namespace)
+      let link = try ReconnectingLink(
+        try TUNLink(terms, in: home.namespace), pause: .milliseconds(5), onChange: { told.yield($0) }
+      ) { () throws(LinkError) in try TUNLink(terms, in: home.namespace) }
+      let host = try Host(LinkSet(link, addresses: [own]), logger: quiet)
+      let listener = try await host.listen(on: 7)
+      let server = Task {
+        for try await connection in listener {
+          while let octets = try await connection.read() { try await connection.write(octets) }
+          try await connection.finish()
+        }
+      }
+      var change = changes.makeAsyncIterator()
+      for _ in 0..<3 {
+        let socket = try home.namespace.perform { () throws(LinkError) in streamSocket(v6: false) }
+        let back = try await KernelExchange(socket, to: own.address, port: 7, sent: pattern(10_000)).run()
+        #expect(back == pattern(10_000))
+        var removal = try home.namespace.start(["ip", "link", "delete", "mt0"])
+        #expect(removal.wait() == 0)
+        #expect(try #require(await change.next())?.code == .deviceGone)
+        #expect(try #require(await change.next()) == nil)
+      }
+      listener.close()
+      try await server.value
+      await host.shutdown()
+    }
+  }
+
+  /// A namespace for more than one to use.
+  private final class Shared: Sendable {
+    let namespace: NetworkNamespace
+
+    init(_ namespace: consuming NetworkNamespace) { self.namespace = namespace }
   }
 
   private func streamSocket(v6: Bool) -> Int32 {

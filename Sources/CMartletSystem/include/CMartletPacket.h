@@ -6,9 +6,11 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -134,6 +136,18 @@ static inline int martlet_packet_open(int index, const uint8_t *address, int hea
     return error;
   }
   return fd;
+}
+
+/// What has become of the interface of a packet socket: 1: it is up, 0: it is down, -1: it is no more, or another has its number.
+static inline int martlet_packet_interface(int fd) {
+  struct sockaddr_ll place;
+  socklen_t size = sizeof place;
+  struct ifreq request;
+  memset(&request, 0, sizeof request);
+  if (getsockname(fd, (struct sockaddr *)&place, &size) < 0 || place.sll_ifindex <= 0) return -1;
+  request.ifr_ifindex = place.sll_ifindex;
+  if (ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0) return -1;
+  return (request.ifr_flags & IFF_UP) != 0;
 }
 
 /// Whether this is Linux of a version, or a later one.

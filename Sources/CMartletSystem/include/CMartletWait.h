@@ -48,6 +48,9 @@ static inline int martlet_epoll_watch(int fd, int change, int target, int writin
   return epoll_ctl(fd, change ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, target, &event) < 0 ? -errno : 0;
 }
 
+/// Watches `target` no longer. One that was closed is forgotten already.
+static inline void martlet_epoll_forget(int fd, int target) { epoll_ctl(fd, EPOLL_CTL_DEL, target, NULL); }
+
 /// Ends the habit of the calling thread to wake up to 50 microseconds late, so that timers can be
 /// taken together.
 static inline void martlet_wake_precisely(void) { prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); }

@@ -1,6 +1,7 @@
 import MartletLinks
 import MartletStack
 import MartletWire
+import SystemPackage
 
 /// The links of one stack, each with the addresses that the stack has on it.
 public struct LinkSet<L: Link & ~Copyable>: ~Copyable {
@@ -53,6 +54,8 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
   var isFull = false
   /// The poller watches for room.
   var awaitsRoom = false
+  /// What the poller watches; nil: the link is looked at.
+  private(set) var watched: FileDescriptor?
 
   init(link: consuming L, addresses: [IPPrefix], routes: [IPPrefix], gateways: [IPAddress]) {
     self.link = link
@@ -86,6 +89,17 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
           .badAddress, "The stack cannot take the gateway \(gateway): \(error). Give one of each family.")
       }
     }
+  }
+
+  /// The link has another descriptor than the poller knows.
+  var isWatchedElsewhere: Bool { link.readiness != watched }
+
+  mutating func watch(by poller: inout Poller, tag: Int) throws(LinkError) {
+    if let watched { poller.remove(watched, tag: tag) }
+    watched = link.readiness
+    if let watched { try poller.add(watched, tag: tag) }
+    isFull = false
+    awaitsRoom = false
   }
 
   private static func refusal(_ error: InterfaceError, _ addresses: [IPPrefix]) -> LinkError {

@@ -130,12 +130,12 @@ struct ConnectCommand: ParsableCommand {
     func run() throws {
       try reportingFailures {
         let plan = try device.plan()
+        let journal = output.journal(json: .error)
         let capture = try device.capture()
         let seed = StackSeed.fromSystem()
-        let link = try device.open(plan, seed, capture: capture, withholding: withholdAck)
+        let link = try device.open(plan, seed, journal, capture: capture, withholding: withholdAck)
         let remote = Endpoint(address: host, port: port ?? 5201)
         if iperf3 { return try measure(remote, plan, link, capture) }
-        let journal = output.journal(json: .error)
         let control = try LoopControl()
         let streams = withholdAck ? nil : try StandardStreams(waking: control)
         let application = ClientApplication(

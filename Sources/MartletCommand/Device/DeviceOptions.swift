@@ -1,10 +1,11 @@
 import ArgumentParser
 import MartletLinks
 import MartletStack
+import MartletTrace
 import MartletWire
 
 /// The options of every command that makes a device, or joins one.
-struct DeviceOptions: ParsableArguments {
+struct DeviceOptions: ParsableArguments, Sendable {
   @Option(
     name: .customLong("dev"),
     help: ArgumentHelp(
@@ -108,6 +109,9 @@ struct DeviceOptions: ParsableArguments {
   )
   var ring = false
 
+  @Flag(help: "When the device goes away make it again, once a second, and go on; without, that is the end.")
+  var reconnect = false
+
   @Option(help: ArgumentHelp("The largest IP packet on the device, in octets.", valueName: "octets"))
   var mtu = 1500
 
@@ -200,16 +204,41 @@ struct DeviceOptions: ParsableArguments {
 
 #if os(Linux)
   /// The link of a command: a device whose packets may be captured or withheld.
-  typealias CommandLink = TappedLink<WithholdingLink<CommandDevice>, CaptureTap>
+  typealias CommandLink = TappedLink<WithholdingLink<ReconnectingLink<CommandDevice>>, CaptureTap>
 
   extension DeviceOptions {
     /// Makes the device. `withholding`: no segment of ours leaves but the SYN.
     func open(
-      _ plan: DevicePlan, _ seed: StackSeed, capture: CaptureFile?, withholding: Bool = false
+      _ plan: DevicePlan, _ seed: StackSeed, _ journal: Journal?, capture: CaptureFile?,
+      withholding: Bool = false
     ) throws(LinkError) -> CommandLink {
-      let device = try CommandDevice(configuration(plan), self, ethernet(seed))
+      let place = ethernet(seed)
+      let device = try CommandDevice(configuration(plan), self, place)
       return TappedLink(
-        WithholdingLink(device, isWithholding: withholding), tap: CaptureTap(file: capture))
+        WithholdingLink(try lasting(device, plan, place, journal), isWithholding: withholding),
+        tap: CaptureTap(file: capture))
+    }
+
+    /// The device as it is, or, with `--reconnect`, made again whenever it goes away, under the name that it has now.
+    private func lasting(
+      _ device: consuming CommandDevice, _ plan: DevicePlan, _ place: EthernetMedium, _ journal: Journal?
+    ) throws(LinkError) -> ReconnectingLink<CommandDevice> {
+      guard reconnect else { return try ReconnectingLink(device, again: nil) }
+      var terms = configuration(plan)
+      terms.name = device.name
+      let (name, fixed) = (device.name, terms)
+      return try ReconnectingLink(device) { error in
+        let text = error.map { "\($0) It is looked for once a second." } ?? "\(name) is back."
+        if let journal {
+          journal.tell(.normal, error == nil ? "device_back" : "device_gone", text) {
+            $0.add("device", name)
+          }
+        } else {
+          OutputStream.error.write(text + "\n")
+        }
+      } again: { () throws(LinkError) in
+        try CommandDevice(fixed, self, place)
+      }
     }
 
     /// Makes a device of several queues, or joins an Ethernet in several places, each a link with a capture of its own.
@@ -231,7 +260,9 @@ struct DeviceOptions: ParsableArguments {
         terms = device.queues
         queues.append(
           CommandQueue(
-            TappedLink(WithholdingLink(device, isWithholding: false), tap: CaptureTap(file: capture))))
+            TappedLink(
+              WithholdingLink(try ReconnectingLink(device, again: nil), isWithholding: false),
+              tap: CaptureTap(file: capture))))
       }
       return queues
     }

@@ -12,7 +12,7 @@
     private(set) var backward: DamagedPath
     private var left: TUNLink
     private var right: TUNLink
-    private let poller: Poller
+    private var poller: Poller
     /// A batch was as large as it may be: there may be more to receive.
     private var hasArrivals = false
     private var leftRoom = Room()
@@ -35,9 +35,9 @@
     init(
       _ left: consuming TUNLink, _ right: consuming TUNLink, _ plan: LinkPlan, seed: UInt64
     ) throws(LinkError) {
-      let poller = try Poller()
+      var poller = try Poller()
       let control = try LoopControl()
-      try poller.add(control.wakeup.descriptor, tag: Poller.mailboxTag)
+      try poller.add(control.wakeup.descriptor, tag: ReadyDescriptors.mailboxTag)
       if let descriptor = left.readiness { try poller.add(descriptor, tag: Tag.left) }
       if let descriptor = right.readiness { try poller.add(descriptor, tag: Tag.right) }
       poller.wakesPrecisely()
@@ -53,14 +53,14 @@
     /// Waits for packets or for the time at which one arrives, and carries what there is.
     mutating func turn() throws(LinkError) {
       let ready = try poller.wait(atMost: patience)
-      if ready.isReadable(Poller.mailboxTag) { control.wakeup.clear() }
+      if ready.isReadable(ReadyDescriptors.mailboxTag) { control.wakeup.clear() }
       if ready.isWritable(Tag.left) { leftRoom.isFull = false }
       if ready.isWritable(Tag.right) { rightRoom.isFull = false }
       let fromLeft = try Self.receive(&left, &forward)
       let fromRight = try Self.receive(&right, &backward)
       hasArrivals = max(fromLeft, fromRight) == Self.batch
-      try Self.deliver(&forward, &right, &rightRoom, poller, Tag.right)
-      try Self.deliver(&backward, &left, &leftRoom, poller, Tag.left)
+      try Self.deliver(&forward, &right, &rightRoom, &poller, Tag.right)
+      try Self.deliver(&backward, &left, &leftRoom, &poller, Tag.left)
     }
 
     /// How long nothing happens by itself; nil: for ever.
@@ -81,7 +81,7 @@
     }
 
     private static func deliver(
-      _ path: inout DamagedPath, _ link: inout TUNLink, _ room: inout Room, _ poller: borrowing Poller,
+      _ path: inout DamagedPath, _ link: inout TUNLink, _ room: inout Room, _ poller: inout Poller,
       _ tag: Int
     ) throws(LinkError) {
       guard !room.isFull else { return }

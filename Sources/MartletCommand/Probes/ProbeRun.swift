@@ -18,7 +18,7 @@
     let plan = try device.plan()
     let capture = try device.capture()
     let seed = StackSeed.fromSystem()
-    let link = try device.open(plan, seed, capture: capture)
+    let link = try device.open(plan, seed, nil, capture: capture)
     var loop = try StackLoop(
       stack: NetworkStack(seed: seed),
       links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),

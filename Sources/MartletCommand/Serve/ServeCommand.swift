@@ -97,6 +97,9 @@ struct ServeCommand: ParsableCommand {
     if shards > 1, device.serial != nil {
       throw ValidationError("--shards does not go with --serial: a line has one queue.")
     }
+    if shards > 1, device.reconnect {
+      throw ValidationError("--shards does not go with --reconnect: its stacks end with their device.")
+    }
     if shards > 1, device.dhcp || device.autoconfigure {
       throw ValidationError(
         "--shards goes with addresses that are given: leave out --dhcp and --autoconfigure.")
@@ -137,7 +140,7 @@ struct ServeCommand: ParsableCommand {
     ) throws -> ServerApplication.Totals {
       let stack = NetworkStack(configuration: configuration, seed: seed)
       let capture = try device.capture()
-      let link = try device.open(plan, seed, capture: capture)
+      let link = try device.open(plan, seed, journal, capture: capture)
       let name = link.name
       let loop = try makeLoop(stack, link, plan, journal)
       announce(plan, on: name, journal)

@@ -1,4 +1,3 @@
-import CMartletSystem
 import MartletStack
 import MartletTCP
 import MartletTrace
@@ -33,7 +32,7 @@ public struct ReplayLink: Link, ~Copyable {
   /// What the stamps of the capture are when `Instant.origin` is now.
   private var shift: UInt64?
   private var departure: PacketBuffer
-  private let timer: ReplayTimer
+  private let timer: LinkTimer
 
   /// - Parameters:
   ///   - path: of a pcapng or pcap file, or "-" for standard input.
@@ -47,7 +46,7 @@ public struct ReplayLink: Link, ~Copyable {
       throw LinkError(.badMTU, "No link can have an MTU of \(mtu). Choose one from 576 to 65535.")
     }
     let input = try CaptureInput(path: path)
-    let timer = try ReplayTimer()
+    let timer = try LinkTimer()
     // At once: what is due is found out by whoever looks.
     timer.set(1)
     name = path
@@ -133,27 +132,3 @@ public struct ReplayLink: Link, ~Copyable {
 }
 
 extension ReplayLink: @unchecked Sendable {}
-
-/// A descriptor that becomes readable after a time.
-struct ReplayTimer: ~Copyable {
-  let descriptor: FileDescriptor?
-
-  init() throws(LinkError) {
-    #if os(Linux)
-      let fd = martlet_timer_open()
-      guard fd >= 0 else { throw LinkError(failed: "cannot make a timer", Errno(rawValue: -fd)) }
-      descriptor = FileDescriptor(rawValue: fd)
-    #else
-      descriptor = nil
-    #endif
-  }
-
-  deinit { try? descriptor?.close() }
-
-  /// Nanoseconds from now; 0: never.
-  func set(_ time: Int64) {
-    #if os(Linux)
-      if let descriptor { martlet_timer_set(descriptor.rawValue, time) }
-    #endif
-  }
-}

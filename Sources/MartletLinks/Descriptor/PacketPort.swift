@@ -27,6 +27,8 @@ struct PacketPort: ~Copyable {
   /// The length of a packet in `departure` that the device had no room for; 0: none.
   private var waiting = 0
   private(set) var counters = LinkCounters()
+  /// The interface of a packet socket went down. Nothing tells when it comes up again, or that it has gone for good.
+  private(set) var isDown = false
 
   init(
     _ descriptor: FileDescriptor, name: String, what: String, framing: PacketFraming,
@@ -63,8 +65,9 @@ struct PacketPort: ~Copyable {
       switch count == 0 ? EAGAIN : Int32(-count) {
       case EINTR: continue
       case EAGAIN: return taken
-      // The interface went down, and may come up again.
-      case ENETDOWN where framing.isSocket: return taken
+      case ENETDOWN where framing.isSocket:
+        isDown = true
+        return taken
       case let error where isGone(error) || error == EFAULT: throw gone()
       case let error: throw LinkError(failed: "cannot read from \(name)", Errno(rawValue: error))
       }
@@ -86,14 +89,26 @@ struct PacketPort: ~Copyable {
 
   #if os(Linux)
     /// For who does not read: whether the socket has an error, which nobody would hear of.
-    func checkHealth() throws(LinkError) {
+    mutating func checkHealth() throws(LinkError) {
       var error: Int32 = 0
       var size = socklen_t(MemoryLayout<Int32>.size)
-      guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0, error != 0, error != ENETDOWN
-      else {
+      guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0, error != 0 else { return }
+      guard error != ENETDOWN else {
+        isDown = true
         return
       }
       throw isGone(error) ? gone() : LinkError(failed: "cannot read from \(name)", Errno(rawValue: error))
+    }
+  #endif
+
+  #if os(Linux)
+    /// Looks whether the interface that went down is up again.
+    mutating func lookForInterface() throws(LinkError) {
+      switch martlet_packet_interface(descriptor) {
+      case 0: break
+      case 1: isDown = false
+      default: throw gone()
+      }
     }
   #endif
 

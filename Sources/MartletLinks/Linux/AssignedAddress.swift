@@ -1,4 +1,5 @@
 #if os(Linux)
+  import CMartletSystem
   import MartletWire
 
   #if canImport(Glibc)

@@ -22,6 +22,8 @@
     private var port: PacketPort
     private var ring: PacketRing?
     private let ethernet: EthernetMedium
+    /// While the interface is down it is looked for, now and then.
+    private let timer: LinkTimer
 
     /// Joins the Ethernet of an interface of the calling thread's network namespace.
     ///
@@ -35,7 +37,7 @@
       interface: String, ethernet: EthernetMedium, offload: InterfaceConfiguration.Offload = [],
       hasQueues: Bool = false, hasRing: Bool = false
     ) throws(LinkError) {
-      self.init(
+      try self.init(
         try PacketSocket(interface, ethernet.hardwareAddress, offload, hasQueues ? .first : .none, hasRing),
         ethernet)
     }
@@ -49,13 +51,13 @@
       let box = try namespace.perform { () throws(LinkError) -> Handover<PacketSocket> in
         Handover(try PacketSocket(interface, hardware, offload, hasQueues ? .first : .none, hasRing))
       }
-      self.init(try box.take(), ethernet)
+      try self.init(try box.take(), ethernet)
     }
 
     /// One more of those that share what arrives, in the network namespace of the calling thread. The kernel divides by a hash
     /// of addresses and ports.
     public init(_ queues: PacketQueues) throws(LinkError) {
-      self.init(try PacketSocket(queues), queues.ethernet)
+      try self.init(try PacketSocket(queues), queues.ethernet)
     }
 
     /// Likewise in a network namespace, which is the first's.
@@ -63,15 +65,17 @@
       let box = try namespace.perform { () throws(LinkError) -> Handover<PacketSocket> in
         Handover(try PacketSocket(queues))
       }
-      self.init(try box.take(), queues.ethernet)
+      try self.init(try box.take(), queues.ethernet)
     }
 
-    private init(_ joined: consuming PacketSocket, _ ethernet: EthernetMedium) {
+    private init(_ joined: consuming PacketSocket, _ ethernet: EthernetMedium) throws(LinkError) {
+      let timer = try LinkTimer()
       var socket = joined
       port = socket.port
       ring = socket.takeRing()
       self.socket = socket
       self.ethernet = ethernet
+      self.timer = timer
     }
 
     /// What makes further links that share what arrives, where this one `hasQueues`.
@@ -87,12 +91,23 @@
     public var largestPacket: Int { port.largestPacket }
     public var medium: Medium { .ethernet(ethernet) }
     public var offload: InterfaceConfiguration.Offload { socket.offload }
-    public var readiness: FileDescriptor? { socket.descriptor }
+    public var readiness: FileDescriptor? { port.isDown ? timer.descriptor : socket.descriptor }
     public var roomSignal: RoomSignal { .writable }
     public var counters: LinkCounters { port.counters }
 
     public mutating func receive(
       limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
+    ) throws(LinkError) -> Int {
+      let taken = try take(limit, deliver)
+      if port.isDown {
+        try port.lookForInterface()
+        timer.set(port.isDown ? TimeAmount.milliseconds(100).nanoseconds : 0)
+      }
+      return taken
+    }
+
+    private mutating func take(
+      _ limit: Int, _ deliver: (RawSpan, PacketMetadata) -> Void
     ) throws(LinkError) -> Int {
       if let taken = try ring?.receive(limit: limit, by: &port, deliver) { return taken }
       return try port.receive(limit: limit, deliver)
