@@ -61,9 +61,9 @@
       let place = place
       let first = try place.take()
       guard again else { return try ReconnectingLink(first, onChange: { place.changed($0) }, again: nil) }
-      return try ReconnectingLink(first, pause: .milliseconds(100), onChange: { place.changed($0) }) {
-        () throws(LinkError) in try place.take()
-      }
+      return try ReconnectingLink(
+        first, pause: .milliseconds(100), onChange: { place.changed($0) },
+        again: { () throws(LinkError) in try place.take() })
     }
 
     private func taken(_ link: inout ReconnectingLink<DescriptorLink>) throws -> [[UInt8]] {

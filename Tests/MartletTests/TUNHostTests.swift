@@ -115,8 +115,8 @@
       let (changes, told) = AsyncStream.makeStream(of: LinkError?.self)
       let home = Shared(namespace)
       let link = try ReconnectingLink(
-        try TUNLink(terms, in: home.namespace), pause: .milliseconds(5), onChange: { told.yield($0) }
-      ) { () throws(LinkError) in try TUNLink(terms, in: home.namespace) }
+        try TUNLink(terms, in: home.namespace), pause: .milliseconds(5), onChange: { told.yield($0) },
+        again: { () throws(LinkError) in try TUNLink(terms, in: home.namespace) })
       let host = try Host(LinkSet(link, addresses: [own]), logger: quiet)
       let listener = try await host.listen(on: 7)
       let server = Task {
