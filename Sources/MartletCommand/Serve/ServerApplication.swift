@@ -15,6 +15,7 @@ struct ServerApplication: Application, ~Copyable {
   /// Some conversation has changed something for others.
   private var isStirred = false
   private var scratch = [UInt8](repeating: 0, count: 64 << 10)
+  private var train = EchoTrain()
   private var isStopping = false
   private var floods: FloodWatch
 
@@ -288,6 +289,12 @@ struct ServerApplication: Application, ~Copyable {
 
   private mutating func answer(_ socket: UDPSocketID, _ stack: inout NetworkStack, _ now: Instant) {
     guard let service = sockets[socket] else { return }
+    var train = EchoTrain()
+    swap(&train, &self.train)
+    defer {
+      train.leave(by: socket, &stack, now)
+      swap(&train, &self.train)
+    }
     while true {
       do throws(DatagramError) {
         let datagram = try scratch.lend(scratch.count) {
@@ -297,10 +304,10 @@ struct ServerApplication: Application, ~Copyable {
         totals.datagrams += 1
         totals.received &+= UInt64(datagram.count)
         guard service.specification.kind == .echo else { continue }
-        // A datagram that finds no room to leave is lost, as datagrams may be.
-        try? stack.send(
-          socket, scratch.span.bytes.extracting(first: datagram.count), to: datagram.from, on: datagram.on,
-          fields: IPFields(dscp: datagram.fields.dscp), now: now)
+        let text = scratch.span.bytes.extracting(first: datagram.count)
+        guard !train.take(datagram, text) else { continue }
+        train.leave(by: socket, &stack, now)
+        _ = train.take(datagram, text)
       } catch {
         if case .network = error { continue }
         return
