@@ -52,11 +52,8 @@ public struct Steering: BitwiseCopyable, Sendable {
       type = tag.etherType
       payload = payload.extracting(VLANTag.encodedCount..<payload.byteCount)
     }
-    switch type {
-    case .arp: return .all
-    case .ipv6 where Self.isAboutNeighbours(payload): return .all
-    default: return .one(owner(of: payload))
-    }
+    if type == .arp || type == .ipv6 && Self.isAboutNeighbours(payload) { return .all }
+    return .one(owner(of: payload))
   }
 
   // MARK: What a packet belongs to
