@@ -4,10 +4,10 @@
 TIME ?= 60
 BENCH ?= bulk 1500 1000000000
 
-.PHONY: help demo test verify fuzz fuzz-keep swarm bench throughput lint format embedded figures goodput mutate
+.PHONY: help demo test verify fuzz fuzz-keep swarm bench throughput packet-sockets lint format embedded figures goodput mutate
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: ## see one connection open, carry and close against the kernel's TCP
 	@Tools/install-tools --wanted demo
@@ -36,6 +36,12 @@ bench: ## speed on this machine, BENCH='bulk 1500 1000000000'
 throughput: ## Gbit/s between the kernel and Martlet, packet by packet and with packets of many segments
 	swift build -c release --product martlet
 	@Tools/throughput
+
+packet-sockets: ## what a frame costs by each kind of packet socket and by AF_XDP, and Martlet by its own
+	swift build -c release --product martlet
+	swift build -c release --product martlet-bench
+	@Tools/measure-packet-sockets
+	@Tools/measure-packet-link
 
 lint: ## the format and the rules of the core, without building
 	@Tools/test format core traps limits requirements snippets scripts
