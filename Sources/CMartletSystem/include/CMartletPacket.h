@@ -20,27 +20,32 @@
 /// Room that `martlet_packet_receive` needs before a frame, to put a tag back into it.
 enum { MARTLET_PACKET_HEADROOM = 4 };
 
-/// Where a packet socket puts frames without being asked for each: blocks that go back and forth between the kernel and us
-/// (TPACKET_V3).
+/// Where a packet socket puts frames without being asked for each: blocks of many frames that go back and forth between the
+/// kernel and us (TPACKET_V3), or slots for one each (TPACKET_V2).
 struct martlet_ring {
   uint8_t *base;
   unsigned int block_size;
   unsigned int blocks;
+  /// Of a power of two, not above that of blocks; 0: there are none.
+  unsigned int slot_size;
 };
 
-/// Gives a packet socket a ring, before it is bound. A block is ours when it is full, or a millisecond after its first frame.
-/// Returns a negated errno.
+/// Gives a packet socket a ring, before it is bound. A block is ours when it is full, or a millisecond after its first frame; a
+/// slot is ours at once, and what is larger than it waits to be received beside it. Returns a negated errno.
 static inline int martlet_ring_open(int fd, struct martlet_ring *ring) {
-  int version = TPACKET_V3;
+  int version = ring->slot_size ? TPACKET_V2 : TPACKET_V3, larger = 1;
+  unsigned int frame = ring->slot_size ? ring->slot_size : 2048;
   struct tpacket_req3 request;
   memset(&request, 0, sizeof request);
   request.tp_block_size = ring->block_size;
   request.tp_block_nr = ring->blocks;
-  request.tp_frame_size = 2048;
-  request.tp_frame_nr = ring->block_size / 2048 * ring->blocks;
+  request.tp_frame_size = frame;
+  request.tp_frame_nr = ring->block_size / frame * ring->blocks;
   request.tp_retire_blk_tov = 1;
+  socklen_t size = ring->slot_size ? sizeof(struct tpacket_req) : sizeof request;
   if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0 ||
-      setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) < 0)
+      (ring->slot_size && setsockopt(fd, SOL_PACKET, PACKET_COPY_THRESH, &larger, sizeof larger) < 0) ||
+      setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, size) < 0)
     return -errno;
   void *base = mmap(0, (size_t)ring->block_size * ring->blocks, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return -errno;

@@ -29,31 +29,65 @@ static inline void martlet_ring_give(const struct martlet_ring *ring, unsigned i
   __atomic_store_n(&martlet_ring_block(ring, number)->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 }
 
-/// The frame that is described at `offset` in a block: where it begins in the block, with its virtio_net_hdr if there are
-/// `headers`, and its octets; `next`: where the one after it is described. A VLAN tag that the kernel took out is put back.
-/// -1: it was cut short, or lies outside.
+/// A frame of a ring of which the kernel says `status`, and the tag of a VLAN that it took out, which is put back: where it
+/// begins behind `base`, with its virtio_net_hdr if there are `headers`. Returns its octets.
+static inline int64_t martlet_ring_show(uint8_t *base, unsigned int place, unsigned int length, uint32_t status,
+                                        uint16_t tag_protocol, uint16_t tag, int headers, struct martlet_frame *frame) {
+  unsigned int before = headers ? 10 : 0;
+  uint8_t *start = base + place - before;
+  int64_t count = (int64_t)length + before;
+  frame->is_verified = (status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
+  if ((status & TP_STATUS_VLAN_VALID) && count >= before + 12) {
+    memmove(start - 4, start, before + 12);
+    start -= 4;
+    martlet_packet_put_tag(start, before, status & TP_STATUS_VLAN_TPID_VALID ? tag_protocol : ETH_P_8021Q, tag);
+    count += 4;
+  }
+  frame->start = (int)(start - base);
+  return count;
+}
+
+/// The frame that is described at `offset` in a block: where it begins in the block, and its octets; `next`: where the one after
+/// it is described. -1: it was cut short, or lies outside.
 static inline int64_t martlet_ring_frame(const struct martlet_ring *ring, unsigned int number, unsigned int offset,
                                          int headers, struct martlet_frame *frame, unsigned int *next) {
   uint8_t *block = (uint8_t *)martlet_ring_block(ring, number);
-  unsigned int before = headers ? 10 : 0;
   if (offset > ring->block_size - sizeof(struct tpacket3_hdr)) return -1;
   struct tpacket3_hdr *known = (struct tpacket3_hdr *)(block + offset);
   *next = offset + known->tp_next_offset;
-  if (known->tp_snaplen < known->tp_len || known->tp_mac < before + 4 ||
+  if (known->tp_snaplen < known->tp_len || known->tp_mac < (headers ? 14 : 4) ||
       (uint64_t)offset + known->tp_mac + known->tp_snaplen > ring->block_size)
     return -1;
-  uint8_t *start = block + offset + known->tp_mac - before;
-  int64_t count = (int64_t)known->tp_snaplen + before;
-  frame->is_verified = (known->tp_status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
-  if ((known->tp_status & TP_STATUS_VLAN_VALID) && count >= before + 12) {
-    uint16_t protocol = known->tp_status & TP_STATUS_VLAN_TPID_VALID ? known->hv1.tp_vlan_tpid : ETH_P_8021Q;
-    memmove(start - 4, start, before + 12);
-    start -= 4;
-    martlet_packet_put_tag(start, before, protocol, known->hv1.tp_vlan_tci);
-    count += 4;
-  }
-  frame->start = (int)(start - block);
-  return count;
+  return martlet_ring_show(block, offset + known->tp_mac, known->tp_snaplen, known->tp_status, known->hv1.tp_vlan_tpid,
+                           known->hv1.tp_vlan_tci, headers, frame);
+}
+
+enum {
+  /// The kernel has the slot still.
+  MARTLET_SLOT_EMPTY = -2,
+  /// The frame is larger than the slot, and `martlet_packet_receive` gives it.
+  MARTLET_SLOT_ELSEWHERE = -3,
+};
+
+/// The frame in a slot: where it begins in it, and its octets. -1: it was cut short, or lies outside.
+static inline int64_t martlet_ring_slot(const struct martlet_ring *ring, unsigned int number, int headers,
+                                        struct martlet_frame *frame) {
+  uint8_t *slot = ring->base + (size_t)ring->slot_size * number;
+  struct tpacket2_hdr *known = (struct tpacket2_hdr *)slot;
+  uint32_t status = __atomic_load_n(&known->tp_status, __ATOMIC_ACQUIRE);
+  if (!(status & TP_STATUS_USER)) return MARTLET_SLOT_EMPTY;
+  if (status & TP_STATUS_COPY) return MARTLET_SLOT_ELSEWHERE;
+  if (known->tp_snaplen < known->tp_len || known->tp_mac < sizeof *known + (headers ? 14 : 4) ||
+      (uint64_t)known->tp_mac + known->tp_snaplen > ring->slot_size)
+    return -1;
+  return martlet_ring_show(slot, known->tp_mac, known->tp_snaplen, status, known->tp_vlan_tpid, known->tp_vlan_tci, headers,
+                           frame);
+}
+
+/// Gives a slot back.
+static inline void martlet_ring_give_slot(const struct martlet_ring *ring, unsigned int number) {
+  struct tpacket2_hdr *known = (struct tpacket2_hdr *)(ring->base + (size_t)ring->slot_size * number);
+  __atomic_store_n(&known->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 }
 
 #endif

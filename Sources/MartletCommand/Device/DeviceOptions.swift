@@ -105,7 +105,7 @@ struct DeviceOptions: ParsableArguments, Sendable {
 
   @Flag(
     help:
-      "With --packet: let the kernel put frames where we see them, for fewer system calls and up to 1 ms of delay."
+      "With --packet: let the kernel wake us for blocks of frames and not for each: least work, and up to 1 ms of delay."
   )
   var ring = false
 

@@ -21,6 +21,7 @@
     private let socket: PacketSocket
     private var port: PacketPort
     private var ring: PacketRing?
+    private var slots: PacketSlots?
     private let ethernet: EthernetMedium
     /// While the interface is down it is looked for, now and then.
     private let timer: LinkTimer
@@ -31,8 +32,8 @@
     ///   - offload: what the kernel is to do for us where it can: what the interface cannot do it does itself. Off
     ///     unless asked for: whoever uses the link without a stack must heed the metadata of packets.
     ///   - hasQueues: it is the first of several links that share what arrives (`queues`).
-    ///   - hasRing: the kernel puts frames where we see them (TPACKET_V3), without a system call for each. They are seen up to a
-    ///     millisecond later.
+    ///   - hasRing: the kernel wakes us for blocks of frames (TPACKET_V3) and not for each. It costs least, but frames are seen up to
+    ///     a millisecond later.
     public init(
       interface: String, ethernet: EthernetMedium, offload: InterfaceConfiguration.Offload = [],
       hasQueues: Bool = false, hasRing: Bool = false
@@ -73,6 +74,7 @@
       var socket = joined
       port = socket.port
       ring = socket.takeRing()
+      slots = socket.takeSlots()
       self.socket = socket
       self.ethernet = ethernet
       self.timer = timer
@@ -110,6 +112,7 @@
       _ limit: Int, _ deliver: (RawSpan, PacketMetadata) -> Void
     ) throws(LinkError) -> Int {
       if let taken = try ring?.receive(limit: limit, by: &port, deliver) { return taken }
+      if let taken = try slots?.receive(limit: limit, by: &port, deliver) { return taken }
       return try port.receive(limit: limit, deliver)
     }
 
@@ -156,6 +159,7 @@
     let group: Int32?
     let hasRing: Bool
     private var ring: PacketRing?
+    private var slots: PacketSlots?
 
     init(_ queues: PacketQueues) throws(LinkError) {
       try self.init(
@@ -179,8 +183,15 @@
       let octets = (0..<6).map { UInt8(truncatingIfNeeded: hardware.bits >> (40 - 8 * $0)) }
       let offload = Self.possible(wanted)
       var group = share.group
-      var ring = hasRing ? PacketRing.terms : martlet_ring()
-      let fd = martlet_packet_open(interface.index, octets, offload.isEmpty ? 0 : 1, &group, &ring)
+      let hasHeaders = !offload.isEmpty
+      var ring = hasRing ? PacketRing.terms : PacketSlots.terms(mtu: interface.mtu) ?? martlet_ring()
+      var fd = martlet_packet_open(interface.index, octets, hasHeaders ? 1 : 0, &group, &ring)
+      if fd < 0, ring.slot_size > 0 {
+        // There may be no memory for slots, or a system that has packet sockets but no rings. It is only dearer without.
+        ring = martlet_ring()
+        group = share.group
+        fd = martlet_packet_open(interface.index, octets, hasHeaders ? 1 : 0, &group, &ring)
+      }
       guard fd >= 0 else { throw Self.refusal(name, Errno(rawValue: -fd)) }
       self.name = name
       mtu = interface.mtu
@@ -188,10 +199,12 @@
       self.offload = offload
       self.group = share == .none ? nil : group
       self.hasRing = hasRing
-      self.ring = hasRing ? PacketRing(ring, hasHeaders: !offload.isEmpty) : nil
+      self.ring = hasRing ? PacketRing(ring, hasHeaders: hasHeaders) : nil
+      slots = ring.slot_size > 0 ? PacketSlots(ring, hasHeaders: hasHeaders) : nil
     }
 
     mutating func takeRing() -> PacketRing? { ring.take() }
+    mutating func takeSlots() -> PacketSlots? { slots.take() }
 
     var port: PacketPort {
       PacketPort(

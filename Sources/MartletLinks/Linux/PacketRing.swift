@@ -3,8 +3,9 @@
   import MartletStack
   import SystemPackage
 
-  /// Where a packet socket puts frames without being asked for each (TPACKET_V3): no system call and no copy for a frame, but up to
-  /// a millisecond more until it is seen, since a block is handed over when it is full or its time is over.
+  /// Where a packet socket puts frames by blocks (TPACKET_V3): no system call for a frame and no waking for each, but up to a
+  /// millisecond more until it is seen, since a block is handed over when it is full or its time is over. `PacketSlots` has no such
+  /// delay. Who is away for longer than all blocks have time loses frames, however few there are (Documentation/PacketSockets.md).
   ///
   /// Invariants: `ring` is mapped as long as this value is; a block is read only between the kernel's handing it over and our
   /// giving it back, and a frame is shown only if it lies within its block. It cannot be copied, so one thread at a time has it.
@@ -18,7 +19,9 @@
     private var next: UInt32 = 0
 
     /// 4 MiB, as without.
-    static var terms: martlet_ring { martlet_ring(base: nil, block_size: 256 << 10, blocks: 16) }
+    static var terms: martlet_ring {
+      martlet_ring(base: nil, block_size: 256 << 10, blocks: 16, slot_size: 0)
+    }
 
     /// Takes over a ring that was mapped.
     init(_ ring: martlet_ring, hasHeaders: Bool) {
