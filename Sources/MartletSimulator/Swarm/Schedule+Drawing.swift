@@ -113,7 +113,7 @@ extension Schedule {
         }
       faults.append(Fault(kind, at: at))
     }
-    guard faults.contains(where: \.isCrash), !opensAtOnce else { return }
+    guard faults.contains(where: { $0.isCrash }), !opensAtOnce else { return }
     // Whoever has crashed serves again.
     var after = Conversation(&random)
     after.starts = Self.healsAfter.adding(.seconds(5))

@@ -53,13 +53,13 @@ extension Schedule {
     let conversation = conversations[number]
     guard conversation.ending != .clientAborts else { return false }
     // Memory may run out, and clocks that jump end what they would have waited for.
-    guard client.memoryBudget == 0, server.memoryBudget == 0, !faults.contains(where: \.isJump) else {
+    guard client.memoryBudget == 0, server.memoryBudget == 0, !faults.contains(where: { $0.isJump }) else {
       return false
     }
     guard listener.idleTimeout == .zero, listener.halfOpenLimit == 0 else { return false }
     // Without a record a server knows nothing of a client whose third segment is lost, late or overtaken.
     if listener.alwaysCookies, !isHarmless { return false }
-    return conversation.starts > Self.healsAfter || !faults.contains(where: \.isCrash)
+    return conversation.starts > Self.healsAfter || !faults.contains(where: { $0.isCrash })
   }
 
   /// The path delivers everything, and in order.
@@ -165,7 +165,7 @@ extension Simulation {
   func follow(_ luck: [WayLuck], until end: Instant) {
     for way in directions.indices {
       directions[way].scriptEnds = end
-      directions[way].script = LuckScript(luck.filter { $0.way == way }.map(\.entry))
+      directions[way].script = LuckScript(luck.filter { $0.way == way }.map { $0.entry })
     }
   }
 }

@@ -218,7 +218,7 @@ extension TCPFlags {
       (.syn, "SYN"), (.fin, "FIN"), (.rst, "RST"), (.ack, "ACK"), (.psh, "PSH"), (.urg, "URG"), (.ece, "ECE"),
       (.cwr, "CWR"),
     ]
-    return names.filter { contains($0.0) }.map(\.1).joined(separator: "+")
+    return names.filter { contains($0.0) }.map { $0.1 }.joined(separator: "+")
   }
 }
 

@@ -18,7 +18,7 @@ public struct ScheduleStory {
     let log = StoryLog()
     let run = ScheduleRun(schedule, hashes: true) { log.note($0) }
     problems = run.problems
-    let number = problems.compactMap(\.conversation).first ?? 0
+    let number = problems.compactMap { $0.conversation }.first ?? 0
     let ends = [run.endpoint(.client, number), run.endpoint(.server, number)]
     ladder = Ladder(
       left: TraceEndpoint(ends[0].address, ends[0].port), right: TraceEndpoint(ends[1].address, ends[1].port))

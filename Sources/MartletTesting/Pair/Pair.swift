@@ -63,8 +63,11 @@ public final class Pair {
   public func connect(
     port: UInt16 = 80, _ options: ConnectionOptions? = nil, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    attempt("connect", sourceLocation) {
-      let listener = try server.stack.listen(on: LocalEndpoint(port: port))
+    let listener = attempt("listen", sourceLocation) { () throws(ListenError) in
+      try server.stack.listen(on: LocalEndpoint(port: port))
+    }
+    guard let listener else { return }
+    attempt("connect", sourceLocation) { () throws(ConnectError) in
       connections[0] = try client.stack.connect(
         to: Endpoint(address: server.addresses[overIPv6 ? 1 : 0], port: port), options, now: time(of: .client)
       )
@@ -80,8 +83,9 @@ public final class Pair {
   /// Hands text to one end's connection; all of it must be taken.
   public func send(_ end: PairEnd, _ text: ScriptText, sourceLocation: SourceLocation = #_sourceLocation) {
     let octets = text.octets(from: sent[end.rawValue])
-    attempt("send", sourceLocation) {
-      let count = try self[end].stack.send(connection(end), octets.span.bytes, now: time(of: end))
+    guard let id = connection(end, "send", sourceLocation) else { return }
+    attempt("send", sourceLocation) { () throws(SendError) in
+      let count = try self[end].stack.send(id, octets.span.bytes, now: time(of: end))
       sent[end.rawValue] += count
       if count < octets.count { fail("only \(count) of \(octets.count) octets were taken", sourceLocation) }
     }
@@ -90,39 +94,45 @@ public final class Pair {
   /// Everything that has come to one end.
   public func receive(_ end: PairEnd, sourceLocation: SourceLocation = #_sourceLocation) -> ScenarioReceived {
     var received = ScenarioReceived(octets: [], error: nil, isEndOfStream: false)
-    attempt("receive", sourceLocation) {
-      let id = try connection(end)
-      var piece = [UInt8](repeating: 0, count: 65_536)
-      while received.error == nil, !received.isEndOfStream {
-        do throws(ReceiveError) {
-          var elements = piece.mutableSpan
-          var out = elements.mutableBytes
-          let count = try self[end].stack.receive(id, into: &out, now: time(of: end))
-          received.isEndOfStream = count == 0
-          received.octets += piece.prefix(count)
-        } catch {
-          received.error = error
-        }
+    guard let id = connection(end, "receive", sourceLocation) else { return received }
+    var piece = [UInt8](repeating: 0, count: 65_536)
+    while received.error == nil, !received.isEndOfStream {
+      do throws(ReceiveError) {
+        var elements = piece.mutableSpan
+        var out = elements.mutableBytes
+        let count = try self[end].stack.receive(id, into: &out, now: time(of: end))
+        received.isEndOfStream = count == 0
+        received.octets += piece.prefix(count)
+      } catch {
+        received.error = error
       }
     }
+    settle(sourceLocation: sourceLocation)
     return received
   }
 
   public func shutdown(
     _ end: PairEnd, _ half: Half = .send, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    attempt("shutdown", sourceLocation) {
-      try self[end].stack.shutdown(connection(end), half, now: time(of: end))
+    guard let id = connection(end, "shutdown", sourceLocation) else { return }
+    attempt("shutdown", sourceLocation) { () throws(ShutdownError) in
+      try self[end].stack.shutdown(id, half, now: time(of: end))
     }
   }
 
   public func close(_ end: PairEnd, sourceLocation: SourceLocation = #_sourceLocation) {
-    attempt("close", sourceLocation) { try self[end].stack.close(connection(end), now: time(of: end)) }
+    guard let id = connection(end, "close", sourceLocation) else { return }
+    attempt("close", sourceLocation) { () throws(HandleError) in
+      try self[end].stack.close(id, now: time(of: end))
+    }
     connections[end.rawValue] = nil
   }
 
   public func abort(_ end: PairEnd, sourceLocation: SourceLocation = #_sourceLocation) {
-    attempt("abort", sourceLocation) { try self[end].stack.abort(connection(end), now: time(of: end)) }
+    guard let id = connection(end, "abort", sourceLocation) else { return }
+    attempt("abort", sourceLocation) { () throws(HandleError) in
+      try self[end].stack.abort(id, now: time(of: end))
+    }
     connections[end.rawValue] = nil
   }
 
@@ -211,20 +221,22 @@ public final class Pair {
 
   // MARK: Failing
 
-  private struct NoConnection: Error {}
-
-  private func connection(_ end: PairEnd) throws -> ConnectionID {
-    guard let id = connections[end.rawValue] else { throw NoConnection() }
-    return id
+  private func connection(_ end: PairEnd, _ name: String, _ sourceLocation: SourceLocation) -> ConnectionID? {
+    if connections[end.rawValue] == nil { fail("\(name): there is no connection", sourceLocation) }
+    return connections[end.rawValue]
   }
 
-  private func attempt(_ name: String, _ sourceLocation: SourceLocation, _ body: () throws -> Void) {
-    do {
-      try body()
+  @discardableResult
+  private func attempt<Value, Failure>(
+    _ name: String, _ sourceLocation: SourceLocation, _ body: () throws(Failure) -> Value
+  ) -> Value? {
+    defer { settle(sourceLocation: sourceLocation) }
+    do throws(Failure) {
+      return try body()
     } catch {
       fail("\(name) failed: \(error)", sourceLocation)
+      return nil
     }
-    settle(sourceLocation: sourceLocation)
   }
 
   private func checkViolation(_ sourceLocation: SourceLocation) {

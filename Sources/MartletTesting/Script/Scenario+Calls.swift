@@ -83,20 +83,24 @@ extension Scenario {
 
   /// Ends one half of the script's connection.
   public func shutdown(_ half: Half = .send, sourceLocation: SourceLocation = #_sourceLocation) {
-    call("shutdown \(half)", sourceLocation: sourceLocation) { stack, id, now in
+    call("shutdown \(half)", sourceLocation: sourceLocation) { (stack, id, now) throws(ShutdownError) in
       try stack.shutdown(id, half, now: now)
     }
   }
 
   /// CLOSE: the handle is gone afterwards.
   public func close(sourceLocation: SourceLocation = #_sourceLocation) {
-    call("close", sourceLocation: sourceLocation) { stack, id, now in try stack.close(id, now: now) }
+    call("close", sourceLocation: sourceLocation) { (stack, id, now) throws(HandleError) in
+      try stack.close(id, now: now)
+    }
     connection = nil
   }
 
   /// ABORT: the handle is gone afterwards.
   public func abort(sourceLocation: SourceLocation = #_sourceLocation) {
-    call("abort", sourceLocation: sourceLocation) { stack, id, now in try stack.abort(id, now: now) }
+    call("abort", sourceLocation: sourceLocation) { (stack, id, now) throws(HandleError) in
+      try stack.abort(id, now: now)
+    }
     connection = nil
   }
 
@@ -104,7 +108,7 @@ extension Scenario {
   public func setOptions(
     sourceLocation: SourceLocation = #_sourceLocation, _ change: (inout ConnectionOptions) -> Void
   ) {
-    call("set options", sourceLocation: sourceLocation) { stack, id, now in
+    call("set options", sourceLocation: sourceLocation) { (stack, id, now) throws(HandleError) in
       var options = try stack.options(id)
       change(&options)
       try stack.setOptions(id, options, now: now)
@@ -112,16 +116,16 @@ extension Scenario {
   }
 
   /// Any call on the script's connection; an error fails the test.
-  public func call(
+  public func call<Failure>(
     _ name: String = "call", sourceLocation: SourceLocation = #_sourceLocation,
-    _ body: (inout NetworkStack, ConnectionID, Instant) throws -> Void
+    _ body: (inout NetworkStack, ConnectionID, Instant) throws(Failure) -> Void
   ) {
     guard let connection else {
       fail("\(name): there is no connection", sourceLocation)
       return
     }
     transcript.add("·", name, at: now)
-    do {
+    do throws(Failure) {
       try body(&stack, connection, now)
     } catch {
       fail("\(name) failed: \(error)", sourceLocation)
@@ -131,13 +135,13 @@ extension Scenario {
 
   /// Any call on the stack; an error fails the test.
   @discardableResult
-  public func callStack<Result>(
+  public func callStack<Result, Failure>(
     _ name: String = "call", sourceLocation: SourceLocation = #_sourceLocation,
-    _ body: (inout NetworkStack, Instant) throws -> Result
+    _ body: (inout NetworkStack, Instant) throws(Failure) -> Result
   ) -> Result? {
     transcript.add("·", name, at: now)
     defer { settle(sourceLocation: sourceLocation) }
-    do {
+    do throws(Failure) {
       return try body(&stack, now)
     } catch {
       fail("\(name) failed: \(error)", sourceLocation)
@@ -151,10 +155,11 @@ extension Scenario {
     to port: UInt16 = 80, from localPort: UInt16? = 49_152, _ options: ConnectionOptions? = nil,
     sourceLocation: SourceLocation = #_sourceLocation
   ) -> ConnectionID? {
-    let id = callStack("connect to port \(port)", sourceLocation: sourceLocation) { stack, now in
+    let id = callStack("connect to port \(port)", sourceLocation: sourceLocation) {
+      (stack, now) throws(ConnectError) in
       let id = try stack.connect(
         to: Endpoint(address: peer, port: port), from: LocalEndpoint(port: localPort ?? 0), options, now: now)
-      self.localPort = try stack.status(id, now: now).local.port
+      if let report = try? stack.status(id, now: now) { self.localPort = report.local.port }
       self.peerPort = port
       sent = []
       return id
@@ -170,7 +175,8 @@ extension Scenario {
     port: UInt16 = 80, _ options: ListenerOptions = ListenerOptions(),
     sourceLocation: SourceLocation = #_sourceLocation
   ) -> ListenerID? {
-    listener = callStack("listen at port \(port)", sourceLocation: sourceLocation) { stack, _ in
+    listener = callStack("listen at port \(port)", sourceLocation: sourceLocation) {
+      (stack, _) throws(ListenError) in
       try stack.listen(on: LocalEndpoint(port: port), options)
     }
     return listener
@@ -180,7 +186,9 @@ extension Scenario {
   @discardableResult
   public func accept(sourceLocation: SourceLocation = #_sourceLocation) -> ConnectionID? {
     guard let listener else { return nil }
-    let id = callStack("accept", sourceLocation: sourceLocation) { stack, _ in try stack.accept(listener) }
+    let id = callStack("accept", sourceLocation: sourceLocation) { (stack, _) throws(AcceptError) in
+      try stack.accept(listener)
+    }
     guard let id else { return nil }
     accepted.append(id)
     connection = id

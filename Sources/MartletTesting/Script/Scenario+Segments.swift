@@ -80,7 +80,7 @@ extension Scenario {
   @discardableResult
   public func takeSegments() -> [SeenSegment] {
     defer { waiting = [] }
-    return waiting.compactMap(\.segment)
+    return waiting.compactMap { $0.segment }
   }
 
   /// How many packets wait to be looked at.

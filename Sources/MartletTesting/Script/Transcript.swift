@@ -43,7 +43,7 @@ func line(
   if flags.contains(.ack), let ack { parts.append("ack \(ack)") }
   if let window { parts.append("win \(window)") }
   if let urgent, flags.contains(.urg) { parts.append("urg \(urgent)") }
-  if !options.isEmpty { parts.append("options [\(options.map(\.description).joined(separator: ", "))]") }
+  if !options.isEmpty { parts.append("options [\(options.map { $0.description }.joined(separator: ", "))]") }
   parts.append("length \(length)")
   return parts.joined(separator: ", ")
 }

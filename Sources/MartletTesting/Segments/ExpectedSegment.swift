@@ -200,7 +200,7 @@ extension TCPOptions.Present {
       (.maximumSegmentSize, "mss"), (.windowScale, "wscale"), (.sackPermitted, "sackOK"), (.sack, "sack"),
       (.timestamps, "TS"), (.fastOpen, "fastopen"), (.unknown, "unknown"), (.malformed, "malformed"),
     ]
-    return all.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+    return all.filter { contains($0.0) }.map { $0.1 }.joined(separator: ", ")
   }
 }
 
@@ -211,6 +211,6 @@ extension TCPFlags {
       (.syn, "S"), (.fin, "F"), (.rst, "R"), (.psh, "P"), (.urg, "U"), (.ece, "E"), (.cwr, "W"), (.ae, "e"),
       (.ack, "."),
     ]
-    return all.filter { contains($0.0) }.map(\.1).joined()
+    return all.filter { contains($0.0) }.map { $0.1 }.joined()
   }
 }
