@@ -49,7 +49,8 @@ compile() {
     rm -f "$object"
     mapfile -t files < <(swift_files "$folder")
     "$(toolchain swiftc)" -target "$triple" "${common[@]}" "${options[@]}" "$@" -I "$dir" -module-name "$module" \
-      -emit-module -emit-module-path "$dir/$module.swiftmodule" -c "${files[@]}" -o "$object"
+      -emit-module -emit-module-path "$dir/$module.swiftmodule" -c "${files[@]}" -o "$object.new"
+    mv "$object.new" "$object"
     printf '   %-26s %-24s %3d files %8d bytes of code\n' "$triple" "$module" "${#files[@]}" "$(code_size "$object")"
   fi
   objects+=("$object")
@@ -78,7 +79,7 @@ link_wasm() {
 link_arm() {
   local image=$1 file c_objects=()
   shift
-  for file in Tests/EmbeddedMachine/Board.c Examples/Microcontroller/Startup.c "$@"; do
+  for file in Tests/EmbeddedMachine/{Board,Doubles}.c Examples/Microcontroller/Startup.c "$@"; do
     c_objects+=("$dir/$(basename "$file" .c).c.o")
     "$(toolchain clang)" --target=armv7em-none-eabi -mcpu=cortex-m4 -mfloat-abi=soft -ffreestanding -Os \
       -Wall -Wextra -Werror -I Tests/EmbeddedMachine -DHEAP_KIB=15360 -c "$file" -o "${c_objects[-1]}"

@@ -222,7 +222,7 @@ public final class Pair {
   // MARK: Failing
 
   private func connection(_ end: PairEnd, _ name: String, _ sourceLocation: SourceLocation) -> ConnectionID? {
-    if connections[end.rawValue] == nil { fail("\(name): there is no connection", sourceLocation) }
+    if connections[end.rawValue] == nil { fail("\(name) failed: there is no connection", sourceLocation) }
     return connections[end.rawValue]
   }
 

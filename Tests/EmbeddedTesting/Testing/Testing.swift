@@ -8,7 +8,7 @@ public struct SourceLocation: Sendable {
 
   /// What `#_sourceLocation` expands to.
   // swift-format-ignore: AlwaysUseLowerCamelCase
-  public static func __here(file: StaticString = #file, line: Int = #line) -> SourceLocation {
+  public static func __here(file: StaticString = #filePath, line: Int = #line) -> SourceLocation {
     SourceLocation(file: file, line: line)
   }
 }
