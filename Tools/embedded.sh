@@ -2,7 +2,8 @@
 # Sourced after report.sh, never run.
 #
 #   machine wasm|arm          chooses; sets triple, and dir, where everything for this machine is
-#   compile FOLDER OPTION...  a module with the folder's name, unless it is there and newer than all that it is made of
+#   compile FOLDER OPTION...  a module with the folder's name, unless it is there and newer than all that it is made of; tools that
+#                             run at the same time wait for each other there
 #   compile_core              those of the core, which all others need
 #   link_wasm OUT EXPORT...   what was compiled, as a module for node
 #   link_arm OUT FILE.c...    what was compiled, with these files, as an image for the board
@@ -42,9 +43,11 @@ compile_core() {
 }
 
 compile() {
-  local folder=$1 module=${1##*/} object files
+  local folder=$1 module=${1##*/} object files lock
   shift
   object=$dir/$module.o
+  exec {lock}>"$object.lock"
+  flock "$lock"
   if [ ! -f "$object" ] || [ -n "$(find "$folder" Tools/embedded.sh "${objects[@]}" -newer "$object" -print -quit)" ]; then
     rm -f "$object"
     mapfile -t files < <(swift_files "$folder")
@@ -53,6 +56,7 @@ compile() {
     mv "$object.new" "$object"
     printf '   %-26s %-24s %3d files %8d bytes of code\n' "$triple" "$module" "${#files[@]}" "$(code_size "$object")"
   fi
+  exec {lock}>&-
   objects+=("$object")
 }
 
@@ -71,9 +75,9 @@ link_wasm() {
   local image=$1
   shift
   "$(toolchain clang)" --target="$triple" -O2 -mbulk-memory -ffreestanding -Wall -Wextra -Werror \
-    -c Tests/EmbeddedMachine/Library.c -o "$dir/Library.o"
+    -c Tests/EmbeddedMachine/Library.c -o "$image.library.o"
   "$(toolchain wasm-ld)" --no-entry "${@/#/--export=}" -z stack-size=1048576 --gc-sections \
-    "$dir/Library.o" "${objects[@]}" "$(tables)" -o "$image"
+    "$image.library.o" "${objects[@]}" "$(tables)" -o "$image"
 }
 
 link_arm() {

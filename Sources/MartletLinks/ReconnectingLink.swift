@@ -31,7 +31,8 @@ public struct ReconnectingLink<Base: Link & ~Copyable>: Link, ~Copyable {
   /// - Parameters:
   ///   - base: the device as it is now.
   ///   - pause: between two tries; at least a millisecond.
-  ///   - onChange: told why the device went away, and nil when it is back.
+  ///   - onChange: told why the device went away, why it cannot be made again whenever that is another reason than before, and
+  ///     nil when it is back.
   ///   - again: makes the device anew; called by whoever drives the link. One that carries less than the first, by its MTU, its
   ///     medium or what it does in the stack's place, counts as none. Nil: this link ends with its device.
   public init(
@@ -106,10 +107,10 @@ public struct ReconnectingLink<Base: Link & ~Copyable>: Link, ~Copyable {
     // Closed: from here on others may have its descriptor's number.
     base = nil
     wait(error, now)
-    onChange(error)
   }
 
   private mutating func wait(_ error: LinkError, _ now: Instant) {
+    if failure != error { onChange(error) }
     failure = error
     nextTry = now.advanced(by: pause)
     setTimer(pause.nanoseconds)

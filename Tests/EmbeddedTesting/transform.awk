@@ -220,8 +220,8 @@ END {
     if (!ended[file_of[i]]++) print "#sourceLocation()" > file_of[i]
     print "extension " type_of[i] " {\nstatic func run_" function_of[i] "() {" > file_of[i]
     if (has_families[i] || type_of[i] in of_suite) {
-      sub(/FAMILY/, "(family == .ipv4 ? \", over IPv4\" : \", over IPv6\")", body)
-      body = "for family in ScenarioFamily.allCases {\nScenarioFamily.standard = family\n" body "}\nScenarioFamily.standard = .ipv4\n"
+      sub(/FAMILY/, "(isSecond ? \", over IPv6\" : \", over IPv4\")", body)
+      body = "for isSecond in [false, true] {\nRepetition.isSecond = isSecond\n" body "}\nRepetition.isSecond = false\n"
     }
     sub(/FAMILY/, "\"\"", body)
     print body "}\n}" > file_of[i]

@@ -108,6 +108,8 @@
         now = now.advanced(by: .milliseconds(100))
         #expect(try taken(&link).isEmpty && place.tries == tries)
         #expect(link.failure?.code == .noDevice && link.readiness == waiting)
+        // Told once of each reason.
+        #expect(place.changes.compactMap(\.?.code) == [.deviceGone, .noDevice])
       }
 
       let (ours, others) = pair()
@@ -118,7 +120,7 @@
       #expect(try taken(&link).isEmpty && place.tries == 4)
       now = now.advanced(by: .milliseconds(1))
       #expect(try taken(&link) == [[0x45, 2, 2]])
-      #expect(link.failure == nil && link.readiness == ours && place.changes.count == 2)
+      #expect(link.failure == nil && link.readiness == ours && place.changes.count == 3)
       #expect(place.changes.last == .some(nil))
       #expect(try send([0x45, 3], by: &link) == (.limit, asked: 1))
       var buffer = [UInt8](repeating: 0, count: 10)
@@ -139,7 +141,7 @@
       place.put(ours, mtu: 1_400)
       now = now.advanced(by: .milliseconds(100))
       #expect(try taken(&link).isEmpty)
-      #expect(link.failure?.code == .badMTU && place.changes.count == 1)
+      #expect(link.failure?.code == .badMTU && place.changes.last??.code == .badMTU)
       // And is closed.
       #expect(Glibc.write(others.rawValue, [0x45] as [UInt8], 1) < 0)
       let (fitting, last) = pair()

@@ -2,6 +2,11 @@
 #define CMARTLET_UTUN_H
 
 #if defined(__APPLE__)
+#include <TargetConditionals.h>
+#endif
+
+// The other systems of Apple lack these headers; there packets come from a packet tunnel's flow.
+#if defined(__APPLE__) && TARGET_OS_OSX
 #include <errno.h>
 #include <net/if_utun.h>
 #include <stdint.h>

@@ -22,7 +22,6 @@
     let largestPacket: Int
     let medium: Medium
     let offload: InterfaceConfiguration.Offload
-    let readiness: FileDescriptor?
     /// Of a device that has several.
     let queues: CommandQueues?
 
@@ -33,26 +32,26 @@
       if let path = options.serial {
         let link = try SerialLink(path: path, speed: options.speed, mtu: configuration.mtu)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        (medium, offload) = (link.medium, link.offload)
         queues = nil
         serial = consume link
       } else if let interface = options.packet {
         let link = try Self.join(
           interface, ethernet, configuration.offload, hasQueues, options.ring, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        (medium, offload) = (link.medium, link.offload)
         queues = link.queues.map { .packet($0) }
         packet = consume link
       } else if options.tap != nil {
         let link = try Self.tap(configuration, ethernet, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        (medium, offload) = (link.medium, link.offload)
         queues = link.queues.map { .device($0) }
         tap = consume link
       } else {
         let link = try Self.tunnel(configuration, options.netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        (medium, offload) = (link.medium, link.offload)
         queues = link.queues.map { .device($0) }
         tunnel = consume link
       }
@@ -65,17 +64,17 @@
       case (.packet(let queues), _):
         let link = try Self.queue(queues, netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (self.medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        (self.medium, offload) = (link.medium, link.offload)
         packet = consume link
       case (.device(let queues), .ethernet(let ethernet)):
         let link = try Self.queue(queues, ethernet, netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (self.medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        (self.medium, offload) = (link.medium, link.offload)
         tap = consume link
       case (.device(let queues), _):
         let link = try Self.queue(queues, netns)
         (name, mtu, largestPacket) = (link.name, link.mtu, link.largestPacket)
-        (self.medium, readiness, offload) = (link.medium, link.readiness, link.offload)
+        (self.medium, offload) = (link.medium, link.offload)
         tunnel = consume link
       }
     }
@@ -131,6 +130,26 @@
     }
 
     var roomSignal: RoomSignal { .writable }
+
+    /// A packet socket's changes while its interface is down.
+    var readiness: FileDescriptor? {
+      switch tunnel {
+      case .some(let link): return link.readiness
+      case .none: break
+      }
+      switch tap {
+      case .some(let link): return link.readiness
+      case .none: break
+      }
+      switch packet {
+      case .some(let link): return link.readiness
+      case .none: break
+      }
+      switch serial {
+      case .some(let link): return link.readiness
+      case .none: return nil
+      }
+    }
 
     var counters: LinkCounters {
       switch tunnel {

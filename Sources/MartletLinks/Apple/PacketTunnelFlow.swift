@@ -1,7 +1,6 @@
 // Never compiled where Martlet is tested: what is here is small, and all else of such a link is `PacketFlowLink`.
 #if canImport(NetworkExtension)
   public import Foundation
-  public import MartletWire
   public import NetworkExtension
 
   /// The packet flow of a packet-tunnel provider.

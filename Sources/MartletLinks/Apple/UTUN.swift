@@ -1,5 +1,5 @@
 // Never compiled where Martlet is tested: what is here is small, and all else of such a link is `DescriptorLink`.
-#if canImport(Darwin)
+#if os(macOS)
   import CMartletSystem
   import SystemPackage
 
@@ -8,6 +8,9 @@
     ///
     /// - Parameter unit: the number in its name; nil: the first that is free.
     public static func utun(unit: Int? = nil, mtu: Int = 1500) throws(LinkError) -> DescriptorLink {
+      guard unit.map({ (0..<Int(Int32.max)).contains($0) }) ?? true else {
+        throw LinkError(.badName, "There is no utun device of that number. Choose another, or none.")
+      }
       var name = [CChar](repeating: 0, count: Int(MARTLET_UTUN_NAME_SIZE))
       let fd = martlet_utun_open(UInt32(unit.map { $0 + 1 } ?? 0), &name)
       guard fd >= 0 else {

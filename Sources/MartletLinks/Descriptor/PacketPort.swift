@@ -68,6 +68,10 @@ struct PacketPort: ~Copyable {
       case ENETDOWN where framing.isSocket:
         isDown = true
         return taken
+      // A frame for which the kernel has no header, such as large segments of SCTP.
+      case EINVAL where framing.isSocket:
+        taken += 1
+        note(nil)
       case let error where isGone(error) || error == EFAULT: throw gone()
       case let error: throw LinkError(failed: "cannot read from \(name)", Errno(rawValue: error))
       }

@@ -184,7 +184,9 @@
       let offload = Self.possible(wanted)
       var group = share.group
       let hasHeaders = !offload.isEmpty
-      var ring = hasRing ? PacketRing.terms : PacketSlots.terms(mtu: interface.mtu) ?? martlet_ring()
+      var ring =
+        hasRing
+        ? PacketRing.terms : PacketSlots.terms(mtu: interface.mtu, hasHeaders: hasHeaders) ?? martlet_ring()
       var fd = martlet_packet_open(interface.index, octets, hasHeaders ? 1 : 0, &group, &ring)
       if fd < 0, ring.slot_size > 0 {
         // There may be no memory for slots, or a system that has packet sockets but no rings. It is only dearer without.

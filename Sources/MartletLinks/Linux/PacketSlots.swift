@@ -14,9 +14,14 @@
     private var next: UInt32 = 0
 
     /// 4 MiB, as without, in slots for what an interface carries; nil: they would be too few.
-    static func terms(mtu: Int) -> martlet_ring? {
-      // What the kernel says of a frame stands before it, and there is room for a tag and a VirtioHeader.
+    ///
+    /// - Parameter hasHeaders: then there are none. Where the kernel has no virtio_net_hdr for a frame (a train of datagrams
+    ///   before Linux 6.2, large segments of SCTP) it drops that with the slot still marked as being filled, and waits for ever
+    ///   for the mark to go (`rx_owner_map` in `tpacket_rcv`): one such frame of a neighbour would leave us deaf.
+    static func terms(mtu: Int, hasHeaders: Bool) -> martlet_ring? {
+      // What the kernel says of a frame stands before it, and there is room for a tag.
       let room = mtu + 128
+      guard !hasHeaders else { return nil }
       guard room <= 16 << 10 else { return nil }
       var size: UInt32 = 2048
       while Int(size) < room { size *= 2 }

@@ -41,7 +41,8 @@ package struct SystemThread: @unchecked Sendable {
     let result = pthread_create(
       &thread, nil,
       { raw in
-        guard let raw else { return nil }
+        // An optional on some systems, and none on others.
+        guard let raw = raw as UnsafeMutableRawPointer? else { return nil }
         Unmanaged<Start>.fromOpaque(raw).takeRetainedValue().body()
         return nil
       }, start.toOpaque())
@@ -51,9 +52,11 @@ package struct SystemThread: @unchecked Sendable {
       throw LinkError(failed: "cannot start a thread", Errno(rawValue: result))
     }
     #if canImport(Darwin)
-      guard let thread else { throw LinkError(.failed, "a thread was started and is not there") }
+      guard let started = thread else { throw LinkError(.failed, "a thread was started and is not there") }
+      self.thread = started
+    #else
+      self.thread = thread
     #endif
-    self.thread = thread
   }
 
   private static func nameThread(_ name: String) {

@@ -1,11 +1,13 @@
-#if !hasFeature(Embedded)
+#if hasFeature(Embedded)
+  import Testing
+#else
   public import Testing
 #endif
 
 extension ScenarioFamily {
   #if hasFeature(Embedded)
-    /// That of scripts and pairs which name none. There are no tasks: whoever runs the tests sets it before each.
-    nonisolated(unsafe) public static var standard = ScenarioFamily.ipv4
+    /// That of scripts and pairs which name none. There are no tasks to keep it in.
+    public static var standard: ScenarioFamily { Repetition.isSecond ? .ipv6 : .ipv4 }
   #else
     /// That of scripts and pairs which name none: IPv4, but within `.bothFamilies` each in its turn.
     @TaskLocal public static var standard = ScenarioFamily.ipv4

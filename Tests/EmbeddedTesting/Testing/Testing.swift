@@ -26,6 +26,11 @@ public enum Tally {
   nonisolated(unsafe) public static var circumstances = ""
 }
 
+/// Tests that run over both families run twice.
+public enum Repetition {
+  nonisolated(unsafe) public static var isSecond = false
+}
+
 public enum Issue {
   public static func record(
     _ comment: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation
