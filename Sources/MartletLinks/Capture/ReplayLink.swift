@@ -131,4 +131,5 @@ public struct ReplayLink: Link, ~Copyable {
   }
 }
 
+/// Invariant: it cannot be copied, so one thread at a time has it, with its file and buffers.
 extension ReplayLink: @unchecked Sendable {}
