@@ -102,28 +102,35 @@ public struct LinkCounters: Equatable, Sendable {
   public var sentOctets: UInt64 = 0
   /// Packets of which the device said what cannot be.
   public var receiveDrops: UInt64 = 0
+  /// Packets that came while there was no room for them, since they were not taken fast enough: of packet sockets, as of a second
+  /// ago.
+  public var missed: UInt64 = 0
   /// Packets that the device refused: it is down, or out of memory.
   public var sendDrops: UInt64 = 0
   /// Packets that were another shard's, and were handed to it (`SteeredLink`).
   public var strays: UInt64 = 0
   /// Of these, those that it had no room for.
   public var strayDrops: UInt64 = 0
+  /// How often the device had been away, or down, and was back: whoever is behind it may be another.
+  public var returns: UInt64 = 0
   /// How often the device was full, and the packet in hand had to wait.
   public var sendStalls: UInt64 = 0
 
   public init() {}
 
   /// What passed over both.
-  static func + (a: LinkCounters, b: LinkCounters) -> LinkCounters {
+  public static func + (a: LinkCounters, b: LinkCounters) -> LinkCounters {
     var sum = a
     sum.receivedPackets &+= b.receivedPackets
     sum.receivedOctets &+= b.receivedOctets
     sum.sentPackets &+= b.sentPackets
     sum.sentOctets &+= b.sentOctets
     sum.receiveDrops &+= b.receiveDrops
+    sum.missed &+= b.missed
     sum.sendDrops &+= b.sendDrops
     sum.strays &+= b.strays
     sum.strayDrops &+= b.strayDrops
+    sum.returns &+= b.returns
     sum.sendStalls &+= b.sendStalls
     return sum
   }

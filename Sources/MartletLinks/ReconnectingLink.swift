@@ -133,6 +133,7 @@ public struct ReconnectingLink<Base: Link & ~Copyable>: Link, ~Copyable {
       return wait(error, now)
     }
     failure = nil
+    past.returns &+= 1
     setTimer(0)
     onChange(nil)
   }

@@ -115,6 +115,28 @@
       #expect(error?.code == .deviceGone)
     }
 
+    @Test("Its end is one, and not for ever nothing; a datagram of no octets is dropped and counted")
+    func ends() throws {
+      for kind in [SOCK_DGRAM, SOCK_SEQPACKET] {
+        let (ours, theirs) = pair(kind)
+        var link = try DescriptorLink(taking: ours, name: "guest", mtu: 1_500, carrying: .ip)
+        if kind == SOCK_DGRAM {
+          #expect(
+            Glibc.write(theirs.rawValue, [UInt8](), 0) == 0
+              && Glibc.write(theirs.rawValue, [0x45] as [UInt8], 1) == 1)
+          #expect(try taken(&link) == [[0x45]] && link.counters.receiveDrops == 1)
+        }
+        try theirs.close()
+        guard kind == SOCK_SEQPACKET else { continue }
+        do throws(LinkError) {
+          _ = try link.receive(limit: 1, now: now) { _, _ in }
+          Issue.record("it goes on")
+        } catch {
+          #expect(error.code == .deviceGone)
+        }
+      }
+    }
+
     @Test("What cannot carry packets is refused, and closed")
     func refused() throws {
       func code(_ descriptor: FileDescriptor, mtu: Int = 1_500) -> LinkError.Code? {

@@ -33,6 +33,28 @@ enum Machine {
     var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, 5_000) == 1
   }
+
+  /// `ioctl`, which Swift does not call: it has arguments of any number.
+  static func control(_ descriptor: FileDescriptor?, _ request: UInt, _ argument: Int) -> Bool {
+    typealias Control = @convention(c) (Int32, UInt, Int) -> Int32
+    guard let descriptor, let symbol = dlsym(nil, "ioctl") else { return false }
+    return unsafeBitCast(symbol, to: Control.self)(descriptor.rawValue, request, argument) == 0
+  }
+
+  /// Brings an interface of the calling thread's namespace up or down.
+  static func setUp(_ isUp: Bool, _ name: String) -> Bool {
+    // `ifreq`: sixteen octets of a name, and then flags, of which the lowest is IFF_UP.
+    var request = Array(name.utf8) + [UInt8](repeating: 0, count: 40 - name.utf8.count)
+    let socket = FileDescriptor(rawValue: socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0))
+    defer { try? socket.close() }
+    return request.withUnsafeMutableBytes { octets in
+      let place = Int(bitPattern: octets.baseAddress)
+      // SIOCGIFFLAGS, SIOCSIFFLAGS
+      guard control(socket, 0x8913, place) else { return false }
+      octets[16] = octets[16] & 0xfe | (isUp ? 1 : 0)
+      return control(socket, 0x8914, place)
+    }
+  }
 }
 
 extension Trait where Self == ConditionTrait {

@@ -140,6 +140,43 @@
       return poll(&entry, 1, 0) == 1
     }
 
+    @Test("A device that is made again is waited for, and the next one is heard")
+    func reconnects() throws {
+      func pair() -> (ours: FileDescriptor, theirs: FileDescriptor) {
+        var ends: [Int32] = [-1, -1]
+        #expect(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
+        return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
+      }
+      @Sendable func link(_ descriptor: FileDescriptor) throws(LinkError) -> DescriptorLink {
+        try DescriptorLink(taking: descriptor, name: "guest", mtu: 1_500, carrying: .ip)
+      }
+      let exchange = try ShardExchange(among: 1)
+      let (first, next) = (pair(), pair())
+      defer { try? next.theirs.close() }
+      let descriptor = next.ours
+      let base = try ReconnectingLink(
+        try link(first.ours), pause: .milliseconds(1), again: { () throws(LinkError) in try link(descriptor) }
+      )
+      var steered = try SteeredLink(base, at: exchange.places[0], of: steering)
+      var now = now
+      func take() throws -> [[UInt8]] {
+        var all: [[UInt8]] = []
+        _ = try steered.receive(limit: 9, now: now) { packet, _ in all.append(octets(packet)) }
+        return all
+      }
+      try first.theirs.close()
+      #expect(Machine.wait(for: steered.readiness))
+      #expect(try take().isEmpty && steered.counters.returns == 0)
+      now = now.advanced(by: .milliseconds(1))
+      #expect(Machine.wait(for: steered.readiness))
+      #expect(try take().isEmpty && steered.counters.returns == 1)
+      #expect(!isReadable(steered.readiness))
+      let packet = segment(ports(of: 0)[0])
+      #expect(write(next.theirs.rawValue, packet, packet.count) == packet.count)
+      #expect(Machine.wait(for: steered.readiness))
+      #expect(try take() == [packet])
+    }
+
     @Test("What the stack hands over does not leave")
     func handOver() throws {
       let exchange = try ShardExchange(among: 2)

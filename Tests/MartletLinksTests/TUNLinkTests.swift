@@ -78,6 +78,46 @@
       #expect(link.counters.sentPackets == 1)
     }
 
+    @Test(
+      "A device that was there before is as we ask for, whatever its last owner had",
+      arguments: [false, true])
+    func persistent(hasOffload: Bool) throws {
+      let namespace = try NetworkNamespace.anonymous()
+      do {
+        let first = try TUNLink(TUNConfiguration(name: "kept", offload: .everything), in: namespace)
+        // TUNSETPERSIST, TUNSETVNETHDRSZ
+        #expect(Machine.control(first.readiness, 0x4004_54cb, 1))
+        var size: Int32 = 12
+        #expect(
+          withUnsafeMutablePointer(to: &size) {
+            Machine.control(first.readiness, 0x4004_54d8, Int(bitPattern: $0))
+          })
+      }
+      var link = try TUNLink(
+        TUNConfiguration(
+          name: "kept", kernelAddresses: [prefix(10, 7, 0, 1, 24)], offload: hasOffload ? .everything : []),
+        in: namespace)
+      let socket = try namespace.perform { () throws(LinkError) in boundSocket(port: 5000) }
+      defer { close(socket) }
+      sendDatagram(socket, [1, 2, 3], to: (10, 7, 0, 2), port: 6000)
+      var seen: (octets: [UInt8], metadata: PacketMetadata)?
+      while seen == nil, Machine.wait(for: link.readiness) {
+        _ = try link.receive(limit: 64, now: now) { packet, metadata in
+          let packet = octets(packet)
+          if packet[0] >> 4 == 4, packet[9] == 17 { seen = (packet, metadata) }
+        }
+      }
+      let (packet, metadata) = try #require(seen)
+      #expect(packet.count == 31 && packet[28...] == [1, 2, 3])
+      #expect(metadata.checksum == (hasOffload ? .partial(start: 20, offset: 6) : .unverified))
+      // Addresses, protocol and length stand before the datagram that is summed.
+      let summed = Array(packet[12...]) + [0] + [0, 17, 0, 11]
+      let sum = stride(from: 0, to: summed.count, by: 2).reduce(UInt32(0)) {
+        $0 + UInt32(summed[$1]) << 8 + UInt32($1 + 1 < summed.count ? summed[$1 + 1] : 0)
+      }
+      #expect(hasOffload || (sum & 0xffff) + (sum >> 16) == 0xffff)
+    }
+
     @Test("Both families get their addresses, and the device is gone with its link")
     func leavesNothing() throws {
       let namespace = try NetworkNamespace.anonymous()

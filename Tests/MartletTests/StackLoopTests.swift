@@ -4,6 +4,7 @@
   import MartletStack
   import MartletTCP
   import MartletWire
+  import SystemPackage
   import Testing
 
   #if canImport(Glibc)
@@ -69,8 +70,70 @@
     }
   }
 
+  /// A link of an Ethernet that was away as often as it is told.
+  private struct ReturningLink: Link, ~Copyable {
+    var base: MemoryLink
+    var returns: UInt64 = 0
+
+    var name: String { base.name }
+    var mtu: Int { base.mtu }
+    var largestPacket: Int { base.largestPacket }
+    var readiness: FileDescriptor? { base.readiness }
+    var roomSignal: RoomSignal { base.roomSignal }
+    var medium: Medium {
+      .ethernet(EthernetMedium(hardwareAddress: MACAddress(0x02, 0, 0, 0, 0, 1), checksAddresses: false))
+    }
+    var counters: LinkCounters {
+      var all = base.counters
+      all.returns = returns
+      return all
+    }
+
+    mutating func receive(
+      limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
+    ) throws(LinkError) -> Int {
+      try base.receive(limit: limit, now: now, deliver)
+    }
+
+    mutating func send(
+      limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
+    ) throws(LinkError) -> SendOutcome {
+      try base.send(limit: limit, now: now, fill)
+    }
+  }
+
   @Suite("The loop of a stack", .timeLimit(.minutes(1)))
   struct StackLoopTests {
+    @Test("A stack is told when a link is back, once: it says again who it is")
+    func linkReturns() throws {
+      let wire = MemoryLink.pair()
+      let near = wire.left
+      var far = wire.right
+      let name = near.name
+      var loop = try StackLoop(
+        stack: NetworkStack(seed: StackSeed(1)),
+        links: LinkSet(ReturningLink(base: near), addresses: [prefix("10.7.0.1/24")]),
+        application: EchoService(), hasLoopback: false)
+      func announcements() throws -> Int {
+        var count = 0
+        // Deadlines come within a millisecond.
+        for _ in 0..<10 {
+          try loop.turn(waitingAtMost: .milliseconds(1))
+          _ = try far.receive(limit: 100, now: .origin) { frame, _ in
+            if frame.byteCount == 42, frame.u8(12) == 8, frame.u8(13) == 6 { count += 1 }
+          }
+        }
+        return count
+      }
+      #expect(try announcements() == 1)
+      #expect(try announcements() == 0)
+      let known = loop.interface(named: name)
+      let interface = try #require(known)
+      loop.withLink(of: interface) { $0.returns = 1 }
+      #expect(try announcements() == 1)
+      #expect(try announcements() == 0)
+    }
+
     @Test("Two loops on one thread, turn by turn, over links without descriptors")
     func turns() throws {
       let wire = MemoryLink.pair()

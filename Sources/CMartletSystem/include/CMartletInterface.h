@@ -48,14 +48,14 @@ static inline int martlet_tun_flags(int frames, int headers, int queues) {
 #endif
 
 /// Says which packets the owner of the descriptor takes, beside whole ones: those whose transport checksum is not
-/// complete, and if wanted TCP's of several segments, and UDP's of several datagrams.
-static inline int martlet_tun_set_offload(int fd, int segments, int datagrams) {
-  unsigned long offload = TUN_F_CSUM;
+/// complete, TCP's of several segments, and UDP's of several datagrams. The header before each is one of ten octets.
+static inline int martlet_tun_set_offload(int fd, int sums, int segments, int datagrams) {
+  unsigned long offload = sums ? TUN_F_CSUM : 0;
   if (segments) offload |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
   if (datagrams) offload |= TUN_F_USO4 | TUN_F_USO6;
   // Numbers in the header have the lowest octet first, whatever machine this is.
-  int little = 1;
-  if (ioctl(fd, TUNSETVNETLE, &little) < 0) return -errno;
+  int little = 1, size = 10;
+  if (ioctl(fd, TUNSETVNETLE, &little) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) return -errno;
   return ioctl(fd, TUNSETOFFLOAD, offload) < 0 ? -errno : 0;
 }
 

@@ -163,6 +163,26 @@ static inline int martlet_kernel_is(int major, int minor) {
   return a > major || (a == major && b >= minor);
 }
 
+/// Frames that a socket had no room for since this was last asked.
+static inline unsigned int martlet_packet_missed(int fd) {
+  // That of TPACKET_V3 begins alike.
+  struct tpacket_stats_v3 counts;
+  socklen_t size = sizeof counts;
+  memset(&counts, 0, sizeof counts);
+  return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &counts, &size) < 0 ? 0 : counts.tp_drops;
+}
+
+/// What the kernel says of a frame of which nobody need look at the transport checksum: that it was left for a device to fill in,
+/// or found good. Before Linux 6.2 it said the latter also of sums that it had not compared yet (b85f628aa158).
+static inline uint32_t martlet_packet_verified(void) {
+  static uint32_t known;
+  uint32_t bits = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (bits) return bits;
+  bits = TP_STATUS_CSUMNOTREADY | (martlet_kernel_is(6, 2) ? TP_STATUS_CSUM_VALID : 0);
+  __atomic_store_n(&known, bits, __ATOMIC_RELAXED);
+  return bits;
+}
+
 /// What the kernel knows of a frame.
 struct martlet_frame {
   /// Where it begins in the buffer.
@@ -209,7 +229,7 @@ static inline ssize_t martlet_packet_receive(int fd, uint8_t *buffer, size_t cap
   if (!note || note->cmsg_level != SOL_PACKET || note->cmsg_type != PACKET_AUXDATA) return count;
   struct tpacket_auxdata known;
   memcpy(&known, CMSG_DATA(note), sizeof known);
-  frame->is_verified = (known.tp_status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
+  frame->is_verified = (known.tp_status & martlet_packet_verified()) != 0;
   if ((known.tp_status & TP_STATUS_VLAN_VALID) && count >= before + 12) {
     uint16_t protocol = known.tp_status & TP_STATUS_VLAN_TPID_VALID ? known.tp_vlan_tpid : ETH_P_8021Q;
     memmove(buffer, buffer + MARTLET_PACKET_HEADROOM, before + 12);

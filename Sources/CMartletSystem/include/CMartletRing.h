@@ -24,8 +24,15 @@ static inline unsigned int martlet_ring_frames(const struct martlet_ring *ring, 
   return block->hdr.bh1.num_pkts;
 }
 
-/// Gives a block back.
-static inline void martlet_ring_give(const struct martlet_ring *ring, unsigned int number) {
+/// Gives a block back. With `headers` nothing is left in it: where the kernel has no virtio_net_hdr for a frame it leaves the place
+/// as it was, and an older frame would be shown there.
+static inline void martlet_ring_give(const struct martlet_ring *ring, unsigned int number, int headers) {
+  if (headers) {
+    struct tpacket_block_desc *block = martlet_ring_block(ring, number);
+    unsigned int first = block->hdr.bh1.offset_to_first_pkt, end = block->hdr.bh1.blk_len;
+    if (end > ring->block_size) end = ring->block_size;
+    if (first < end) memset((uint8_t *)block + first, 0, end - first);
+  }
   __atomic_store_n(&martlet_ring_block(ring, number)->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 }
 
@@ -36,7 +43,7 @@ static inline int64_t martlet_ring_show(uint8_t *base, unsigned int place, unsig
   unsigned int before = headers ? 10 : 0;
   uint8_t *start = base + place - before;
   int64_t count = (int64_t)length + before;
-  frame->is_verified = (status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) != 0;
+  frame->is_verified = (status & martlet_packet_verified()) != 0;
   if ((status & TP_STATUS_VLAN_VALID) && count >= before + 12) {
     memmove(start - 4, start, before + 12);
     start -= 4;
@@ -70,18 +77,16 @@ enum {
 };
 
 /// The frame in a slot: where it begins in it, and its octets. -1: it was cut short, or lies outside.
-static inline int64_t martlet_ring_slot(const struct martlet_ring *ring, unsigned int number, int headers,
-                                        struct martlet_frame *frame) {
+static inline int64_t martlet_ring_slot(const struct martlet_ring *ring, unsigned int number, struct martlet_frame *frame) {
   uint8_t *slot = ring->base + (size_t)ring->slot_size * number;
   struct tpacket2_hdr *known = (struct tpacket2_hdr *)slot;
   uint32_t status = __atomic_load_n(&known->tp_status, __ATOMIC_ACQUIRE);
   if (!(status & TP_STATUS_USER)) return MARTLET_SLOT_EMPTY;
   if (status & TP_STATUS_COPY) return MARTLET_SLOT_ELSEWHERE;
-  if (known->tp_snaplen < known->tp_len || known->tp_mac < sizeof *known + (headers ? 14 : 4) ||
+  if (known->tp_snaplen < known->tp_len || known->tp_mac < sizeof *known + 4 ||
       (uint64_t)known->tp_mac + known->tp_snaplen > ring->slot_size)
     return -1;
-  return martlet_ring_show(slot, known->tp_mac, known->tp_snaplen, status, known->tp_vlan_tpid, known->tp_vlan_tci, headers,
-                           frame);
+  return martlet_ring_show(slot, known->tp_mac, known->tp_snaplen, status, known->tp_vlan_tpid, known->tp_vlan_tci, 0, frame);
 }
 
 /// Gives a slot back.

@@ -52,6 +52,8 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
   var hasArrivals = false
   /// The link was full: a packet may wait in it.
   var isFull = false
+  /// Of `LinkCounters`, as the stack knows it.
+  var returns: UInt64 = 0
   /// The poller watches for room.
   var awaitsRoom = false
   /// What the poller watches; nil: the link is looked at.

@@ -184,6 +184,11 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
       stack.receive(packet, metadata, on: interface, now: now)
     }
     port.hasArrivals = count == receiveBatch
+    let returns = port.link.counters.returns
+    guard returns != port.returns else { return }
+    port.returns = returns
+    // Only a stack whose application has taken the interface away does not know it.
+    try? stack.linkIsBack(on: interface, now: now)
   }
 
   /// A link that was made again has another descriptor (`ReconnectingLink`).

@@ -57,9 +57,7 @@
 
     private mutating func totals() -> ServerApplication.Totals {
       var all = loop.application.totals
-      let counters = loop.withLink(of: InterfaceID(rawValue: 0)) { $0.counters } ?? LinkCounters()
-      all.strays = counters.strays
-      all.strayDrops = counters.strayDrops
+      all.link = loop.withLink(of: InterfaceID(rawValue: 0)) { $0.counters } ?? LinkCounters()
       return all
     }
 
@@ -129,15 +127,18 @@
   extension ServerApplication.Totals {
     func tell(_ journal: Journal) {
       var text = "Served \(accepted) connections: \(received) octets in, \(sent) out."
-      if strays > 0 {
-        text += " \(strays) packets came by another shard's queue, \(strayDrops) of them found no room."
+      if link.strays > 0 {
+        text +=
+          " \(link.strays) packets came by another shard's queue, \(link.strayDrops) of them found no room."
       }
+      if link.missed > 0 { text += " \(link.missed) frames came faster than they were taken, and were lost." }
       journal.tell(.normal, "stopped", text) {
         $0.add("accepted", accepted)
         $0.add("received", received)
         $0.add("sent", sent)
-        $0.add("strays", strays)
-        $0.add("stray_drops", strayDrops)
+        $0.add("strays", link.strays)
+        $0.add("stray_drops", link.strayDrops)
+        $0.add("missed", link.missed)
       }
     }
 
@@ -148,8 +149,7 @@
       sum.received &+= b.received
       sum.sent &+= b.sent
       sum.datagrams += b.datagrams
-      sum.strays &+= b.strays
-      sum.strayDrops &+= b.strayDrops
+      sum.link = a.link + b.link
       return sum
     }
   }

@@ -1,4 +1,5 @@
 import Martlet
+import MartletLinks
 import MartletStack
 import MartletTCP
 import MartletTrace
@@ -36,9 +37,8 @@ struct ServerApplication: Application, ~Copyable {
     var datagrams: UInt64 = 0
     var received: UInt64 = 0
     var sent: UInt64 = 0
-    /// `LinkCounters.strays` and `strayDrops`.
-    var strays: UInt64 = 0
-    var strayDrops: UInt64 = 0
+    /// What passed over the link, on all shards.
+    var link = LinkCounters()
   }
 
   /// How long the peer may leave its half open when ours is closed.

@@ -16,7 +16,7 @@ import SystemPackage
 
 /// A non-blocking descriptor of which one `read` or `write` is one packet, with a buffer for each way, made once.
 /// It does not own the descriptor.
-struct PacketPort: ~Copyable {
+package struct PacketPort: ~Copyable {
   private let descriptor: Int32
   private let name: String
   /// "The TUN device tun0".
@@ -26,11 +26,11 @@ struct PacketPort: ~Copyable {
   private var departure = PacketBuffer(capacity: frameCapacity)
   /// The length of a packet in `departure` that the device had no room for; 0: none.
   private var waiting = 0
-  private(set) var counters = LinkCounters()
+  package private(set) var counters = LinkCounters()
   /// The interface of a packet socket went down. Nothing tells when it comes up again, or that it has gone for good.
   private(set) var isDown = false
 
-  init(
+  package init(
     _ descriptor: FileDescriptor, name: String, what: String, framing: PacketFraming,
     carriesFrames: Bool = true
   ) {
@@ -45,7 +45,7 @@ struct PacketPort: ~Copyable {
 
   var largestPacket: Int { departure.capacity - headerCount }
 
-  mutating func receive(
+  package mutating func receive(
     limit: Int, _ deliver: (RawSpan, PacketMetadata) -> Void
   ) throws(LinkError) -> Int {
     var taken = 0
@@ -62,8 +62,12 @@ struct PacketPort: ~Copyable {
         note(shown)
         continue
       }
-      switch count == 0 ? EAGAIN : Int32(-count) {
+      switch count == 0 ? emptiness : Int32(-count) {
       case EINTR: continue
+      // A datagram of no octets.
+      case 0:
+        taken += 1
+        note(nil)
       case EAGAIN: return taken
       case ENETDOWN where framing.isSocket:
         isDown = true
@@ -77,6 +81,12 @@ struct PacketPort: ~Copyable {
       }
     }
     return taken
+  }
+
+  /// Why nothing was read: what is at its end says so for ever, as an error; 0: that was all.
+  private var emptiness: Int32 {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) == 1 && entry.revents & Int16(POLLHUP) != 0 ? EPIPE : 0
   }
 
   /// A packet that came by another way than `receive`; nil: it was cut short.
@@ -106,11 +116,18 @@ struct PacketPort: ~Copyable {
   #endif
 
   #if os(Linux)
+    /// Asks the kernel what a packet socket had no room for; it tells of each once.
+    mutating func countMissed() { counters.missed &+= UInt64(martlet_packet_missed(descriptor)) }
+  #endif
+
+  #if os(Linux)
     /// Looks whether the interface that went down is up again.
     mutating func lookForInterface() throws(LinkError) {
       switch martlet_packet_interface(descriptor) {
       case 0: break
-      case 1: isDown = false
+      case 1:
+        isDown = false
+        counters.returns &+= 1
       default: throw gone()
       }
     }
@@ -214,7 +231,7 @@ struct PacketPort: ~Copyable {
 }
 
 /// What stands around a packet in what a descriptor gives and takes.
-enum PacketFraming: Equatable {
+package enum PacketFraming: Equatable {
   /// Nothing.
   case bare
   /// A `VirtioHeader` before it.

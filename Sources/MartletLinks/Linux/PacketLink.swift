@@ -25,6 +25,8 @@
     private let ethernet: EthernetMedium
     /// While the interface is down it is looked for, now and then.
     private let timer: LinkTimer
+    /// When to ask next what there was no room for.
+    private var nextCount = Instant.origin
 
     /// Joins the Ethernet of an interface of the calling thread's network namespace.
     ///
@@ -101,6 +103,10 @@
       limit: Int, now: Instant, _ deliver: (RawSpan, PacketMetadata) -> Void
     ) throws(LinkError) -> Int {
       let taken = try take(limit, deliver)
+      if now >= nextCount {
+        nextCount = now.advanced(by: .seconds(1))
+        port.countMissed()
+      }
       if port.isDown {
         try port.lookForInterface()
         timer.set(port.isDown ? TimeAmount.milliseconds(100).nanoseconds : 0)
@@ -202,7 +208,7 @@
       self.group = share == .none ? nil : group
       self.hasRing = hasRing
       self.ring = hasRing ? PacketRing(ring, hasHeaders: hasHeaders) : nil
-      slots = ring.slot_size > 0 ? PacketSlots(ring, hasHeaders: hasHeaders) : nil
+      slots = ring.slot_size > 0 ? PacketSlots(ring) : nil
     }
 
     mutating func takeRing() -> PacketRing? { ring.take() }

@@ -81,7 +81,7 @@
 
     private mutating func giveBack() {
       guard isOpen else { return }
-      martlet_ring_give(&ring, block)
+      martlet_ring_give(&ring, block, hasHeaders ? 1 : 0)
       isOpen = false
       block = (block + 1) % ring.blocks
     }

@@ -10,7 +10,6 @@
   /// giving it back, and a frame is shown only if it lies within its slot. It cannot be copied, so one thread at a time has it.
   struct PacketSlots: ~Copyable, @unchecked Sendable {
     private var ring: martlet_ring
-    private let hasHeaders: Bool
     private var next: UInt32 = 0
 
     /// 4 MiB, as without, in slots for what an interface carries; nil: they would be too few.
@@ -29,10 +28,7 @@
     }
 
     /// Takes over a ring that was mapped.
-    init(_ ring: martlet_ring, hasHeaders: Bool) {
-      self.ring = ring
-      self.hasHeaders = hasHeaders
-    }
+    init(_ ring: martlet_ring) { self.ring = ring }
 
     deinit {
       withUnsafePointer(to: ring) { martlet_ring_close($0) }
@@ -45,7 +41,7 @@
       var taken = 0
       while taken < limit {
         var frame = martlet_frame()
-        let count = martlet_ring_slot(&ring, next, hasHeaders ? 1 : 0, &frame)
+        let count = martlet_ring_slot(&ring, next, &frame)
         if count == Int64(MARTLET_SLOT_EMPTY) { break }
         if count == Int64(MARTLET_SLOT_ELSEWHERE) {
           // What comes first may be an error of the socket, which is not to stand for the frame.

@@ -34,7 +34,7 @@
         let hasHeaders = !configuration.offload.isEmpty
         let name = try Self.attach(
           fd, configuration.name, carriesFrames, hasHeaders, hasQueues: configuration.hasQueues)
-        let offload = hasHeaders ? Self.agree(fd, configuration.offload) : []
+        let offload = Self.agree(fd, configuration.offload)
         try Self.checkRivals(of: configuration.kernelAddresses, on: name)
         let interface = try KernelInterface(existing: name)
         if interface.mtu != configuration.mtu { try interface.setMTU(configuration.mtu) }
@@ -73,7 +73,7 @@
       let fd = try Self.open()
       do throws(LinkError) {
         _ = try Self.attach(fd, queues.name, queues.carriesFrames, queues.hasHeaders, hasQueues: true)
-        if queues.hasHeaders, Self.agree(fd, queues.offload) != queues.offload {
+        if Self.agree(fd, queues.offload) != queues.offload {
           throw LinkError(.wrongDevice, "The queues of \(queues.name) differ in what they can do.")
         }
         interface = try KernelInterface(existing: queues.name)
@@ -117,17 +117,21 @@
     }
 
     /// Offers the kernel to take large segments and incomplete sums, and returns what it will take from us: the same. What
-    /// it does not know (datagrams before Linux 6.2) is left out.
+    /// it does not know (datagrams before Linux 6.2) is left out. A device that was there before still has what its last owner took,
+    /// which is no more.
     private static func agree(
       _ fd: Int32, _ wanted: InterfaceConfiguration.Offload
     ) -> InterfaceConfiguration.Offload {
-      guard wanted.contains(.checksum) else { return [] }
+      guard wanted.contains(.checksum) else {
+        _ = martlet_tun_set_offload(fd, 0, 0, 0)
+        return []
+      }
       let segments: Int32 = wanted.contains(.segmentation) ? 1 : 0
-      if wanted.contains(.datagramSegmentation), martlet_tun_set_offload(fd, segments, 1) == 0 {
+      if wanted.contains(.datagramSegmentation), martlet_tun_set_offload(fd, 1, segments, 1) == 0 {
         return wanted
       }
       let smaller = wanted.subtracting(.datagramSegmentation)
-      return martlet_tun_set_offload(fd, segments, 0) == 0 ? smaller : []
+      return martlet_tun_set_offload(fd, 1, segments, 0) == 0 ? smaller : []
     }
 
     private static func attach(

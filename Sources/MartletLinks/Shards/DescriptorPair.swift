@@ -5,7 +5,7 @@
   /// Two descriptors of which one is ready, as one.
   package struct DescriptorPair: ~Copyable {
     package let both: FileDescriptor
-    private let device: FileDescriptor?
+    private var device: FileDescriptor?
     private var isWatched = false
 
     package init(_ device: FileDescriptor?, _ wakeup: FileDescriptor) throws(LinkError) {
@@ -24,6 +24,17 @@
     }
 
     deinit { try? both.close() }
+
+    /// The device's descriptor is another one from here on, or still the same. The last may be closed already.
+    package mutating func follow(_ next: FileDescriptor?) throws(LinkError) {
+      guard next != device else { return }
+      if let device { martlet_epoll_forget(both.rawValue, device.rawValue) }
+      device = nil
+      isWatched = false
+      guard let next else { return }
+      try Self.watch(next, in: both, 0, writing: false)
+      device = next
+    }
 
     /// Whether it is ready, too, when the device has room again.
     package mutating func watchForRoom(_ watches: Bool) throws(LinkError) {

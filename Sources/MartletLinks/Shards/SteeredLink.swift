@@ -18,6 +18,7 @@
     private var descriptors: DescriptorPair
     private var strays: UInt64 = 0
     private var strayDrops: UInt64 = 0
+    private var firstRing = 0
 
     /// - Parameter place: `ShardExchange.places` gives one to each.
     public init(_ base: consuming Base, at place: ShardPlace, of steering: Steering) throws(LinkError) {
@@ -49,7 +50,10 @@
       // Half for what others hand over: neither may keep the other waiting.
       let share = max(limit / 2, 1)
       var taken = 0
-      for ring in place.incoming {
+      // Each time another one begins, or who writes much would keep the others waiting.
+      firstRing = (firstRing + 1) % max(place.incoming.count, 1)
+      for k in place.incoming.indices {
+        let ring = place.incoming[(firstRing + k) % place.incoming.count]
         while taken < share, ring.consume(deliver) { taken += 1 }
       }
       // Nobody signals for what is left a second time.
@@ -72,6 +76,7 @@
       }
       count(handed, dropped)
       if isForAll { place.wakeOthers() }
+      try descriptors.follow(base.readiness)
       return taken
     }
 
@@ -94,7 +99,8 @@
         return nil
       }
       count(handed, dropped)
-      try descriptors.watchForRoom(outcome == .full)
+      try descriptors.follow(base.readiness)
+      try descriptors.watchForRoom(outcome == .full && base.roomSignal == .writable)
       return outcome
     }
 

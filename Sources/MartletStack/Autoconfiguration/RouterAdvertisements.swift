@@ -116,6 +116,24 @@ extension NetworkStack {
     }
   }
 
+  /// The link was away (RFC 4861 §6.3.7): who did not answer there may do so here.
+  mutating func askRoutersAgain(on interface: InterfaceID) {
+    guard interfaces[interface.index].link.autoconfigures else { return }
+    for k in autoconfiguration.ways.indices where autoconfiguration.ways[k].interface == interface {
+      autoconfiguration.ways[k].isSilent = false
+    }
+    chooseRoutes()
+    guard ownLinkLocal(on: interface) != nil else { return }
+    beginRouterSearch(on: interface)
+  }
+
+  /// RFC 4861 §6.3.7: at a time that not all who are on the link have in common.
+  mutating func beginRouterSearch(on interface: InterfaceID) {
+    let deadline = clock.advanced(by: randomTime(upTo: .seconds(1)))
+    interfaces[interface.index].routerSearch = RouterSearch(deadline: deadline)
+    wakeNeighbours(at: deadline)
+  }
+
   /// RFC 4861 §6.3.7.
   private mutating func searchRouter(on interface: InterfaceID) {
     let i = interface.index

@@ -140,6 +140,30 @@ struct DHCPClient: BitwiseCopyable {
     return .lose(.declined)
   }
 
+  /// The link was away, and another server may rule it now, who knows nothing of the lease or has lent it to somebody else (RFC 2131
+  /// §3.7). All are asked as in REBINDING, and meanwhile it is used.
+  mutating func linkIsBack(at now: Instant, _ draw: UInt64) {
+    switch state {
+    case .stopped: return
+    case .initial, .selecting, .requesting, .rebooting:
+      setbacks = 0
+      begin(at: now, after: .zero, draw)
+    // The address is asked about anew as any other.
+    case .checking: return
+    case .bound, .renewing, .rebinding:
+      state = .rebinding
+      xid = UInt32(truncatingIfNeeded: draw >> 32)
+      requested = now
+      tries = 0
+      askEarly(at: now, draw)
+    }
+  }
+
+  private mutating func askEarly(at now: Instant, _ draw: UInt64) {
+    repeatQuestion(.request, at: now, draw)
+    deadline = min(deadline, lease?.expiration ?? .distant)
+  }
+
   /// The message has left.
   mutating func sent() {
     if farewell == nil { question = nil } else { farewell = nil }
@@ -206,8 +230,15 @@ struct DHCPClient: BitwiseCopyable {
 
   /// RFC 2131 §4.4.5. A question of its own each time: the answer then tells from when the lease counts.
   private mutating func askForMoreTime(at now: Instant, _ draw: UInt64) {
-    guard let lease, now >= lease.renewal else {
-      deadline = lease?.renewal ?? .distant
+    guard let lease else {
+      deadline = .distant
+      return
+    }
+    guard now >= lease.renewal else {
+      // Only `linkIsBack` asks so early; nobody has answered, and it is ours until its time is over (RFC 2131 §3.7).
+      if state == .rebinding, tries < 2 { return askEarly(at: now, draw) }
+      state = .bound
+      deadline = lease.renewal
       return
     }
     state = now < lease.rebinding ? .renewing : .rebinding

@@ -40,6 +40,13 @@ extension NetworkStack {
     wakeClient(c)
   }
 
+  /// The link was away.
+  mutating func askServerAgain(on interface: InterfaceID) {
+    guard let c = dhcp.index(on: interface) else { return }
+    dhcp.change(c) { [clock, draw = secrets.drawDHCP()] in $0.linkIsBack(at: clock, draw) }
+    wakeClient(c)
+  }
+
   /// The interface goes, and its addresses and routes have gone.
   mutating func removeClient(of interface: InterfaceID) {
     guard let c = dhcp.index(on: interface) else { return }

@@ -95,11 +95,11 @@ extension NetworkStack {
   }
 
   /// RFC 3590 §4: what was said before there was a link-local address came from ::, and no router has heard it.
-  mutating func tellGroupsAgain(on interface: InterfaceID) {
+  mutating func tellGroupsAgain(on interface: InterfaceID, ofIPv4 includesIPv4: Bool = false) {
     for k in groups.memberships.indices {
       let membership = groups.memberships[k]
-      guard membership.interface == interface, !membership.group.isIPv4, membership.isWanted else { continue }
-      tellChange(of: k, at: clock)
+      guard membership.interface == interface, membership.isWanted else { continue }
+      if includesIPv4 || !membership.group.isIPv4 { tellChange(of: k, at: clock) }
     }
   }
 

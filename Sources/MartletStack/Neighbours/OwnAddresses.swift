@@ -171,10 +171,28 @@ extension NetworkStack {
     else {
       return
     }
-    // RFC 4861 §6.3.7.
-    let deadline = clock.advanced(by: upToOneSecond())
-    interfaces[own.interface.index].routerSearch = RouterSearch(deadline: deadline)
-    wakeNeighbours(at: deadline)
+    beginRouterSearch(on: own.interface)
+  }
+
+  /// The link was away: others may have the address by now, and nobody knows that we do. One in use stays in use.
+  mutating func claimAgain(_ k: Int) {
+    let own = ownAddresses[k]
+    switch own.state {
+    case .expired: return
+    case .tentative, .duplicate:
+      if own.news == .conflict { return }
+      ownAddresses[k].state = .tentative
+      setAddressTimer(k, after: upToOneSecond())
+    case .announcing, .settled:
+      // An announcement of ARP asks by itself: who has the address answers it (RFC 5227 §2.4).
+      if !own.prefix.address.isIPv4, interfaces[own.interface.index].link.checksAddresses {
+        askForDuplicate(of: own.prefix.address, nonce: nonce(of: own), on: own.interface)
+      }
+      ownAddresses[k].state = .announcing
+      setAddressTimer(k, after: .zero)
+    }
+    ownAddresses[k].tries = 0
+    ownAddresses[k].defended = nil
   }
 
   private mutating func setAddressTimer(_ k: Int, after amount: TimeAmount) {
