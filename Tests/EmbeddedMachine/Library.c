@@ -78,3 +78,18 @@ __int128 __multi3(__int128 left, __int128 right) {
   high += (uint64_t)(left >> 64) * r + l * (uint64_t)(right >> 64);
   return (__int128)((unsigned __int128)high << 64 | (other << 32 | (low & UINT32_MAX)));
 }
+
+// By less than 128.
+__int128 __ashrti3(__int128 value, int places) {
+  union { __int128 whole; struct { uint64_t low; int64_t high; } half; } in, out;
+  in.whole = value;
+  if (places == 0) return value;
+  if (places < 64) {
+    out.half.low = in.half.low >> places | (uint64_t)in.half.high << (64 - places);
+    out.half.high = in.half.high >> places;
+  } else {
+    out.half.low = (uint64_t)(in.half.high >> (places - 64));
+    out.half.high = in.half.high >> 63;
+  }
+  return out.whole;
+}

@@ -77,6 +77,15 @@ function register(function_name, text,   said, n, i, of, full, call, body, ends,
     return
   }
   n = parts(text, said)
+  full = ""
+  if (lists == 1 && n > 1 && list[1] ~ /^\[.*\]$/ && list[1] !~ / as \[|[(][a-zA-Z]+: /) {
+    for (i = 1; i <= n; i++) {
+      of = said[i]
+      sub(/^[^:]*: /, "", of)
+      full = full (i > 1 ? ", " : "") of
+    }
+    list[1] = list[1] " as [(" full ")]"
+  }
   for (i = 1; i <= n; i++) {
     # The values are what the parameter is.
     if (lists == n && list[i] ~ /^\[.*\]$/) {
@@ -181,7 +190,17 @@ kept == "" && line ~ /^ *do( throws[(][A-Za-z]+[)])? [{]$/ {
   kept = line
   sub(/do.*/, "}", kept)
 }
-kept == "" && match(line, /#expect[(]throws: [A-Za-z]+[.][A-Za-z.()]+[)] [{]/) && line !~ /throws: Never[.]self/ {
+# So does what says which error it throws.
+kept == "" && is_typed && line ~ /^ *[{]$/ {
+  kept = line
+  sub(/[{]/, "}", kept)
+}
+{ is_typed = line ~ /^ *((private )?func .*[)] )?throws[(][A-Za-z]+[)]( -> .*[^{])?$/ }
+kept == "" && line ~ /(func .*|^ *)[)] throws[(][A-Za-z]+[)].*[{]$/ && line !~ /^ *do / {
+  kept = line
+  sub(/[^ ].*/, "}", kept)
+}
+kept == "" && match(line, /#expect[(]throws: [A-Za-z]+[.][A-Za-z.()]+(, "[^"]*")?[)] [{]/) && line !~ /throws: Never[.]self/ {
   error = substr(line, RSTART + 16)
   sub(/[.].*/, "", error)
   if (line ~ /[{]$/) {
@@ -200,7 +219,7 @@ line !~ /^ *\/\// {
   gsub(/ throws ->/, " ->", line)
   gsub(/ throws [{]/, " {", line)
   # Key paths are not, but what they are short for is.
-  while (match(line, /\\[.][A-Za-z0-9_.]+/))
+  while (match(line, /\\[.][A-Za-z0-9_.?]+/))
     line = substr(line, 1, RSTART - 1) "{ $0" substr(line, RSTART + 1, RLENGTH - 1) " }" substr(line, RSTART + RLENGTH)
 }
 kept != "" && index(line, kept) == 1 { kept = "" }

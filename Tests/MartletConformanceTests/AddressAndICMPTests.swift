@@ -115,9 +115,9 @@ struct AddressAndICMPTests {
     let troubled = s.events.compactMap { event in
       if case .connection(let id, let news) = event, news.contains(.error) { id } else { nil }
     }
-    #expect(troubled == [s.connection])
-    let other = s.accepted.first { $0 != s.connection }
-    #expect(try other.map { try s.stack.takeError($0) } == .some(nil))
+    #expect(troubled.count == 1 && troubled.first == s.connection)
+    let other = try #require(s.accepted.first { $0 != s.connection })
+    #expect(try s.stack.takeError(other) == nil)
   }
 
   @Test(

@@ -23,7 +23,9 @@ struct ConnectTests {
   @Test("No route, no port, an address of ours or none of ours: each has its error")
   func errors() throws {
     let host = try Host(1)
-    func connect(_ address: IPAddress, _ port: UInt16 = 80, from local: LocalEndpoint? = nil) throws {
+    func connect(_ address: IPAddress, _ port: UInt16 = 80, from local: LocalEndpoint? = nil)
+      throws(ConnectError)
+    {
       _ = try host.stack.connect(to: Endpoint(address: address, port: port), from: local, now: host.now)
     }
     #expect(throws: ConnectError.noRoute) { try connect(v4(192, 168, 0, 1)) }

@@ -5,7 +5,8 @@ import Testing
 
 @Suite("UDP")
 struct DatagramTests {
-  private func receive(_ host: Host, _ s: UDPSocketID) throws -> (text: Packet, from: Endpoint) {
+  private func receive(_ host: Host, _ s: UDPSocketID) throws(DatagramError) -> (text: Packet, from: Endpoint)
+  {
     var block = Packet(repeating: 0, count: 2_000)
     var span = block.mutableSpan
     var raw = span.mutableBytes
@@ -65,7 +66,7 @@ struct DatagramTests {
     let socket = try host.stack.openDatagram(on: LocalEndpoint(port: 53))
     for _ in 0..<5 { host.inject(udp(from: peer, to: host.endpoint(53), Packet(repeating: 1, count: 300))) }
     #expect(host.drops(.receiveQueueFull) == 3)
-    func send(_ count: Int, to: Endpoint?) throws {
+    func send(_ count: Int, to: Endpoint?) throws(DatagramError) {
       let text = Packet(repeating: 1, count: count)
       try host.stack.send(socket, text.span.bytes, to: to, now: host.now)
     }

@@ -22,11 +22,11 @@ struct DatagramTrainTests {
 
   private func sendTrain(
     _ host: Host, _ socket: UDPSocketID, to: Endpoint, _ text: Packet = text, of size: UInt16 = 1_000
-  ) throws -> Int {
+  ) throws(DatagramError) -> Int {
     try host.stack.sendTrain(socket, text.span.bytes, of: size, to: to, now: host.now)
   }
 
-  private func receive(_ host: Host, _ s: UDPSocketID) throws -> Packet {
+  private func receive(_ host: Host, _ s: UDPSocketID) throws(DatagramError) -> Packet {
     var block = Packet(repeating: 0, count: 8_000)
     var span = block.mutableSpan
     var raw = span.mutableBytes

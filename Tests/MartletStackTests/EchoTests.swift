@@ -10,14 +10,14 @@ struct EchoTests {
 
   private func ask(
     _ host: Host, _ id: EchoSocketID, _ sequence: UInt16, _ body: Packet, fields: IPFields = IPFields()
-  )
-    throws
-  {
+  ) throws(DatagramError) {
     try host.stack.sendEcho(id, sequence: sequence, body.span.bytes, fields: fields, now: host.now)
     host.check()
   }
 
-  private func hear(_ host: Host, _ id: EchoSocketID) throws -> (answer: EchoAnswer, body: Packet) {
+  private func hear(_ host: Host, _ id: EchoSocketID) throws(DatagramError) -> (
+    answer: EchoAnswer, body: Packet
+  ) {
     var block = Packet(repeating: 0, count: 65_536)
     var span = block.mutableSpan
     var raw = span.mutableBytes

@@ -29,12 +29,12 @@ struct LostAddressTests {
     scene.s.check()
   }
 
-  private func send(_ s: Station, _ socket: UDPSocketID, to: Endpoint? = nil) throws {
+  private func send(_ s: Station, _ socket: UDPSocketID, to: Endpoint? = nil) throws(DatagramError) {
     defer { s.check() }
     try s.stack.send(socket, Packet([1, 2, 3]).span.bytes, to: to, now: s.now)
   }
 
-  private func receive(_ s: Station, _ socket: UDPSocketID) throws {
+  private func receive(_ s: Station, _ socket: UDPSocketID) throws(DatagramError) {
     var room = Packet(repeating: 0, count: 100)
     var span = room.mutableSpan
     var raw = span.mutableBytes

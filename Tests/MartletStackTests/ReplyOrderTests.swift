@@ -15,7 +15,8 @@ struct ReplyOrderTests {
     host = try Host(2)
     let listener = try host.stack.listen(on: LocalEndpoint(port: 80))
     peer = RawPeer(0, to: host.endpoint(80))
-    try #require(try peer.connect(to: host))
+    let isOpen = try peer.connect(to: host)
+    try #require(isOpen)
     connection = try host.stack.accept(listener)
   }
 

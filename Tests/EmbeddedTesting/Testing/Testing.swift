@@ -88,6 +88,17 @@ public func expect<Failure: Error & Equatable, Value>(
   }
 }
 
+public func expect<Failure: Error, Value>(
+  throws _: Failure.Type, _ comment: @autoclosure () -> String = "",
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws(Failure) -> Value
+) {
+  Tally.checks += 1
+  do throws(Failure) {
+    _ = try body()
+    Issue.record("nothing was thrown. " + comment(), sourceLocation: sourceLocation)
+  } catch {}
+}
+
 /// What throws all the same, traps.
 public func expect<Value>(
   throws _: Never.Type, _ comment: @autoclosure () -> String = "",
@@ -98,6 +109,8 @@ public func expect<Value>(
 }
 
 // MARK: What is there only to be named
+
+public typealias Comment = String
 
 /// What names an argument of a test.
 public protocol CustomTestStringConvertible {

@@ -342,7 +342,7 @@ struct SpuriousRecoveryTests {
     "RFC 5682 §2.1 step 1: while a time-out is being repaired, an original that arrives takes no later one back",
     .bothFamilies
   )
-  func timeoutInRepair() {
+  func originalInRepair() {
     let r = RecoveryScript().measured()
     r.send(10)
     r.expect(1..<11)

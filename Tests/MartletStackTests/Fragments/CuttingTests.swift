@@ -19,7 +19,9 @@ struct CuttingTests {
     )
   }
 
-  private func send(_ host: Host, _ socket: UDPSocketID, _ count: Int, to peer: Endpoint) throws {
+  private func send(_ host: Host, _ socket: UDPSocketID, _ count: Int, to peer: Endpoint)
+    throws(DatagramError)
+  {
     let text = pattern(count)
     try host.stack.send(socket, text.span.bytes, to: peer, now: host.now)
   }
@@ -368,7 +370,7 @@ struct DatagramErrorTests {
 
 extension Host {
   /// The next datagram of a socket.
-  func receive(_ s: UDPSocketID) throws -> Packet {
+  func receive(_ s: UDPSocketID) throws(DatagramError) -> Packet {
     var block = Packet(repeating: 0, count: 65_536)
     var span = block.mutableSpan
     var raw = span.mutableBytes

@@ -129,9 +129,10 @@ struct BudgetTests {
     // Fill a's memory until somebody who has nothing queued is refused.
     var refused: ConnectionID?
     for client in clients where refused == nil {
-      do {
+      do throws(SendError) {
         while true { _ = try pair.a.send(client, Packet(repeating: 1, count: 4_096)) }
-      } catch SendError.wouldBlock {
+      } catch {
+        #expect(error == .wouldBlock)
         if try pair.a.stack.status(client, now: pair.a.now).tcp.notsentBytes == 0 { refused = client }
       }
     }

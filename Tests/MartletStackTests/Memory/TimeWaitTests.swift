@@ -17,7 +17,8 @@ struct TimeWaitFamilyTests {
   private func pass(_ n: Int, isIPv4: Bool) throws -> RawPeer {
     var peer = RawPeer(n, to: isIPv4 ? host.endpoint(80) : host.endpoint6(80))
     #expect(try peer.connect(to: host))
-    try host.stack.close(host.stack.accept(listener), now: host.now)
+    let connection = try host.stack.accept(listener)
+    try host.stack.close(connection, now: host.now)
     try peer.look(host)
     host.inject(peer.segment([.fin, .ack]))
     _ = host.pull()

@@ -19,7 +19,7 @@ struct GroupTests {
     return (s, try s.stack.openDatagram(on: LocalEndpoint(port: 5_000)))
   }
 
-  private func join(_ s: Station, _ socket: UDPSocketID, _ group: IPAddress) throws {
+  private func join(_ s: Station, _ socket: UDPSocketID, _ group: IPAddress) throws(GroupError) {
     try s.stack.joinGroup(socket, group, on: s.interface, now: s.now)
     s.advance(by: .zero)
   }
@@ -43,7 +43,7 @@ struct GroupTests {
     }
   }
 
-  private func receive(_ s: Station, _ socket: UDPSocketID) throws -> Packet {
+  private func receive(_ s: Station, _ socket: UDPSocketID) throws(DatagramError) -> Packet {
     var block = Packet(repeating: 0, count: 65_536)
     var span = block.mutableSpan
     var raw = span.mutableBytes

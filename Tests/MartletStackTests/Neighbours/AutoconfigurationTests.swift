@@ -301,7 +301,7 @@ struct AutoconfigurationTests {
     _ = ready(s)
     _ = s.pull()
     let socket = try s.stack.openDatagram(connectedTo: Endpoint(address: Self.far, port: 53))
-    func hop() throws -> MACAddress? {
+    func hop() throws(DatagramError) -> MACAddress? {
       let text: Packet = [1]
       try s.stack.send(socket, text.span.bytes, now: s.now)
       return s.pull().last { $0.ip?.proto == .udp }?.destination

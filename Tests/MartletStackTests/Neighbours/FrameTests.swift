@@ -73,17 +73,19 @@ struct FrameTests {
   @Test("An interface needs a hardware address that one station can have, and a network with a number")
   func configuration() throws {
     var stack = NetworkStack(seed: StackSeed(1))
-    func add(_ hardware: MACAddress, _ vlan: UInt16? = nil) throws(InterfaceError) {
+    func add(
+      _ hardware: MACAddress, _ vlan: UInt16? = nil, to stack: inout NetworkStack
+    ) throws(InterfaceError) {
       _ = try stack.addInterface(
         InterfaceConfiguration(medium: .ethernet(EthernetMedium(hardwareAddress: hardware, vlan: vlan))))
     }
     for bad in [MACAddress.broadcast, .zero, MACAddress(1, 0, 0, 0, 0, 1)] {
-      #expect(throws: InterfaceError.invalidHardwareAddress) { try add(bad) }
+      #expect(throws: InterfaceError.invalidHardwareAddress) { try add(bad, to: &stack) }
     }
     for bad in [0, 4_095, 65_535] as [UInt16] {
-      #expect(throws: InterfaceError.invalidVLAN) { try add(mac(1), bad) }
+      #expect(throws: InterfaceError.invalidVLAN) { try add(mac(1), bad, to: &stack) }
     }
-    try add(mac(1), 4_094)
+    try add(mac(1), 4_094, to: &stack)
   }
 
   @Test("Broadcast and multicast go to the groups of the link, without a question")

@@ -24,7 +24,7 @@ final class Station {
     autoconfigures: Bool = false, temporary: TemporaryAddresses? = nil, dhcp: DHCPConfiguration? = nil,
     secret: AddressSecret? = nil, linkLocal: Bool = false,
     offload: InterfaceConfiguration.Offload = [], _ configure: (inout StackConfiguration) -> Void = { _ in }
-  ) throws {
+  ) throws(InterfaceError) {
     var configuration = StackConfiguration()
     configure(&configuration)
     self.vlan = vlan

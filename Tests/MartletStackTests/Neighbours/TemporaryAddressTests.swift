@@ -78,7 +78,7 @@ struct TemporaryAddressTests {
 
   @Test(
     "§3.4, §3.5: the next is there before the last is deprecated, none outlives its day or its two days, whatever routers say",
-    arguments: [(24, 48), (2, 5)] as [(Int64, Int64)], [true, false])
+    arguments: [(24, 48), (2, 5)] as [(preferred: Int64, valid: Int64)], [true, false])
   func renewed(hours: (preferred: Int64, valid: Int64), checksAddresses: Bool) throws {
     let terms = TemporaryAddresses(
       preferredLifetime: .hours(hours.preferred), validLifetime: .hours(hours.valid))

@@ -10,7 +10,7 @@ struct WaitingFragmentTests {
     Endpoint(address: version == 4 ? v4(10, 0, 0, 9) : v6(9), port: 9)
   }
 
-  private func send(_ s: Station, _ socket: UDPSocketID, _ count: Int, _ version: Int) throws {
+  private func send(_ s: Station, _ socket: UDPSocketID, _ count: Int, _ version: Int) throws(DatagramError) {
     try s.stack.send(socket, pattern(count).span.bytes, to: peer(version), now: s.now)
   }
 

@@ -7,7 +7,9 @@ import Testing
 
 @Suite("Datagrams to and from link-local addresses of two links")
 struct LinkLocalDatagramTests {
-  private func receive(_ links: TwoLinks, _ s: UDPSocketID) throws -> (text: Packet, link: Int?) {
+  private func receive(_ links: TwoLinks, _ s: UDPSocketID) throws(DatagramError) -> (
+    text: Packet, link: Int?
+  ) {
     var block = Packet(repeating: 0, count: 100)
     var span = block.mutableSpan
     var raw = span.mutableBytes

@@ -54,7 +54,7 @@ final class Host {
 
   /// Pulls everything.
   func pull() -> [(packet: Packet, metadata: PacketMetadata)] {
-    var all: [(Packet, PacketMetadata)] = []
+    var all: [(packet: Packet, metadata: PacketMetadata)] = []
     var buffer = Packet(repeating: 0xa5, count: 65_536)
     while true {
       var span = buffer.mutableSpan
@@ -101,23 +101,24 @@ final class Host {
 
   // MARK: Calls with arrays
 
-  func send(_ c: ConnectionID, _ text: Packet) throws -> Int {
+  func send(_ c: ConnectionID, _ text: Packet) throws(SendError) -> Int {
     defer { check() }
     return try stack.send(c, text.span.bytes, now: now)
   }
 
   /// Everything that can be read; nil at the end of the stream.
-  func read(_ c: ConnectionID) throws -> Packet? {
+  func read(_ c: ConnectionID) throws(ReceiveError) -> Packet? {
     var text: Packet = []
     var block = Packet(repeating: 0, count: 16_384)
     while true {
-      do {
+      do throws(ReceiveError) {
         var span = block.mutableSpan
         var raw = span.mutableBytes
         let count = try stack.receive(c, into: &raw, now: now)
         if count == 0 { return text.isEmpty ? nil : text }
         text += block.prefix(count)
-      } catch ReceiveError.wouldBlock {
+      } catch {
+        guard error == .wouldBlock else { throw error }
         check()
         return text
       }
@@ -196,17 +197,21 @@ final class Pair {
   }
 
   /// Sends all of `text` from one end and returns what the other end reads.
-  func transfer(_ text: Packet, from sender: Host, _ c: ConnectionID, to receiver: Host, _ d: ConnectionID)
-    throws
-    -> Packet
-  {
+  func transfer(
+    _ text: Packet, from sender: Host, _ c: ConnectionID, to receiver: Host, _ d: ConnectionID
+  ) throws -> Packet {
     var sent = 0
     var received: Packet = []
     for _ in 0..<100_000 where sent < text.count || received.count < text.count {
       if sent < text.count {
-        do {
+        do throws(SendError) {
           sent += try sender.send(c, Packet(text[sent..<min(sent + 16_384, text.count)]))
-        } catch SendError.wouldBlock {}
+        } catch {
+          guard error == .wouldBlock else {
+            Issue.record("\(error)")
+            return received
+          }
+        }
       }
       try pump()
       let count = received.count

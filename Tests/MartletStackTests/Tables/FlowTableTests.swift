@@ -3,7 +3,8 @@ import MartletTCP
 import Testing
 
 @Suite struct FlowTableTests {
-  @Test func `empty holds nothing, few flows little`() {
+  @Test("Empty holds nothing, few flows little")
+  func emptyHoldsNothingFewFlowsLittle() {
     var table = FlowTable()
     var budget = MemoryBudget()
     #expect(table.heldBytes == 0 && table.count == 0)
@@ -13,7 +14,8 @@ import Testing
     #expect(table.heldBytes == budget.held && budget.held < 100)
   }
 
-  @Test func `a hundred thousand flows cost less than 21 bytes each, and go away`() {
+  @Test("A hundred thousand flows cost less than 21 bytes each, and go away")
+  func aHundredThousandFlowsCostLessThan21BytesEachAndGoAway() {
     var table = FlowTable()
     var budget = MemoryBudget()
     var random = StorageRandom(seed: 3)
@@ -33,7 +35,8 @@ import Testing
     #expect(table.count == 0 && budget.held < 200 && budget.held == table.heldBytes)
   }
 
-  @Test func `a stranger's key is hardly ever compared`() {
+  @Test("A stranger's key is hardly ever compared")
+  func aStrangerKeyIsHardlyEverCompared() {
     var table = FlowTable()
     var budget = MemoryBudget()
     var random = StorageRandom(seed: 4)
@@ -76,7 +79,8 @@ import Testing
     #expect(table.count == 1 && budget.held == table.heldBytes)
   }
 
-  @Test func `a budget that is used up refuses and keeps what is there`() {
+  @Test("A budget that is used up refuses and keeps what is there")
+  func aBudgetThatIsUsedUpRefusesAndKeepsWhatIsThere() {
     var table = FlowTable()
     var budget = MemoryBudget(limit: 20_000)
     var random = StorageRandom(seed: 9)

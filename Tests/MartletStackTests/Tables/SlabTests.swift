@@ -8,7 +8,8 @@ import Testing
     var extra: (UInt64, UInt32, UInt8) = (0, 0, 0)
   }
 
-  @Test func `the first page doubles, the others have 64 slots`() {
+  @Test("The first page doubles, the others have 64 slots")
+  func theFirstPageDoublesTheOthersHave64Slots() {
     var slab = Slab<Record>()
     var budget = MemoryBudget()
     var sizes: [Int] = []
@@ -23,7 +24,8 @@ import Testing
     #expect(slab.live == 130)
   }
 
-  @Test func `a stale handle never finds the next record`() throws {
+  @Test("A stale handle never finds the next record")
+  func aStaleHandleNeverFindsTheNextRecord() throws {
     var slab = Slab<Record>()
     var budget = MemoryBudget()
     let first = try #require(slab.allocate(Record(key: 1), &budget))
@@ -38,7 +40,8 @@ import Testing
     #expect(slab.contains(Handle(index: first.index, generation: first.generation &+ 1)) == false)
   }
 
-  @Test func `a page that came back keeps stale handles stale`() throws {
+  @Test("A page that came back keeps stale handles stale")
+  func aPageThatCameBackKeepsStaleHandlesStale() throws {
     var slab = Slab<Record>()
     var budget = MemoryBudget()
     var old: [Handle] = []
@@ -55,7 +58,8 @@ import Testing
     #expect(Set(old).count == 1000)
   }
 
-  @Test func `a refused page changes nothing`() {
+  @Test("A refused page changes nothing")
+  func aRefusedPageChangesNothing() {
     var slab = Slab<Record>()
     var budget = MemoryBudget(limit: 8 * 40 + 100)
     var count = 0
@@ -102,7 +106,8 @@ import Testing
     #expect(budget.held < 1000, "only the directory is left")
   }
 
-  @Test func `a copy goes its own way`() throws {
+  @Test("A copy goes its own way")
+  func aCopyGoesItsOwnWay() throws {
     var slab = Slab<Record>()
     var budget = MemoryBudget()
     for i: UInt64 in 0..<100 { _ = slab.allocate(Record(key: i), &budget) }

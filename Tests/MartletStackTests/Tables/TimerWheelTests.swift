@@ -21,7 +21,8 @@ extension TimerWheel {
     return popped
   }
 
-  @Test func `an idle wheel wants nothing`() {
+  @Test("An idle wheel wants nothing")
+  func anIdleWheelWantsNothing() {
     var wheel = wheel(10)
     #expect(wheel.nextTick == nil && wheel.popDue(now: 1 << 50) == nil && wheel.armed == 0)
     #expect(!wheel.isArmed(3) && !wheel.isArmed(1000))
@@ -29,7 +30,8 @@ extension TimerWheel {
     wheel.cancel(1000)
   }
 
-  @Test func `a reservation is charged and can be refused`() {
+  @Test("A reservation is charged and can be refused")
+  func aReservationIsChargedAndCanBeRefused() {
     var budget = MemoryBudget(limit: 2000)
     var wheel = TimerWheel()
     #expect(wheel.reserve(upTo: 127, &budget) == true)
@@ -126,7 +128,8 @@ extension TimerWheel {
     #expect(last.allSatisfy { (130...270).contains($0) }, "\(last)")
   }
 
-  @Test func `a deadline beyond 2^31 ticks is popped early, never late`() {
+  @Test("A deadline beyond 2^31 ticks is popped early, never late")
+  func aDeadlineBeyondManyTicksIsPoppedEarlyNeverLate() {
     var wheel = wheel(1, now: 1000)
     wheel.arm(0, at: .max)
     let next = wheel.nextTick ?? .max
@@ -134,7 +137,8 @@ extension TimerWheel {
     #expect(wheel.popDue(now: 1000 + (1 << 31)) == 0)
   }
 
-  @Test func `the past is due at once, and arming again moves`() {
+  @Test("The past is due at once, and arming again moves")
+  func thePastIsDueAtOnceAndArmingAgainMoves() {
     var wheel = wheel(3, now: 100)
     wheel.arm(0, at: 7)
     #expect(wheel.nextTick == 100)
@@ -186,7 +190,8 @@ extension TimerWheel {
     }
   }
 
-  @Test func `timers of different ticks are popped in their order`() {
+  @Test("Timers of different ticks are popped in their order")
+  func timersOfDifferentTicksArePoppedInTheirOrder() {
     var wheel = wheel(500)
     var random = StorageRandom(seed: 77)
     var model: [UInt32: UInt64] = [:]
