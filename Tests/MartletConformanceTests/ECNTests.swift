@@ -190,6 +190,23 @@ struct ECNSenderTests {
     }
   }
 
+  @Test("RFC 3168 §6.1.5 nor on the segment that sends a probe's octet again, but on the next", .bothFamilies)
+  func probedOctet() {
+    let s = ecnScenario()
+    s.send(1_000)
+    s.takeSegments()
+    s.inject(.ack(seq: 1, ack: 1_001, window: 0).adding(.ece))
+    s.send(10_000)
+    s.advance(by: .seconds(1))
+    #expect(s.takeSegments().contains { $0.text.count == 1 })
+    s.inject(.ack(seq: 1, ack: 1_001))
+    let again = s.takeSegments().first { !$0.text.isEmpty }
+    #expect(again?.seq == 1_001 && again?.ecn == .notECT && again?.flags.contains(.cwr) == false)
+    s.inject(.ack(seq: 1, ack: 1_001 + (again?.text.count ?? 0)))
+    let next = s.takeSegments().first { !$0.text.isEmpty }
+    #expect(next?.ecn == .ect0 && next?.flags.contains(.cwr) == true)
+  }
+
   @Test("RFC 3168 §6.1.2 once per window of data, whatever number of acknowledgments say so", .bothFamilies)
   func oncePerRoundTrip() throws {
     let s = ecnScenario()

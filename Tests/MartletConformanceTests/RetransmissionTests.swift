@@ -260,4 +260,15 @@ struct RetransmissionTests {
       #expect(r.s.status.map { abs(Int($0.rtt) - smoothed) < 10 } == true)
     }
   }
+
+  @Test("RFC 6298 §2.2, §5.3: the first round trip shortens a time-out that runs already", .bothFamilies)
+  func firstMeasurement() {
+    let s = Scenario(.established())
+    s.send(2_920)
+    s.expect(.data(seq: 1, 1_460))
+    s.expect(.data(seq: 1_461, 1_460))
+    s.advance(by: .milliseconds(100))
+    s.inject(.ack(seq: 1, ack: 1_461))
+    s.expectNext(after: .milliseconds(300), .data(seq: 1_461, 1_460))
+  }
 }

@@ -67,4 +67,21 @@ struct PairTests {
     }
     #expect(got == 262_144)
   }
+
+  @Test(
+    "RFC 2018 §3: beside timestamps there is room for three blocks, and no more are planned",
+    arguments: [false, true])
+  func blocks(timestamps: Bool) throws {
+    var configuration = TCPConfiguration()
+    configuration.timestamps = timestamps
+    var pair = EndpointPair(configuration: configuration)
+    #expect(try pair.client.send(pattern(14_000), pair.now) == 14_000)
+    pair.client.pull(pair.now)
+    for (n, segment) in pair.client.sent.enumerated() where n % 2 == 1 {
+      pair.server.arrives(segment.plan, segment.text, pair.now)
+    }
+    pair.server.pull(pair.now)
+    let counts = pair.server.sent.map(\.plan.options.sackCount)
+    #expect(counts.max() == (timestamps ? 3 : 4), "\(counts)")
+  }
 }

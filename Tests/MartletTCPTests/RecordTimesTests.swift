@@ -59,10 +59,10 @@ struct RecordTimesTests {
     #expect(pair.client.cold.send.isEmpty)
     #expect(shortest >= 600_000, "\(shortest)")
     #expect(pair.client.tcb.retransmissions == 0)
-    // Timestamps have told all the while how long the path is.
+    // Timestamps have told all the while how long the path is: once in a round trip, not only where a record ends.
     if timestamps {
       let halfway = try #require(measuredHalfway)
-      #expect(halfway > 100_000, "\(halfway)")
+      #expect(halfway > 250_000, "\(halfway)")
     }
   }
 }

@@ -60,6 +60,28 @@ struct NextLossTests {
   }
 
   @Test(
+    "RFC 5681 §4.3: a time-out is not taken back once a loss since was answered, whatever came twice",
+    .bothFamilies)
+  func notTakenBack() {
+    let r = afterTimeout()
+    r.advance(100)
+    r.ack(9)
+    r.ack(9, 13..<14)
+    let halved = r.s.status?.sndSsthresh ?? 0
+    #expect(halved < 10_000)
+    r.advance(100)
+    r.ack(18)
+    for _ in 1...2 {
+      for n in 1...17 {
+        r.s.inject(
+          .ack(seq: 1, ack: 18_001, options: [.sack([n * 1_000 + 1..<n * 1_000 + 1_001])]))
+      }
+    }
+    #expect(r.s.counters.tcp.tcpDSACKRecv == 34)
+    #expect(r.s.status?.sndSsthresh == halved)
+  }
+
+  @Test(
     "RFC8985-9.3-c what left before the window was reduced, and is found lost later, is answered already",
     .bothFamilies)
   func lostTogether() {

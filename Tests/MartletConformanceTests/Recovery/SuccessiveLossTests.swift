@@ -266,4 +266,24 @@ struct SuccessiveLossTests {
     r.s.inject(.ack(seq: 1, ack: 2_001, options: [.timestamps(r.s.peerClock, wasLost ? probe : original)]))
     #expect(cwnd(r) == (wasLost ? 10_000 : 20_000))
   }
+
+  @Test("RFC 3522 §3.2: that one segment was late says nothing of another that was sent again", .bothFamilies)
+  func oneWasLate() {
+    let r = RecoveryScript(timestamps: true, handshake: 100).measured()
+    func ack(_ n: Int, _ ranges: [Range<Int>], echo: UInt32) {
+      let blocks = ranges.map { $0.lowerBound * 1_000 + 1..<$0.upperBound * 1_000 + 1 }
+      r.s.inject(.ack(seq: 1, ack: n * 1_000 + 1, options: [.timestamps(1_500, echo), .sack(blocks)]))
+    }
+    r.send(20)
+    let original = r.s.takeSegments().last?.timestamps?.value ?? 0
+    r.advance(100)
+    ack(1, [2..<5, 6..<21], echo: original)
+    r.expect(1, 5)
+    r.advance(5)
+    ack(5, [6..<21], echo: original)
+    #expect(r.s.status?.recovery == .fastRecovery && r.s.status?.sndSsthresh == 10_000)
+    r.advance(95)
+    r.s.inject(.ack(seq: 1, ack: 21_001, options: [.timestamps(1_600, original + 100)]))
+    #expect(r.s.status?.sndSsthresh == 10_000)
+  }
 }

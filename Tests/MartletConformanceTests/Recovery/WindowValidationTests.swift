@@ -134,4 +134,26 @@ struct WindowValidationTests {
     for n in stride(from: 3, through: Int(segments) + 1, by: 2) { r.ack(n) }
     return r
   }
+
+  @Test(
+    "RFC 7661 §4.4.3: the window halves once for each five minutes of silence, not once for all",
+    .bothFamilies)
+  func twoPeriods() {
+    let r = RecoveryScript(initialWindow: 5).measured()
+    var next = 1
+    for count in [5, 10, 20] {
+      r.send(count)
+      r.s.takeSegments()
+      r.advance(100)
+      for _ in 1...count {
+        next += 1
+        r.ack(next)
+      }
+    }
+    let grown = r.s.status?.sndCwnd ?? 0
+    #expect(grown >= 40_000)
+    r.advance(11 * 60_000)
+    r.send(1)
+    #expect(r.s.status?.sndCwnd == grown / 4)
+  }
 }
