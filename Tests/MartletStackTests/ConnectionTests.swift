@@ -79,4 +79,22 @@ struct ConnectionTests {
     #expect(pair.a.stack.held.isQuiet)
     #expect(throws: HandleError.stale) { try pair.a.stack.readiness(client) }
   }
+
+  @Test("RFC 7323 §7.1: the timestamps that a host is sent tell nothing of those that another is")
+  func timestampClocks() throws {
+    let host = try Host(2)
+    _ = try host.stack.listen(on: LocalEndpoint(port: 80))
+    var options = TCPOptions()
+    options.present = .timestamps
+    options.tsval = 1
+    var values: Set<UInt32> = []
+    for n in 10..<14 as Range<UInt8> {
+      let peer = Endpoint(address: near(n), port: 5_000)
+      host.inject(tcp(from: peer, to: host.endpoint(80), seq: 1, .syn, options: options))
+      let answer = try #require(try host.pullSeen().first?.header)
+      #expect(answer.options.present.contains(.timestamps))
+      values.insert(answer.options.tsval)
+    }
+    #expect(values.count == 4)
+  }
 }

@@ -120,6 +120,25 @@ struct EchoTests {
     #expect(try host.stack.readiness(socket) == .writable)
   }
 
+  @Test("An error that quotes a datagram as if it were a request is about neither", arguments: [4, 6])
+  func disguised(version: Int) throws {
+    let host = try Host(2)
+    let peer = version == 4 ? v4(10, 0, 0, 9) : v6(9)
+    let own = version == 4 ? host.address : host.address6
+    let socket = try host.stack.openEcho(to: peer)
+    // The length of a datagram stands where a request has its identifier.
+    let identifier = Int(try host.stack.localEndpoint(socket).port)
+    let sender = try host.stack.openDatagram(on: LocalEndpoint(port: 5_000))
+    try host.stack.send(
+      sender, octets(identifier - 8).span.bytes, to: Endpoint(address: peer, port: 9), now: host.now)
+    let at = version == 4 ? 20 : 48
+    let sent = try #require(host.pull().map(\.packet).first { $0.count > at + 8 })
+    let quoted = ip(version == 4 ? .icmp : .icmpv6, from: own, to: peer, Packet(sent[at..<at + 8]))
+    host.inject(icmp(from: peer, to: own, type: version == 4 ? 3 : 1, code: version == 4 ? 1 : 3, quoted))
+    #expect(host.drops(.icmpUnmatched) == 1)
+    #expect(host.drain().isEmpty)
+  }
+
   @Test("Nobody at the next hop is told like a router's word, by the stack itself", arguments: [4, 6])
   func nobody(version: Int) throws {
     let s = try Station()

@@ -92,6 +92,10 @@ struct NarrowTrainTests {
       packets.append(packet)
     }
     #expect(try arrive(packets) == Self.cars)
+    // RFC 791 §3.2, RFC 8200 §4.5: no two have one identification. The last car fits IPv6's link.
+    let cut = packets.filter { version == 4 || $0[6] == IPProtocol.fragment.rawValue }
+    let identifications = cut.map { version == 4 ? UInt32($0.span.bytes.be16(4)) : $0.span.bytes.be32(44) }
+    #expect(Set(identifications).count == (version == 4 ? 4 : 3))
     // The last car is alone shorter than either.
     #expect(
       host.stack.counters.udpOutDatagrams == 4 && host.stack.counters.ipFragOKs == (version == 4 ? 4 : 3))

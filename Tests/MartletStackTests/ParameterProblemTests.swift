@@ -92,6 +92,8 @@ struct ParameterProblemTests {
     let toAll = ip(IPProtocol(253), from: v4(10, 0, 0, 9), to: v4(10, 0, 0, 255), [1, 2, 3, 4])
     #expect(try host.answers(to: toAll).isEmpty)
     #expect(host.drops(.unknownProtocol) == 2)
+    // Nothing was written either that could not leave.
+    #expect(host.drops(.lostAddress) == 0 && host.stack.counters.icmpOutDestUnreachs == 1)
   }
 
   @Test("O8: parameter problems are errors like others, and limited with them")

@@ -33,6 +33,8 @@ struct RenewalTests {
     for frame in scene.others {
       #expect(frame.ip?.source != lent && frame.arp?.senderProtocol != LeaseScene.lent)
     }
+    // Nor was anything counted as said.
+    #expect(scene.s.stack.counters.tcp.outRsts == 0)
     try scene.s.stack.close(client, now: scene.s.now)
     #expect(throws: ConnectError.noRoute) {
       try scene.s.stack.connect(to: Endpoint(address: v4(10, 0, 0, 9), port: 80), now: scene.s.now)

@@ -20,6 +20,21 @@ struct BadFragmentTests {
     #expect(r.host.drops(.tcpNotUnicast) == 1)
   }
 
+  @Test("MUST-57: nor is one in fragments to a group that a datagram socket has joined")
+  func segmentForGroup() throws {
+    let r = try Receiver(6)
+    _ = try r.host.stack.listen(on: LocalEndpoint(port: 80))
+    let group = IPAddress.v6(IPv6Address(high: 0xff05_0000_0000_0000, low: 0x1234))
+    try r.host.stack.joinGroup(r.socket, group, on: r.host.interface, now: r.host.now)
+    _ = r.host.pull()
+    let syn = tcp(
+      from: r.peer, to: Endpoint(address: group, port: 80), seq: 1, .syn,
+      text: Packet(repeating: 1, count: 20))
+    r.inject(cut(syn, 24))
+    #expect(r.host.drops(.multicast) == 1)
+    #expect(r.host.stack.held.halfOpen == 0 && r.host.pull().isEmpty)
+  }
+
   /// A shape of two fragments that overlap in a datagram of 208 octets, and what the rest of it is.
   static let overlaps: [(String, (Int, Int), (Int, Int))] = [
     ("teardrop: inside another", (0, 104), (24, 48)),

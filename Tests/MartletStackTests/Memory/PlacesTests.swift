@@ -171,6 +171,8 @@ struct PlacesTests {
       _ = host.drain()
     }
     for n in 0..<8 {
+      // The last look at either is over.
+      host.advance(by: .milliseconds(2))
       for k in 0..<10 {
         host.advance(by: .microseconds(50))
         var oneTooMany = RawPeer(100 + 10 * n + k, to: host.endpoint(80))

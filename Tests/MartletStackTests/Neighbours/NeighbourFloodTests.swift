@@ -134,6 +134,28 @@ struct NeighbourFloodTests {
   }
 
   @Test(
+    "E1 whoever asks from elsewhere, in the name of one who has just been heard, is a stranger",
+    arguments: [4, 6])
+  func inHisName(version: Int) throws {
+    let s = try station { $0.neighbourAnswersPerSecond = 400 }
+    func question(from address: IPAddress, at hardware: MACAddress) -> Packet {
+      version == 4
+        ? s.arp(.request, from: hardware, address, for: s.address)
+        : s.solicitation(of: s.address6, from: address, at: hardware)
+    }
+    let (friend, his) = (honest(0, version: version), mac(9))
+    #expect(s.answers(to: question(from: friend, at: his)).count == 1)
+    #expect(isServed(s, friend, at: his))
+    var forged = 0
+    for _ in 0..<30 {
+      for n in 0..<49 { s.inject(question(from: stranger(n, version: version), at: mac(66))) }
+      forged += s.answers(to: question(from: friend, at: mac(67))).count { $0.destination == mac(67) }
+      s.advance(by: .milliseconds(25))
+    }
+    #expect(forged <= 10, "\(forged)")
+  }
+
+  @Test(
     "E1 who knows us, and whom we do not know, is served under a flood: no search is needed to answer a SYN",
     arguments: [4, 6])
   func honest(version: Int) throws {

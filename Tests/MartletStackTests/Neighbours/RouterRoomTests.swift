@@ -69,6 +69,25 @@ struct RouterRoomTests {
     for n in 10...16 as ClosedRange<UInt8> { #expect(tell(s, n)) }
   }
 
+  @Test("Routers that have answered once, and are gone, make room as well")
+  func answeredOnce() throws {
+    let s = try started()
+    func pass(_ seconds: Int) {
+      for _ in 0..<seconds {
+        s.advance(by: .seconds(1))
+        _ = s.pull()
+      }
+    }
+    for n in 1...8 as ClosedRange<UInt8> { #expect(tell(s, n)) }
+    #expect(!tell(s, 9, preference: 1))
+    introduce(s, 1...8)
+    #expect(!tell(s, 9, preference: 1), "they are there")
+    pass(60)
+    #expect(!tell(s, 9, preference: 1), "they are asked")
+    pass(12)
+    #expect(tell(s, 9, preference: 1))
+  }
+
   @Test("Sixteen ways of a router that does not answer likewise")
   func ways() throws {
     let s = try started()
@@ -144,14 +163,17 @@ struct RouterRoomTests {
   }
 
   /// Router `n` answers when he is asked whether he is there, as he is when he found no room.
-  private func introduce(_ s: Station, _ n: UInt8) {
+  private func introduce(_ s: Station, _ n: UInt8) { introduce(s, n...n) }
+
+  private func introduce(_ s: Station, _ routers: ClosedRange<UInt8>) {
     for _ in 0..<10 {
       s.advance(by: .seconds(1))
       for frame in s.pull() {
-        guard let asked = frame.neighbour, asked.type == 135, .v6(asked.target) == rest.router(n),
+        guard let asked = frame.neighbour, asked.type == 135,
+          let n = routers.first(where: { .v6(asked.target) == rest.router($0) }),
           let own = s.stack.addresses().first(where: { $0.address.isLinkLocal })?.address
         else { continue }
-        s.inject(s.advertisement(of: rest.router(n), at: mac(n), to: own))
+        s.inject(s.advertisement(of: rest.router(n), at: mac(n), router: true, to: own))
       }
     }
   }
