@@ -102,8 +102,8 @@ public struct LinkCounters: Equatable, Sendable {
   public var sentOctets: UInt64 = 0
   /// Packets of which the device said what cannot be.
   public var receiveDrops: UInt64 = 0
-  /// Packets that came while there was no room for them, since they were not taken fast enough: of packet sockets, as of a second
-  /// ago.
+  /// Frames of a packet socket that the kernel had no room for, or no `virtio_net_hdr`. It is asked when others come, once a second at
+  /// most.
   public var missed: UInt64 = 0
   /// Packets that the device refused: it is down, or out of memory.
   public var sendDrops: UInt64 = 0

@@ -191,12 +191,10 @@ kept == "" && line ~ /^ *do( throws[(][A-Za-z]+[)])? [{]$/ {
   sub(/do.*/, "}", kept)
 }
 # So does what says which error it throws.
-kept == "" && is_typed && line ~ /^ *[{]$/ {
-  kept = line
-  sub(/[{]/, "}", kept)
-}
-{ is_typed = line ~ /^ *((private )?func .*[)] )?throws[(][A-Za-z]+[)]( -> .*[^{])?$/ }
-kept == "" && line ~ /(func .*|^ *)[)] throws[(][A-Za-z]+[)].*[{]$/ && line !~ /^ *do / {
+line ~ /func / { is_typed = 0 }
+line ~ /(func .*[)] |^ *([)] )?)throws[(][A-Za-z]+[)]/ && line !~ /^ *do / { is_typed = 1 }
+kept == "" && is_typed && line ~ /[{]$/ {
+  is_typed = 0
   kept = line
   sub(/[^ ].*/, "}", kept)
 }

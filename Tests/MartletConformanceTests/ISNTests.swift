@@ -34,7 +34,7 @@ struct ISNTests {
     s.advance(by: .seconds(1))
     #expect(activeISS(s) &- first == 250_000)
     s.advance(by: .hours(5))
-    #expect(activeISS(s) &- first == 250_000 &* (5 * 3_600 + 1))
+    #expect(activeISS(s) &- first == UInt32(250_000) &* (5 * 3_600 + 1))
 
     let l = Scenario(.listening, family: family)
     let answer = passiveISS(l, from: 4_000)

@@ -129,12 +129,31 @@
         try theirs.close()
         guard kind == SOCK_SEQPACKET else { continue }
         do throws(LinkError) {
-          _ = try link.receive(limit: 1, now: now) { _, _ in }
+          for _ in 0..<2 { _ = try link.receive(limit: 1, now: now) { _, _ in } }
           Issue.record("it goes on")
         } catch {
           #expect(error.code == .deviceGone)
         }
       }
+    }
+
+    @Test(
+      "What was written before the end comes, also behind a datagram of no octets; shut down is an end as well"
+    )
+    func beforeTheEnd() throws {
+      let (ours, theirs) = pair(SOCK_SEQPACKET)
+      defer { try? theirs.close() }
+      var link = try DescriptorLink(taking: ours, name: "guest", mtu: 1_500, carrying: .ip)
+      #expect(Glibc.send(theirs.rawValue, [UInt8](), 0, 0) == 0)
+      #expect(Glibc.write(theirs.rawValue, [0x45, 9] as [UInt8], 2) == 2)
+      #expect(shutdown(theirs.rawValue, Int32(SHUT_WR)) == 0)
+      var seen: [[UInt8]] = []
+      do throws(LinkError) {
+        while true { _ = try link.receive(limit: 1, now: now) { packet, _ in seen.append(octets(packet)) } }
+      } catch {
+        #expect(error.code == .deviceGone)
+      }
+      #expect(seen == [[0x45, 9]])
     }
 
     @Test("What cannot carry packets is refused, and closed")

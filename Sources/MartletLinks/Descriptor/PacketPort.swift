@@ -27,6 +27,8 @@ package struct PacketPort: ~Copyable {
   /// The length of a packet in `departure` that the device had no room for; 0: none.
   private var waiting = 0
   package private(set) var counters = LinkCounters()
+  /// Nothing was read, and the other end writes no more.
+  private var wasAtEnd = false
   /// The interface of a packet socket went down. Nothing tells when it comes up again, or that it has gone for good.
   private(set) var isDown = false
 
@@ -55,6 +57,7 @@ package struct PacketPort: ~Copyable {
       let count = take(&start, &metadata)
       if count > 0 {
         taken += 1
+        wasAtEnd = false
         let shape = shape
         let shown = arrival.show(start + count) {
           shape.show($0.extracting(start..<(start + count)), metadata, deliver)
@@ -62,10 +65,13 @@ package struct PacketPort: ~Copyable {
         note(shown)
         continue
       }
-      switch count == 0 ? emptiness : Int32(-count) {
+      switch Int32(-count) {
       case EINTR: continue
-      // A datagram of no octets.
       case 0:
+        // Nothing for ever, or a datagram of no octets, behind which more may wait.
+        let isAtEnd = isHungUp
+        if isAtEnd, wasAtEnd { throw gone() }
+        wasAtEnd = isAtEnd
         taken += 1
         note(nil)
       case EAGAIN: return taken
@@ -83,10 +89,15 @@ package struct PacketPort: ~Copyable {
     return taken
   }
 
-  /// Why nothing was read: what is at its end says so for ever, as an error; 0: that was all.
-  private var emptiness: Int32 {
-    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&entry, 1, 0) == 1 && entry.revents & Int16(POLLHUP) != 0 ? EPIPE : 0
+  /// The other end writes no more: what it wrote before may still be here.
+  private var isHungUp: Bool {
+    #if os(Linux)
+      let isShut = Int16(0x2000)  // POLLRDHUP
+    #else
+      let isShut = Int16(0)
+    #endif
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN) | isShut, revents: 0)
+    return poll(&entry, 1, 0) == 1 && entry.revents & (Int16(POLLHUP) | isShut) != 0
   }
 
   /// A packet that came by another way than `receive`; nil: it was cut short.
@@ -217,6 +228,11 @@ package struct PacketPort: ~Copyable {
       case EINTR: continue
       case EAGAIN: return false
       case let error where isGone(error): throw gone()
+      // Whoever reads would not hear of it any more.
+      case ENETDOWN where framing.isSocket:
+        isDown = true
+        counters.sendDrops &+= 1
+        return true
       default:  // EIO, ENETDOWN: the interface is down; ENOBUFS, ENOMEM. A network may lose packets.
         counters.sendDrops &+= 1
         return true

@@ -109,7 +109,7 @@
       }
       if port.isDown {
         try port.lookForInterface()
-        timer.set(port.isDown ? TimeAmount.milliseconds(100).nanoseconds : 0)
+        timer.set(port.isDown ? Self.pause : 0)
       }
       return taken
     }
@@ -125,8 +125,14 @@
     public mutating func send(
       limit: Int, now: Instant, _ fill: (inout MutableRawSpan) -> OutgoingPacket?
     ) throws(LinkError) -> SendOutcome {
-      try port.send(limit: limit, fill)
+      let wasDown = port.isDown
+      let outcome = try port.send(limit: limit, fill)
+      if port.isDown, !wasDown { timer.set(Self.pause) }
+      return outcome
     }
+
+    /// Between two looks at an interface that is down.
+    private static var pause: Int64 { TimeAmount.milliseconds(100).nanoseconds }
   }
 
   /// What another link has to know to share what arrives on an interface (packet fanout).

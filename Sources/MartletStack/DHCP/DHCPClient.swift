@@ -13,6 +13,8 @@ struct DHCPClient: BitwiseCopyable {
   private(set) var deadline = Instant.distant
   /// Requests of the present kind that were made.
   private(set) var tries: UInt8 = 0
+  /// Questions that are still to be asked since the link was away.
+  private var reviewsLeft: UInt8 = 0
   /// What went wrong in a row.
   private(set) var setbacks: UInt8 = 0
   /// A question that is to leave. A later one takes its place, as it would on a wire that is slow.
@@ -125,7 +127,7 @@ struct DHCPClient: BitwiseCopyable {
   mutating func addressIsFree() {
     guard state == .checking, let lease else { return }
     state = .bound
-    deadline = lease.renewal
+    deadline = reviewsLeft > 0 ? .origin : lease.renewal
     setbacks = 0
     wantsBroadcast = false
   }
@@ -145,21 +147,28 @@ struct DHCPClient: BitwiseCopyable {
   mutating func linkIsBack(at now: Instant, _ draw: UInt64) {
     switch state {
     case .stopped: return
-    case .initial, .selecting, .requesting, .rebooting:
-      setbacks = 0
+    // It begins soon. After DHCPDECLINE ten seconds are waited for (§3.1, step 5).
+    case .initial: deadline = min(deadline, now.advanced(by: .milliseconds(10_000)))
+    case .selecting, .requesting: begin(at: now, after: .zero, draw)
+    case .rebooting:
+      reboots = true
       begin(at: now, after: .zero, draw)
-    // The address is asked about anew as any other.
-    case .checking: return
+    // First it is asked about as any other address.
+    case .checking: reviewsLeft = 2
     case .bound, .renewing, .rebinding:
-      state = .rebinding
-      xid = UInt32(truncatingIfNeeded: draw >> 32)
-      requested = now
-      tries = 0
-      askEarly(at: now, draw)
+      reviewsLeft = 2
+      review(at: now, draw)
     }
   }
 
-  private mutating func askEarly(at now: Instant, _ draw: UInt64) {
+  private mutating func review(at now: Instant, _ draw: UInt64) {
+    state = .rebinding
+    if reviewsLeft == 2 {
+      xid = UInt32(truncatingIfNeeded: draw >> 32)
+      requested = now
+      tries = 0
+    }
+    reviewsLeft &-= 1
     repeatQuestion(.request, at: now, draw)
     deadline = min(deadline, lease?.expiration ?? .distant)
   }
@@ -234,9 +243,9 @@ struct DHCPClient: BitwiseCopyable {
       deadline = .distant
       return
     }
+    guard reviewsLeft == 0 else { return review(at: now, draw) }
     guard now >= lease.renewal else {
-      // Only `linkIsBack` asks so early; nobody has answered, and it is ours until its time is over (RFC 2131 §3.7).
-      if state == .rebinding, tries < 2 { return askEarly(at: now, draw) }
+      // Nobody has answered since the link was away: it is ours until its time is over (RFC 2131 §3.7).
       state = .bound
       deadline = lease.renewal
       return
@@ -268,6 +277,7 @@ struct DHCPClient: BitwiseCopyable {
   private mutating func begin(at now: Instant, after wait: TimeAmount, _ draw: UInt64) {
     state = .initial
     question = nil
+    reviewsLeft = 0
     deadline = now.advanced(by: wait).advanced(by: .milliseconds(Self.upTo(1_000, draw)))
   }
 
@@ -315,6 +325,7 @@ struct DHCPClient: BitwiseCopyable {
     lease = terms
     station = sender
     question = nil
+    reviewsLeft = 0
     router = 0
     if state == .renewing || state == .rebinding {
       state = .bound

@@ -1,8 +1,8 @@
 public import MartletTCP
 
 extension NetworkStack {
-  /// The link of an interface was away and is back, perhaps at another place: what was learned of those who are on it counts no
-  /// more, and they are told of us again. What leaves meanwhile waits as it does for any neighbour that is looked for.
+  /// The link of an interface was away and is back, perhaps at another place: what was learned of neighbours counts no more,
+  /// and they are told of us again. What leaves meanwhile waits as it does for any neighbour that is looked for.
   ///
   /// - Neighbours are forgotten: the device that comes back may have another hardware address.
   /// - Our addresses stay in use, or connections would break that have come through it. They are announced, and those of IPv6 are

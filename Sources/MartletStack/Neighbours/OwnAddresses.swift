@@ -11,6 +11,8 @@ struct OwnAddress: BitwiseCopyable {
   var tries: UInt8 = 0
   /// Of the next; meaningless when settled.
   var deadline: Instant
+  /// The link was away: others are asked about it before it is announced.
+  var asksAgain = false
   /// When it was last defended.
   var defended: Instant?
   /// Who said last to have it; zero: NDP did not tell.
@@ -152,6 +154,10 @@ extension NetworkStack {
       if own.isMade { noteStanding(of: k) }
       addressIsReady(k)
     }
+    if own.asksAgain {
+      ownAddresses[k].asksAgain = false
+      askForDuplicate(of: own.prefix.address, nonce: nonce(of: own), on: own.interface)
+    }
     // Of IPv6 no more than one is asked for, and none if its nodes have found out by themselves (RFC 4861 §7.2.6).
     announce(own.prefix.address, on: own.interface)
     ownAddresses[k].tries &+= 1
@@ -179,17 +185,19 @@ extension NetworkStack {
     let own = ownAddresses[k]
     switch own.state {
     case .expired: return
-    case .tentative, .duplicate:
-      if own.news == .conflict { return }
+    case .duplicate:
+      // Another interface may have been given it.
+      guard !isClaimed(own.prefix.address) else { return }
       ownAddresses[k].state = .tentative
       setAddressTimer(k, after: upToOneSecond())
+      if !own.prefix.address.isIPv4 { followAddresses(on: own.interface) }
+    case .tentative: setAddressTimer(k, after: upToOneSecond())
     case .announcing, .settled:
       // An announcement of ARP asks by itself: who has the address answers it (RFC 5227 §2.4).
-      if !own.prefix.address.isIPv4, interfaces[own.interface.index].link.checksAddresses {
-        askForDuplicate(of: own.prefix.address, nonce: nonce(of: own), on: own.interface)
-      }
+      let asks = !own.prefix.address.isIPv4 && interfaces[own.interface.index].link.checksAddresses
       ownAddresses[k].state = .announcing
-      setAddressTimer(k, after: .zero)
+      ownAddresses[k].asksAgain = asks
+      setAddressTimer(k, after: asks ? upToOneSecond() : .zero)
     }
     ownAddresses[k].tries = 0
     ownAddresses[k].defended = nil

@@ -39,8 +39,11 @@ extension LinkDriver {
         try? stack.removeAddress(address.address, from: interface)
       }
     case 11:
-      // The cable is pulled, and put in again.
-      guard n & 15 == 0 else { return }
+      // The cable was out for a moment; or the card is pulled, and put in again.
+      guard n & 15 == 0 else {
+        if n & 3 == 1 { try? stack.linkIsBack(on: interface, now: now) }
+        break
+      }
       try? stack.removeInterface(interface)
       try check()
       drainEvents()

@@ -24,7 +24,7 @@ struct GroupTests {
     s.advance(by: .zero)
   }
 
-  private func leave(_ s: Station, _ socket: UDPSocketID, _ group: IPAddress) throws {
+  private func leave(_ s: Station, _ socket: UDPSocketID, _ group: IPAddress) throws(GroupError) {
     try s.stack.leaveGroup(socket, group, on: s.interface, now: s.now)
     s.advance(by: .zero)
   }

@@ -98,7 +98,69 @@ struct LinkReturnTests {
     #expect(s.drain() == [.addressReady(s.address, s.interface)])
   }
 
-  @Test("Routers are asked again, also those that had fallen silent")
+  @Test("RFC 4862 §5.4.2: the group in which others answer is joined again before an address is tried again")
+  func duplicateOfSixth() throws {
+    let s = try Station(checksAddresses: true, addresses: [IPPrefix(v6(1), length: 64)])
+    s.advance(by: .milliseconds(500))
+    s.inject(s.advertisement(of: s.address6, at: mac(66), solicited: false, to: .v6(.allNodes)))
+    // The conflict is not told yet.
+    try back(s)
+    _ = s.takeReports()
+    var said: [SeenReport.Said] = []
+    for _ in 0..<60 {
+      s.advance(by: .milliseconds(100))
+      said += s.takeReports().flatMap(\.said)
+    }
+    guard case .v6(let own) = s.address6 else { return }
+    #expect(said.contains(.joined(.v6(own.solicitedNode))))
+    #expect(s.stack.addresses().count == 1)
+    #expect(s.drain().contains(.addressReady(s.address6, s.interface)))
+  }
+
+  @Test("An address that another interface was given meanwhile is not tried again")
+  func duplicateElsewhere() throws {
+    let s = try Station(checksAddresses: true, addresses: [IPPrefix(v4(10, 0, 0, 1), length: 24)])
+    s.advance(by: .seconds(1))
+    s.inject(s.arp(.reply, from: mac(66), s.address, for: s.address, at: s.hardware))
+    s.advance(by: .seconds(1))
+    let other = try s.stack.addInterface(
+      InterfaceConfiguration(addresses: [IPPrefix(v4(10, 0, 0, 1), length: 24)]))
+    _ = s.pull()
+    try back(s)
+    s.advance(by: .seconds(20))
+    #expect(s.stack.addresses() == [IPPrefix(s.address, length: 24)])
+    #expect(s.stack.addresses(on: other).count == 1 && s.pull().isEmpty)
+  }
+
+  @Test("A router that had fallen silent has its turn again")
+  func silentRouter() throws {
+    let routing = AutoconfigurationTests()
+    let s = try Station(checksAddresses: true, addresses: [], autoconfigures: true)
+    s.advance(by: .seconds(4))
+    let second = IPAddress.v6(IPv6Address(high: 0xfe80_0000_0000_0000, low: 0xfe))
+    s.inject(routing.advertisement(s, preference: 1))
+    s.inject(routing.advertisement(s, [], from: second, at: mac(254)))
+    s.advance(by: .seconds(3))
+    _ = (s.pull(), s.drain())
+    let socket = try s.stack.openDatagram(
+      connectedTo: Endpoint(address: AutoconfigurationTests.far, port: 53))
+    func hop() throws -> MACAddress? {
+      try s.stack.send(socket, ([1] as Packet).span.bytes, now: s.now)
+      return s.pull().last { $0.ip?.proto == .udp }?.destination
+    }
+    #expect(try hop() == mac(255))
+    for _ in 0..<10 {
+      s.advance(by: .seconds(1))
+      _ = s.pull()
+    }
+    #expect(try hop() == mac(254))
+    try back(s)
+    try s.stack.send(socket, ([1] as Packet).span.bytes, now: s.now)
+    let asked = s.pull().compactMap(\.neighbour).filter { $0.type == 135 }.map { IPAddress.v6($0.target) }
+    #expect(asked.contains(AutoconfigurationTests.router) && !asked.contains(second))
+  }
+
+  @Test("Routers are asked again")
   func routers() throws {
     let routing = AutoconfigurationTests()
     let s = try Station(checksAddresses: true, addresses: [], autoconfigures: true)
@@ -192,6 +254,36 @@ struct LinkReturnTests {
     #expect(renewal.kind == .request && !renewal.isToAll)
     scene.tell(.ack, to: renewal)
     #expect(scene.lease != nil)
+  }
+
+  @Test("Between T1 and T2 all servers are asked, too, and twice")
+  func leaseIsRenewing() throws {
+    let scene = try bound()
+    let renewal = try #require(scene.question(within: .minutes(30)))
+    #expect(renewal.kind == .request && !renewal.isToAll)
+    try back(scene.s)
+    for _ in 0..<2 {
+      let question = try #require(scene.question(within: .seconds(10)))
+      #expect(question.kind == .request && question.isToAll)
+    }
+    #expect(scene.lease != nil)
+  }
+
+  @Test("A lease that is still being checked is asked for when that is over")
+  func leaseIsChecked() throws {
+    let scene = try LeaseScene()
+    let discover = try #require(scene.question(within: .minutes(3)))
+    scene.tell(.offer, to: discover)
+    let request = try #require(scene.asked().first)
+    scene.tell(.ack, to: request)
+    scene.s.advance(by: .seconds(1))
+    _ = scene.asked()
+    try back(scene.s)
+    let question = try #require(scene.question(within: .seconds(12)))
+    #expect(question.kind == .request && question.isToAll && question.message.ciaddr == LeaseScene.lent)
+    #expect(scene.lease != nil)
+    scene.tell(.ack, to: question)
+    scene.wait(until: scene.s.now.advanced(by: .minutes(20)))
   }
 
   @Test("Whoever was looking for a server begins at once")
