@@ -214,7 +214,7 @@ extension ExploredEnd {
     case .none: break
     case .embryonic(var tcb):
       let retries = ground.around.configuration.synAckRetries
-      switch tcb.timerFires(retries: retries, ground.around, now: clock) {
+      switch tcb.timerFires(retries: retries, &ground.around, now: clock) {
       case .resend:
         record = .embryonic(tcb)
         sendSynAck(tcb, &out, ground)

@@ -25,6 +25,7 @@ extension NetworkStack {
       return
     }
     counts.syncookiesSent &+= 1
+    noteStranger(.cookieSent, tcb.iss.rawValue)
     listeners[l].meter.cookieLeaves()
   }
 
@@ -43,9 +44,11 @@ extension NetworkStack {
     let verdict = SynCookie.open(iss, secrets.cookieMAC(flow, irs: irs), now: clock)
     guard case .genuine(let offer) = verdict else {
       cookieFails(verdict)
+      noteStranger(.cookieRefused, seg.ack.rawValue)
       return false
     }
     counts.syncookiesRecv &+= 1
+    noteStranger(.cookieReturned, seg.ack.rawValue, UInt32(offer.mss(isIPv4: flow.local.isIPv4)))
     listeners[l].meter.cookieReturns()
     if seg.len > 0 { counts.syncookiesWithText &+= 1 }
     let stamp = secrets.timestampOffset(flow)

@@ -82,6 +82,7 @@ extension NetworkStack {
       return true
     }
     counts.syncookiesSent &+= 1
+    noteStranger(.cookieSent, tcb.iss.rawValue)
     around.counters.outSegs &+= 1
     let answer = tcb.synAckOptions(
       mss: own.mss == 0 ? way.mss : min(way.mss, own.mss), shift: terms.shift,
@@ -144,7 +145,7 @@ extension NetworkStack {
         embryo: embryo, third: third, timestampOffset: stamp,
         mss: opening.mss == 0 ? mss : min(mss, opening.mss), sendMSSLimit: limit), handshake, at: clock)
     around.counters.passiveOpens &+= 1
-    if around.recorder.capacity > 0 { noteOpening(of: i) }
+    if around.recorder.capacity > 0 { noteOpening(of: i, third.ack) }
     if opening.last != IndexList.none { connections[opening.last].nextEvent = i }
     if !opening.hasEvent { raise(ofListener: l) }
     if opening.isLimited || hasTimers { rearmTimer(of: i) }
@@ -160,7 +161,8 @@ extension NetworkStack {
   }
 
   @inline(never)
-  private mutating func noteOpening(of i: UInt32) {
+  private mutating func noteOpening(of i: UInt32, _ ack: SequenceNumber) {
+    noteStranger(.cookieReturned, ack.rawValue, UInt32(connections[i].tcb.snd.mss))
     noteTransition(.listen, .synReceived)
     noteTransition(.synReceived, .established, of: i)
   }
@@ -170,6 +172,7 @@ extension NetworkStack {
   private mutating func refuse(_ verdict: SynCookie.Verdict, _ ack: SequenceNumber, _ key: IPv4FlowKey) {
     around.counters.inSegs &+= 1
     cookieFails(verdict)
+    noteStranger(.cookieRefused, ack.rawValue)
     counts.drop(.listenRefused)
     resetStranger(ack, key)
   }

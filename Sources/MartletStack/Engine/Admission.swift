@@ -41,7 +41,7 @@ extension NetworkStack {
     // No cookie stands for what comes here under pressure. The strangers among them may not keep out those who begin anew
     // from TIME-WAIT: none of them makes room for a second, so they may not fill the queue in the first place.
     let areTooMany = isUnderPressure && policy != .off && minimumISS == nil && hasFirmQuarter(l)
-    guard !areTooMany, !isFull || makeRoom(listener: l, policy) else { return refuseForHalfOpenQueue() }
+    guard !areTooMany, !isFull || makeRoom(listener: l, policy) else { return refuseForHalfOpenQueue(l) }
     tcb.iss = initialSequence(flow, above: minimumISS)
     tcb.deadline = firstDeadline
     if defers { tcb.deferFor(configuration.attemptTimeout, now: clock) }
@@ -92,13 +92,15 @@ extension NetworkStack {
     return count.isFull
   }
 
-  private mutating func refuseForHalfOpenQueue() {
+  private mutating func refuseForHalfOpenQueue(_ l: UInt32) {
+    noteStranger(.synDropped, listeners[l].halfOpen, listeners[l].options.halfOpenLimit)
     counts.tcpReqQFullDrop &+= 1
     counts.listenDrops &+= 1
     counts.drop(.halfOpenFull)
   }
 
   private mutating func refuseForAcceptQueue(_ l: UInt32) {
+    noteStranger(.acceptQueueFull, listeners[l].backlogCount, listeners[l].options.acceptLimit)
     listeners[l].acceptOverflows &+= 1
     counts.listenOverflows &+= 1
     counts.listenDrops &+= 1
@@ -179,7 +181,10 @@ extension NetworkStack {
     let new = Embryo(tcb, key: key, listener: l, marks: .sealed)
     let isKept = flows4.replaceEmbryo(
       i, old, old.key.hash(secrets.flowTable), with: new, hash, &around.budget)
-    if isKept { noteTransition(.listen, .synReceived) }
+    if isKept {
+      noteStranger(.listenSyn, tcb.irs.rawValue, tcb.iss.rawValue)
+      noteTransition(.listen, .synReceived)
+    }
     // Mostly one of its own listener makes room.
     if !isKept || old.listener != l {
       listeners[old.listener].halfOpen &-= 1
@@ -223,6 +228,7 @@ extension NetworkStack {
       return false
     }
     listeners[l].countHalfOpen()
+    noteStranger(.listenSyn, tcb.irs.rawValue, tcb.iss.rawValue)
     noteTransition(.listen, .synReceived)
     return true
   }

@@ -8,4 +8,11 @@ extension NetworkStack {
     around.recorder.flow = i
     around.recorder.note(.transition, UInt32(old.rawValue), UInt32(new.rawValue), at: clock)
   }
+
+  /// Writes down a decision about a segment that has no connection yet, or none any more.
+  @inline(__always)
+  mutating func noteStranger(_ rule: Rule, _ a: UInt32 = 0, _ b: UInt32 = 0) {
+    around.recorder.flow = FlightRecorder.noFlow
+    around.recorder.note(rule, a, b, at: clock)
+  }
 }

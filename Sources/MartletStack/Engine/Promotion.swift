@@ -65,6 +65,7 @@ extension NetworkStack {
   ) -> UInt32? {
     // RFC 9293 says nothing of a full accept queue. As if the segment had been lost.
     guard listeners[l].backlogCount < listeners[l].options.acceptLimit else {
+      noteStranger(.acceptQueueFull, listeners[l].backlogCount, listeners[l].options.acceptLimit)
       listeners[l].acceptOverflows &+= 1
       counts.listenOverflows &+= 1
       counts.listenDrops &+= 1
@@ -103,6 +104,8 @@ extension NetworkStack {
   /// The flow table has the connection: it goes into the accept queue.
   private mutating func begin(_ i: UInt32, listener l: UInt32) {
     around.counters.passiveOpens &+= 1
+    around.recorder.flow = i
+    around.recorder.note(.handshakeAcknowledged, connections[i].tcb.snd.una.rawValue, at: clock)
     noteTransition(.synReceived, .established, of: i)
     appendToBacklog(i, of: l)
   }

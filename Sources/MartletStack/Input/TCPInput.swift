@@ -110,7 +110,11 @@ extension NetworkStack {
     }
     if cookieReturns(seg, flow, hash, listener: listener, text: text) { return }
     counts.drop(.listenRefused)
-    if seg.flags.contains(.ack) { reset(seg, flow) }
+    if seg.flags.contains(.rst) {
+      noteStranger(.resetIgnored, seg.seq.rawValue)
+    } else if seg.flags.contains(.ack) {
+      reset(seg, flow)
+    }
   }
 
   /// Who listens there: the exact address wins over any address.

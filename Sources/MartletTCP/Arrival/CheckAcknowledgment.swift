@@ -62,9 +62,11 @@ extension TCB {
   ) -> Check {
     if mode.contains(.fastOpen) { return completeFastOpen(seg, &cold, &around, now, &reaction) }
     guard seg.ack == snd.max else {
+      around.recorder.note(.handshakeUnacknowledged, seg.ack.rawValue, snd.max.rawValue, at: now)
       reaction.insert(.answerReset)
       return .done
     }
+    around.recorder.note(.handshakeAcknowledged, seg.ack.rawValue, at: now)
     establish(wnd: seg.wnd.scaled(by: snd.wndShift), seg, &cold, &around, now, &reaction)
     return .next
   }
@@ -112,6 +114,7 @@ extension TCB {
     snd.wl1 = seg.seq
     let wnd = seg.wnd.scaled(by: snd.wndShift)
     guard wnd != snd.wnd else { return }
+    if wnd == .zero || snd.wnd == .zero { noteWindow(wnd, &around, now) }
     let opened = wnd.octets > snd.wnd.octets
     if snd.wnd == .zero, snd.flight > 0 { resumeIntoWindow(&cold, &around, now) }
     snd.wnd = wnd
@@ -129,6 +132,15 @@ extension TCB {
       }
     }
     if hasUnsent(cold) || cold.scoreboard.isInUse { reaction.insert(.output) }
+  }
+
+  @inline(never)
+  private func noteWindow(_ wnd: WindowSize, _ around: inout Surroundings, _ now: Instant) {
+    if wnd == .zero {
+      around.recorder.note(.windowShut, snd.una.rawValue, at: now)
+    } else {
+      around.recorder.note(.windowOpens, wnd.octets, at: now)
+    }
   }
 
   /// A window that was shut with text in flight opens: what the timer has sent into it since is not there. If

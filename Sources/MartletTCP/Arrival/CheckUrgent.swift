@@ -5,7 +5,10 @@ import MartletWire
 extension TCB {
   /// Urgent text stays in the stream; the pointer only tells how far to hurry. It is never taken off a
   /// length or followed (robustness rule P3).
-  mutating func checkUrgent(_ seg: Segment, _ cold: inout ColdBlock, _ reaction: inout Reaction) {
+  mutating func checkUrgent(
+    _ seg: Segment, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant,
+    _ reaction: inout Reaction
+  ) {
     guard seg.flags.contains(.urg), !mode.contains(.finReceived),
       state == .established || state == .finWait1 || state == .finWait2
     else { return }
@@ -17,6 +20,7 @@ extension TCB {
     guard pointer.follows(consumed), !cold.urgent || pointer.follows(cold.urgentPointer) else { return }
     cold.urgent = true
     cold.urgentPointer = pointer
+    around.recorder.note(.urgentText, pointer.rawValue, at: now)
     reaction.insert(.urgent)
   }
 }

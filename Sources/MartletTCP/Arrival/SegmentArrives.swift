@@ -44,7 +44,7 @@ extension TCB {
     }
     noteArrival(seg, &around, now)
     if mode.contains(.ecn) { checkCongestionMarks(seg, &around, now, &reaction) }
-    checkUrgent(seg, &cold, &reaction)  // sixth
+    checkUrgent(seg, &cold, &around, now, &reaction)  // sixth
     guard takeText(seg, text, &cold, &around, now, &reaction) == .next  // seventh
     else { return reaction }
     checkFinish(seg, &cold, &around, now, &reaction)  // eighth

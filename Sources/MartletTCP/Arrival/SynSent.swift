@@ -11,14 +11,23 @@ extension TCB {
     // bit is set …) and discard the segment."
     let acknowledges = seg.flags.contains(.ack)
     if acknowledges, !seg.ack.follows(snd.una) || seg.ack.follows(snd.max) {
-      if !seg.flags.contains(.rst) { reaction.insert(.answerReset) }
+      if seg.flags.contains(.rst) {
+        around.recorder.note(.resetIgnored, seg.seq.rawValue, at: now)
+      } else {
+        around.recorder.note(.handshakeUnacknowledged, seg.ack.rawValue, snd.max.rawValue, at: now)
+        reaction.insert(.answerReset)
+      }
       return reaction
     }
     // Without one, nothing shows that its sender has seen our SYN.
     if !acknowledges { reaction.insert(.stray) }
     // Second, check the RST bit: believed only with an ACK of our SYN.
     if seg.flags.contains(.rst) {
-      guard acknowledges else { return reaction }
+      guard acknowledges else {
+        around.recorder.note(.resetIgnored, seg.seq.rawValue, at: now)
+        return reaction
+      }
+      around.recorder.note(.refused, seg.ack.rawValue, at: now)
       around.counters.attemptFails &+= 1
       end(.refused, &cold, &around, now, &reaction)
       reaction.insert(.reset)
@@ -30,6 +39,7 @@ extension TCB {
     guard acknowledges else {
       // "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment …": simultaneous open (MUST-10). Text
       // on the bare SYN is left to come again.
+      around.recorder.note(.synCrossed, seg.seq.rawValue, at: now)
       transition(to: .synReceived, &around, now)
       pending = [.syn]
       snd.nxt = snd.una.advanced(by: 1)
@@ -38,6 +48,7 @@ extension TCB {
       reaction.formUnion([.output, .rearmTimer])
       return reaction
     }
+    around.recorder.note(.synAcknowledged, seg.ack.rawValue, seg.seq.rawValue, at: now)
     settleFastOpen(seg.ack, &cold, &around)
     establish(wnd: seg.wnd.scaled(by: .none), seg, &cold, &around, now, &reaction)
     pending.insert(.ack)
@@ -46,7 +57,7 @@ extension TCB {
     var rest = seg
     rest.flags.remove(.syn)
     rest.seq = rcv.nxt
-    checkUrgent(rest, &cold, &reaction)
+    checkUrgent(rest, &cold, &around, now, &reaction)
     guard takeText(rest, text, &cold, &around, now, &reaction) == .next else { return reaction }
     checkFinish(rest, &cold, &around, now, &reaction)
     return reaction

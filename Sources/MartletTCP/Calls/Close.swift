@@ -65,6 +65,7 @@ extension TCB {
     let losesText = !cold.receive.isEmpty || (!cold.outOfOrder.isEmpty && !mode.contains(.discardsText))
     if linger == .atMost(.zero) || losesText {
       around.counters.tcpAbortOnClose &+= 1
+      if losesText { around.recorder.note(.textUnread, rcv.nxt.rawValue, cold.receive.count, at: now) }
       // SHLD-3: "… SHOULD send a RST to show that data was lost", also where both FINs were sent. Nobody would send
       // ours again, and a peer that has not got it would wait for it.
       let owesReset = losesText && (state == .closing || state == .lastAck)
@@ -106,6 +107,7 @@ extension TCB {
     case .closed, .listen, .synSent, .timeWait:
       break
     }
+    if reaction.contains(.sendReset) { around.recorder.note(.aborts, snd.nxt.rawValue, at: now) }
     end(reason, &cold, &around, now, &reaction)
     return reaction
   }

@@ -243,11 +243,14 @@ extension EmbryonicTCB {
       // RFC 3168 §6.1.1: one SYN without the request is enough to do without; the first may have met a
       // middlebox that disliked it (§6.1.1.1).
       if !seg.asksForECN { options.remove(.ecn) }
-      return isDeferred ? .drop : .resendSynAck
+      guard !isDeferred else { return .drop }
+      around.recorder.note(.synAckRepeated, UInt32(tries), at: now)
+      return .resendSynAck
     }
     if isRejectedByTimestamps(seg, &around) {
       // RFC 7323 §5.3 R1: "Send an acknowledgment in reply"; without the option, §3.2: "silently drop".
       guard seg.options.present.contains(.timestamps) else { return .drop }
+      around.recorder.note(.pawsReject, seg.options.tsval, tsRecent, at: now)
       return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
     }
 
@@ -255,17 +258,21 @@ extension EmbryonicTCB {
     guard seg.seq.distance(from: rcvNxt) <= window || isPartlyOld(seg) else {
       guard !seg.flags.contains(.rst) else { return .drop }
       around.counters.outOfWindow &+= 1
+      around.recorder.note(.outOfWindow, seg.seq.rawValue, seg.len, at: now)
       return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
     }
     if seg.flags.contains(.rst) {
       if seg.seq == rcvNxt {
         around.counters.attemptFails &+= 1
+        around.recorder.note(.resetAccepted, seg.seq.rawValue, at: now)
         return .remove
       }
+      around.recorder.note(.challengeAck, seg.seq.rawValue, rcvNxt.rawValue, at: now)
       return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
     }
     if seg.flags.contains(.syn) {
       around.counters.synChallenge &+= 1
+      around.recorder.note(.challengeAck, seg.seq.rawValue, rcvNxt.rawValue, at: now)
       return challenge(timestampOffset: timestampOffset, receiveBuffer: receiveBuffer, &around, now)
     }
     guard seg.flags.contains(.ack), !isDeferred else { return .drop }
@@ -273,6 +280,8 @@ extension EmbryonicTCB {
       // "If the segment acknowledgment is not acceptable, form a reset segment <SEQ=SEG.ACK><CTL=RST>
       // and send it"; the half-open record stays (S2.4).
       guard let reset = segmentArrivesClosed(seg) else { return .drop }
+      around.recorder.note(
+        .handshakeUnacknowledged, seg.ack.rawValue, iss.advanced(by: 1).rawValue, at: now)
       return .answer(reset)
     }
     return .establish
@@ -312,10 +321,14 @@ extension EmbryonicTCB {
   ///
   /// - Parameter retries: how often the SYN-ACK may be sent again.
   public mutating func timerFires(
-    retries: UInt8, _ around: borrowing Surroundings, now: Instant
+    retries: UInt8, _ around: inout Surroundings, now: Instant
   ) -> EmbryonicTimeout {
-    guard !isDeferred, tries < retries else { return .expired }
+    guard !isDeferred, tries < retries else {
+      around.recorder.note(.halfOpenExpires, UInt32(tries), at: now)
+      return .expired
+    }
     tries &+= 1
+    around.recorder.note(.synAckRepeated, UInt32(tries), at: now)
     deadline = Tick(roundingUp: now).advanced(by: around.configuration.synAckWait(after: tries))
     return .resend
   }

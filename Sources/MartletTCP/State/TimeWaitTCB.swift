@@ -50,17 +50,21 @@ extension TimeWaitTCB {
     around.counters.inSegs &+= 1
     // A reset would free the record early and let the old incarnation's segments in (RFC 1337): ignored.
     // A recorded deviation from RFC 9293 §3.10.7.4.
-    if seg.flags.contains(.rst) { return .drop }
+    if seg.flags.contains(.rst) {
+      around.recorder.note(.resetIgnored, seg.seq.rawValue, at: now)
+      return .drop
+    }
     let sendsTimestamps = hasTimestamps && seg.options.present.contains(.timestamps)
     let age = Int32(bitPattern: seg.options.tsval &- tsRecent)
     if seg.flags.contains(.syn), !seg.flags.contains(.ack), isNewIncarnation(seg, sendsTimestamps, age) {
+      around.recorder.note(.timeWaitReopened, seg.seq.rawValue, rcvNxt.rawValue, at: now)
       return .reopen(minimumISS: sndNxt.advanced(by: 65_537))
     }
     if sendsTimestamps, age < 0 {
       around.counters.pawsEstab &+= 1
       // RFC 7323 §5.3 R1: "Send an acknowledgment in reply".
       return seg.mayHaveLostItsAnswer
-        ? .acknowledge(acknowledgment(timestampOffset, now)) : challenge(timestampOffset, &around, now)
+        ? answer(seg, timestampOffset, &around, now) : challenge(seg, timestampOffset, &around, now)
     }
     if seg.flags.contains(.fin), seg.end == rcvNxt {
       // "The only thing that can arrive in this state is a retransmission of the remote FIN.
@@ -70,11 +74,11 @@ extension TimeWaitTCB {
       around.recorder.note(.timeWaitRestarts, wait, at: now)
       return .acknowledge(acknowledgment(timestampOffset, now))
     }
-    if seg.mayHaveLostItsAnswer { return .acknowledge(acknowledgment(timestampOffset, now)) }
+    if seg.mayHaveLostItsAnswer { return answer(seg, timestampOffset, &around, now) }
     // Empty and exactly where it should be says nothing new. Anything else empty, and a SYN that may be
     // old, is answered once per interval (robustness rule E11).
     if seg.seq == rcvNxt, !seg.flags.contains(.syn) { return .drop }
-    return challenge(timestampOffset, &around, now)
+    return challenge(seg, timestampOffset, &around, now)
   }
 
   /// RFC 6191 §2: a later timestamp, or without timestamps a higher sequence number.
@@ -84,7 +88,7 @@ extension TimeWaitTCB {
   }
 
   private mutating func challenge(
-    _ timestampOffset: UInt32, _ around: inout Surroundings, _ now: Instant
+    _ seg: Segment, _ timestampOffset: UInt32, _ around: inout Surroundings, _ now: Instant
   ) -> TimeWaitVerdict {
     let tick = UInt16(truncatingIfNeeded: Tick(now).rawValue)
     if hasAnswered, UInt32(tick &- answered) < around.configuration.challengeInterval.timerMilliseconds {
@@ -94,6 +98,13 @@ extension TimeWaitTCB {
     hasAnswered = true
     answered = tick
     around.counters.challengeACK &+= 1
+    return answer(seg, timestampOffset, &around, now)
+  }
+
+  private func answer(
+    _ seg: Segment, _ timestampOffset: UInt32, _ around: inout Surroundings, _ now: Instant
+  ) -> TimeWaitVerdict {
+    around.recorder.note(.timeWaitAnswers, seg.seq.rawValue, seg.len, at: now)
     return .acknowledge(acknowledgment(timestampOffset, now))
   }
 

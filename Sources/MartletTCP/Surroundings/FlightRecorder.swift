@@ -4,7 +4,7 @@
 public struct FlightRecorder: ~Copyable {
   /// One decision.
   @frozen
-  public struct Record: BitwiseCopyable, Sendable {
+  public struct Record: Equatable, BitwiseCopyable, Sendable {
     public var time: Instant
     /// The connection's index, or `FlightRecorder.noFlow`.
     public var flow: UInt32
@@ -163,4 +163,46 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case roundTripSample
   /// TIME-WAIT restarted (§3.10.7.4). a: ms.
   case timeWaitRestarts
+  /// SYN-SENT, fourth: SYN and ACK (§3.10.7.3). a: ack, b: IRS.
+  case synAcknowledged
+  /// SYN-SENT, fourth: a SYN alone (§3.10.7.3). a: IRS.
+  case synCrossed
+  /// SYN-SENT, second: the reset acknowledges our SYN (§3.10.7.3). a: ack.
+  case refused
+  /// SYN-RECEIVED, fifth check: our SYN is acknowledged (§3.10.7.4). a: ack.
+  case handshakeAcknowledged
+  /// SYN-SENT and SYN-RECEIVED: not what was sent (§3.10.7.3, §3.10.7.4). a: ack, b: what would have been right.
+  case handshakeUnacknowledged
+  /// A reset that is not to be believed here (§3.10.7.2, §3.10.7.3; RFC 1337 §3). a: seq.
+  case resetIgnored
+  /// The SYN-ACK leaves once more (§3.8.1). a: how often so far.
+  case synAckRepeated
+  /// The third segment did not come (§3.8.3). a: how often the SYN-ACK was sent again.
+  case halfOpenExpires
+  /// The half-open queue has no place (RFC 4987 §2.1). a: half-open connections, b: places.
+  case synDropped
+  /// The accept queue has no place. a: connections that wait, b: places.
+  case acceptQueueFull
+  /// RFC 4987 §3.6. a: ISS.
+  case cookieSent
+  /// RFC 4987 §3.6. a: ack, b: the peer's MSS.
+  case cookieReturned
+  /// RFC 4987 §3.6. a: ack.
+  case cookieRefused
+  /// TIME-WAIT, a SYN of a new incarnation (RFC 6191 §2). a: seq, b: RCV.NXT of the old one.
+  case timeWaitReopened
+  /// TIME-WAIT, a segment of the old incarnation (§3.10.7.4). a: seq, b: length.
+  case timeWaitAnswers
+  /// The peer takes nothing for now (§3.8.6.1). a: SND.UNA.
+  case windowShut
+  /// The peer takes text again (§3.10.7.4, fifth check). a: SND.WND.
+  case windowOpens
+  /// The acknowledgment waited for another segment, and none came (§3.8.6.3). a: RCV.NXT.
+  case delayedAck
+  /// Sixth check: RCV.UP moves (§3.8.5). a: RCV.UP.
+  case urgentText
+  /// ABORT (§3.10.5). a: SND.NXT.
+  case aborts
+  /// CLOSE with text that nobody has read (§3.6.1; RFC 2525 §2.17). a: RCV.NXT, b: octets.
+  case textUnread
 }

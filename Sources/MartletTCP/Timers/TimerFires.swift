@@ -12,6 +12,7 @@ extension TCB {
       timers.armed.remove(.delayedAck)
       pending.insert(.ack)
       around.counters.delayedACKs &+= 1
+      around.recorder.note(.delayedAck, rcv.nxt.rawValue, at: now)
       reaction.insert(.output)
     }
     if timers.armed.contains(.pacing), self.tick(ofLowHalf: timers.pacing, near: tick).isDue(at: tick) {

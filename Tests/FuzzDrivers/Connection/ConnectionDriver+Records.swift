@@ -50,7 +50,8 @@ extension ConnectionDriver {
     var fired = 0
     while record.deadline.isDue(at: Tick(now)), fired < 300 {
       fired += 1
-      if case .expired = record.timerFires(retries: around.configuration.synAckRetries, around, now: now) {
+      let retries = around.configuration.synAckRetries
+      if case .expired = record.timerFires(retries: retries, &around, now: now) {
         isFinished = true
         break
       }
