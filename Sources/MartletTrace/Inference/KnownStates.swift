@@ -52,7 +52,10 @@ package struct KnownStates: Sendable {
         for event in own[next..<cause] { set(state, after: event) }
         set(change.new, after: own[cause])
         next = cause
-      } else if !Self.isPassing(index, reported, own, next, inferred) {
+      } else if Self.isPassing(index, reported, own, next, inferred) {
+        // What came before was in the state before it.
+        continue
+      } else {
         let end = own[next...].firstIndex { $0.time >= change.time } ?? own.count
         for event in own[next..<end] { set(state, after: event) }
         lone.append(Lone(transition: change, position: end))

@@ -55,7 +55,7 @@ public struct InferredStates: Equatable, Sendable {
       let segment = sorted[event.index].segment
       switch event.kind {
       case .departure:
-        inference.departs(segment, from: event.side)
+        if !sorted[event.index].isForged { inference.departs(segment, from: event.side) }
         senders[event.index] = inference[event.side]
         receivers[event.index] = inference[event.side.other]
       case .arrival:
@@ -70,7 +70,7 @@ public struct InferredStates: Equatable, Sendable {
   /// Where an end stood before the flow began, from the first thing it sent. An
   /// end that never spoke may be anywhere, unless its peer is in mid-conversation.
   private static func initialState(of side: Side, in sorted: [Observation]) -> TCPState? {
-    guard let first = sorted.first(where: { $0.from == side })?.segment else {
+    guard let first = sorted.first(where: { $0.from == side && !$0.isForged })?.segment else {
       guard let opening = sorted.first?.segment.flags, opening.isDisjoint(with: [.syn, .rst]) else {
         return nil
       }

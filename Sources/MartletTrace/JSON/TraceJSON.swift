@@ -35,6 +35,7 @@ extension Observation {
     object.add("from", from == .left ? "client" : "server")
     if let arrival { object.add("arrival_ns", arrival.nanoseconds) }
     if isLost { object.add("lost", true) }
+    if !findings.isEmpty { object.add("findings", findings.names) }
     if let senderState { object.add("sender_state", senderState.text(.rfc)) }
     if let receiverState { object.add("receiver_state", receiverState.text(.rfc)) }
     return object.text

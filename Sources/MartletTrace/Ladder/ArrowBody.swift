@@ -40,21 +40,6 @@ struct ArrowBody {
     return spaces(before) + fitting + spaces(width &- fitting.columns &- before)
   }
 
-  /// Words broken at spaces into lines that fit, a column free at either side.
-  func wrapped(_ words: String) -> [String] {
-    var lines = [""]
-    for word in words.split(separator: " ", omittingEmptySubsequences: true) {
-      let last = lines[lines.count &- 1]
-      let longer = last.isEmpty ? String(word) : last + " " + String(word)
-      if longer.columns <= width &- 2 || last.isEmpty {
-        lines[lines.count &- 1] = longer
-      } else {
-        lines.append(String(word))
-      }
-    }
-    return lines
-  }
-
   private func spaced(_ words: String) -> String { " " + words + " " }
   private func strokes(_ count: Int) -> String { String(repeating: glyphs.stroke, count: max(0, count)) }
   private func flying(_ count: Int) -> String { String(repeating: glyphs.inFlight, count: max(0, count)) }

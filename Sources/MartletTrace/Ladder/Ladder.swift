@@ -15,6 +15,7 @@ public struct Ladder: Equatable, Sendable {
   public var right: TraceEndpoint
   public private(set) var observations: [Observation] = []
   public private(set) var transitions: [KnownTransition] = []
+  public private(set) var notes: [LadderNote] = []
 
   public init(left: TraceEndpoint, right: TraceEndpoint) {
     self.left = left
@@ -53,6 +54,25 @@ public struct Ladder: Equatable, Sendable {
   /// Takes in what an end reported of itself; transitions of one side in the order of their happening.
   public mutating func know(_ transition: KnownTransition) { transitions.append(transition) }
 
+  /// Takes in what happened at an end; of one side in the order of its happening.
+  public mutating func note(_ note: LadderNote) {
+    if let last = notes.last, last.time == note.time, last.side == note.side, last.happening == note.happening
+    {
+      notes[notes.count &- 1].count &+= 1
+    } else {
+      notes.append(note)
+    }
+  }
+
+  /// Takes in what an end wrote down of itself, as a change of state or as a note.
+  public mutating func know(_ record: FlightRecorder.Record, of side: Side) {
+    if let transition = KnownTransition(record, of: side) {
+      know(transition)
+    } else {
+      note(LadderNote(.record(record), at: side, time: record.time))
+    }
+  }
+
   /// What the segments alone say, in order of departure.
   public var inferred: InferredStates { InferredStates(of: observations) }
 
@@ -81,6 +101,19 @@ public struct Ladder: Equatable, Sendable {
       return side == .left ? states.initialLeft : states.initialRight
     }
     return event.kind == .departure ? states.senders[event.index] : states.receivers[event.index]
+  }
+
+  package func chart(_ style: LadderStyle) -> Chart {
+    Chart(observations, transitions, notes.filter { style.draws($0) }).folded(after: style.foldAfter)
+  }
+
+  /// The ladder as text, in parts to be shown one after the other: what stands above it, and each thing that happens with
+  /// all that belongs to it, and when it was over.
+  public func steps(_ style: LadderStyle = LadderStyle()) -> (
+    head: String, steps: [(text: String, time: Instant)]
+  ) {
+    var drawing = LadderDrawing(self, style)
+    return drawing.drawSteps()
   }
 
   /// The ladder as text, every line ended by a newline.

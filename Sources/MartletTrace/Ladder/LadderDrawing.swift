@@ -11,12 +11,16 @@ struct LadderDrawing {
   private let body: ArrowBody
   private var text = ""
   private var used: (lost: Bool, inFlight: Bool) = (false, false)
+  private var notes: NoteText
+  /// The time that was printed last.
+  private var lastTime = ""
 
   init(_ ladder: Ladder, _ style: LadderStyle) {
     self.ladder = ladder
     self.style = style
-    chart = Chart(ladder.observations, ladder.transitions).folded(after: style.foldAfter)
+    chart = ladder.chart(style)
     layout = LadderLayout(chart, style)
+    notes = NoteText(style.language)
     glyphs = style.glyphs
     body = ArrowBody(glyphs: style.glyphs, width: layout.body)
   }
@@ -33,6 +37,41 @@ struct LadderDrawing {
     }
     drawTimeWaitNote()
     drawLegend()
+    return text
+  }
+
+  /// The same in parts: what stands above, then an arrow or a change with all that belongs to it, and when it was over.
+  mutating func drawSteps() -> (head: String, steps: [(text: String, time: Instant)]) {
+    drawTitles()
+    line(
+      Line(
+        left: name(chart.initialState(of: .left), .left), right: name(chart.initialState(of: .right), .right))
+    )
+    let head = takeText()
+    var steps: [(text: String, time: Instant)] = []
+    for index in chart.rows.indices {
+      let row = chart.rows[index]
+      drawPhaseCaption(index)
+      draw(row, margin: margin(index))
+      var time = row.time
+      if row.isSegment, row.kind != .departure, let arrival = chart.observations[row.index].arrival {
+        time = max(time, arrival)
+      }
+      let isReason = if case .note(let note) = row.kind { chart.notes[note].isReason } else { false }
+      if isReason, let last = steps.last {
+        steps[steps.count &- 1] = (last.text + takeText(), max(last.time, time))
+      } else {
+        steps.append((takeText(), time))
+      }
+    }
+    drawTimeWaitNote()
+    drawLegend()
+    if let last = steps.last { steps[steps.count &- 1].text = last.text + takeText() }
+    return (head, steps)
+  }
+
+  private mutating func takeText() -> String {
+    defer { text = "" }
     return text
   }
 
@@ -62,6 +101,7 @@ struct LadderDrawing {
       }
       if layout.isNarrow, line.body.isEmpty { line.body = body.caption(line.time, edge: "") }
       self.line(line)
+    case .note(let note): drawNote(chart.notes[note], row, line)
     case .folded(let segments, let octets, let acknowledgments):
       drawFold(
         style.language.folded(segments: segments, octets: octets, acknowledgments: acknowledgments), line)
@@ -97,8 +137,23 @@ struct LadderDrawing {
     self.line(line)
   }
 
+  /// Words beside the lifeline of their end, under the arrow that they are about.
+  private mutating func drawNote(_ note: LadderNote, _ row: Chart.Row, _ blank: Line) {
+    let indent = note.side == .left ? 0 : layout.body / 4
+    let marker = " " + glyphs.note + " "
+    let width = layout.body &- layout.body / 4 &- marker.columns
+    let words = notes.words(of: note, chart.base(of: note.side, at: row))
+    for (index, words) in words.wrapped(to: width).enumerated() {
+      var line = index == 0 ? blank : Line(margin: blank.margin.isEmpty ? "" : glyphs.lifeline)
+      line.body = spaces(indent) + (index == 0 ? marker : spaces(marker.columns)) + words
+      line.ink = .faint
+      if line.time.hasSameOctets(as: lastTime) { line.time = "" }
+      self.line(line)
+    }
+  }
+
   private mutating func drawFold(_ words: String, _ last: Line) {
-    let lines = body.wrapped(glyphs.more + " " + words + " " + glyphs.more)
+    let lines = (glyphs.more + " " + words + " " + glyphs.more).wrapped(to: layout.body &- 2)
     for (index, words) in lines.enumerated() {
       var line = Line(body: body.caption(words, edge: ""), ink: .faint)
       line.leftGlyph = glyphs.gap
@@ -177,6 +232,7 @@ struct LadderDrawing {
     row += paint(line.body.padded(to: layout.body), line.ink)
     row += line.rightGlyph.isEmpty ? glyphs.lifeline : line.rightGlyph
     row += " " + paint(line.right.padded(to: layout.state), .strong)
+    if !line.time.isEmpty { lastTime = line.time }
     if !layout.isNarrow { row += "  " + paint(line.time.aligned(right: layout.time), .faint) }
     if !line.margin.isEmpty { row += " " + paint(line.margin, .faint) }
     end(row)

@@ -1,3 +1,5 @@
+internal import MartletTCP
+
 /// How a ladder is drawn.
 public struct LadderStyle: Equatable, Sendable {
   /// Columns to draw in; under 48 counts as 48. From 92 on each segment is one line,
@@ -10,16 +12,34 @@ public struct LadderStyle: Equatable, Sendable {
   public var ascii: Bool
   /// Data segments in one direction that are drawn before a run is folded; 0: never.
   public var foldAfter: Int
+  /// Which of the ladder's notes are drawn.
+  public var notes: NoteChoice
+
+  public enum NoteChoice: Sendable {
+    case none
+    /// What applications do, and decisions that the numbers on the arrows do not show.
+    case decisions
+    case all
+  }
 
   public init(
     columns: Int = 100, language: Language = .english, colour: Bool = false, ascii: Bool = false,
-    foldAfter: Int = 6
+    foldAfter: Int = 6, notes: NoteChoice = .decisions
   ) {
     self.columns = columns
     self.language = language
     self.colour = colour
     self.ascii = ascii
     self.foldAfter = foldAfter
+    self.notes = notes
+  }
+
+  func draws(_ note: LadderNote) -> Bool {
+    switch (notes, note.happening) {
+    case (.none, _): false
+    case (.decisions, .record(let record)): !record.rule.isRoutine
+    case (.decisions, .event), (.all, _): true
+    }
   }
 
   package var glyphs: Glyphs { ascii ? .ascii : .unicode }
@@ -41,18 +61,19 @@ package struct Glyphs: Sendable {
   package var bracketTop: String
   package var bracketBottom: String
   package var bracketOne: String
+  package var note: String
 
   package static var unicode: Glyphs {
     Glyphs(
       lifeline: "│", leaveRight: "├", leaveLeft: "┤", stroke: "─", inFlight: "┄", headRight: "▶",
       headLeft: "◀", lost: "✗", gap: "┊", rule: "═", more: "…", bracketTop: "┐", bracketBottom: "┘",
-      bracketOne: "─")
+      bracketOne: "─", note: "·")
   }
 
   package static var ascii: Glyphs {
     Glyphs(
       lifeline: "|", leaveRight: "|", leaveLeft: "|", stroke: "-", inFlight: ".", headRight: ">",
       headLeft: "<", lost: "X", gap: ":", rule: "=", more: "..", bracketTop: "\\", bracketBottom: "/",
-      bracketOne: "-")
+      bracketOne: "-", note: ".")
   }
 }

@@ -20,6 +20,14 @@ public struct Observation: Equatable, Sendable {
   public var segment: TracedSegment
   /// It is known never to have arrived.
   public var isLost: Bool
+  /// Which of the flow's segments it is, to be called by; 0: it has no number.
+  public var number = 0
+  /// Somebody else sent it in this end's name.
+  public var isForged = false
+  /// The network made it.
+  public var isCopy = false
+  /// What somebody found odd about it who watched the flow (`SegmentAnalysis`).
+  public var findings: SegmentFindings = []
   /// What the sender believed after sending it, where known.
   public var senderState: TCPState?
   /// What the receiver believed after taking it, where known.

@@ -20,13 +20,15 @@ extension Chart {
   private mutating func assignPhases(_ range: Range<Int>) {
     let opened = nameOpen(range)
     let fin = rows[opened..<range.upperBound].firstIndex { flags($0).contains(.fin) }
-    let rst = rows[opened..<range.upperBound].firstIndex { flags($0).contains(.rst) }
-    let dataEnd = min(fin ?? range.upperBound, rst ?? range.upperBound)
+    let rst = rows[opened..<range.upperBound].firstIndex { isEndByReset($0) }
+    let first = min(fin ?? range.upperBound, rst ?? range.upperBound)
+    let dataEnd = beforeCalls(first, opened)
     if rows[opened..<dataEnd].contains(where: { text($0) > 0 }) {
       for index in opened..<dataEnd { rows[index].phase = .data }
     }
-    if let fin, fin == dataEnd { nameClose(fin..<(rst ?? range.upperBound)) }
+    if let fin, fin == first { nameClose(fin..<(rst ?? range.upperBound)) }
     if let rst { for index in rst..<range.upperBound { rows[index].phase = .reset } }
+    if first < range.upperBound { for index in dataEnd..<first { rows[index].phase = rows[first].phase } }
   }
 
   /// Names the rows up to the one that made both ends synchronized; returns the next.
@@ -41,22 +43,47 @@ extension Chart {
       let row = rows[index]
       ends = (row.left ?? ends.left, row.right ?? ends.right)
       let flags = flags(row)
-      if row.kind != .transition, flags.contains(.syn) {
+      if flags.contains(.syn) {
         if flags.contains(.ack) { answered = true }
         if !flags.contains(.ack) {
           if observations[row.index].from == .left { bare.left = true } else { bare.right = true }
         }
       }
-      if flags.contains(.rst), row.kind != .transition {
+      if flags.contains(.rst) {
         // A listener goes on listening, and what it answered is no connection that was reset.
         return name(range.lowerBound..<range.upperBound, .refused)
       }
       if ends.left?.isSynchronized == true, ends.right?.isSynchronized == true, index >= syn {
+        // The third segment may be the first of the close.
+        if flags.contains(.fin) { return name(range.lowerBound..<index, .threeSegmentOpen) }
         return name(
-          range.lowerBound..<(index &+ 1), bare == (true, true) ? .simultaneousOpen : .threeSegmentOpen)
+          range.lowerBound..<afterReasons(index &+ 1, range.upperBound),
+          bare == (true, true) ? .simultaneousOpen : .threeSegmentOpen)
       }
     }
     return name(range, answered ? .halfOpen : .unanswered)
+  }
+
+  /// A reset that ends something: one that nobody believes, or that finds nothing, is no end.
+  private func isEndByReset(_ row: Row) -> Bool {
+    guard flags(row).contains(.rst) else { return false }
+    return row.left == .closed || row.right == .closed || (inferred.left == nil && inferred.right == nil)
+  }
+
+  /// One past the reasons that follow `end`: they belong to what was before.
+  private func afterReasons(_ end: Int, _ limit: Int) -> Int {
+    rows[end..<limit].firstIndex { !isReason($0) } ?? limit
+  }
+
+  /// The first of what applications did right before `start`: it belongs to what follows.
+  private func beforeCalls(_ start: Int, _ limit: Int) -> Int {
+    var start = start
+    while start > limit, case .note = rows[start &- 1].kind, !isReason(rows[start &- 1]) { start &-= 1 }
+    return start
+  }
+
+  private func isReason(_ row: Row) -> Bool {
+    if case .note(let note) = row.kind { notes[note].isReason } else { false }
   }
 
   private mutating func name(_ range: Range<Int>, _ phase: Phrase) -> Int {
@@ -100,18 +127,17 @@ extension Chart {
     for index in range {
       if let left = rows[index].left { ends.left = left == .timeWait || left == .closed }
       if let right = rows[index].right { ends.right = right == .timeWait || right == .closed }
-      if ends == (true, true) { return index &+ 1 }
+      if ends == (true, true) { return afterReasons(index &+ 1, range.upperBound) }
     }
     return range.upperBound
   }
 
-  private func isSent(_ row: Row) -> Bool { row.kind != .transition && row.kind != .arrival }
+  private func isSent(_ row: Row) -> Bool { row.isSegment && row.kind != .arrival }
   private func from(_ row: Row) -> Side { observations[row.index].from }
   private func flags(_ row: Row) -> TCPFlags {
-    row.kind == .transition || !observations.indices.contains(row.index)
-      ? [] : observations[row.index].segment.flags
+    row.isSegment ? observations[row.index].segment.flags : []
   }
   private func text(_ row: Row) -> UInt32 {
-    row.kind == .transition ? 0 : observations[row.index].segment.textCount
+    row.isSegment ? observations[row.index].segment.textCount : 0
   }
 }

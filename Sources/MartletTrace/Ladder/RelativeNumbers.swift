@@ -16,8 +16,13 @@ package struct RelativeSegment: Equatable, Sendable {
   package var isRetransmission = false
   /// One below SND.NXT, to ask whether the peer is there (RFC 9293 §3.8.4).
   package var isKeepAlive = false
+  /// An octet into a window that is shut, to ask whether it has opened (RFC 9293 §3.8.6.1).
+  package var isWindowProbe = false
   /// How many connections on this flow came before.
   package var incarnation = 0
+  /// What is 0 of what the left end sends, and the right; 0 itself where that is not known yet.
+  package var leftOrigin: UInt32 = 0
+  package var rightOrigin: UInt32 = 0
 
   package static func == (a: RelativeSegment, b: RelativeSegment) -> Bool {
     a.seq == b.seq && a.ack == b.ack && a.window == b.window && a.windowField == b.windowField
@@ -43,6 +48,12 @@ package struct RelativeNumbers: Sendable {
     var highest: SequenceNumber?
     var scaling = Scaling.unknown
     var sentSynAck = false
+    /// What it offered last, as the field said.
+    var lastWindow: UInt16?
+
+    var origin: UInt32 {
+      anchor.map { $0.raw.rawValue &- UInt32(truncatingIfNeeded: $0.relative) } ?? 0
+    }
 
     mutating func relative(_ raw: SequenceNumber, orBegin first: Int64) -> Int64 {
       guard let anchor else {
@@ -70,7 +81,7 @@ package struct RelativeNumbers: Sendable {
     var result = RelativeSegment(
       seq: own.relative(segment.seq, orBegin: first), windowField: segment.header.window.field)
     result.incarnation = incarnation
-    markRepetition(segment, own, &result)
+    markRepetition(segment, own, peer, &result)
     if segment.flags.contains(.ack) {
       result.ack = peer.relative(segment.ack, orBegin: 1)
       for index in 0..<min(Int(segment.header.options.sackCount), 4) {
@@ -80,9 +91,17 @@ package struct RelativeNumbers: Sendable {
     }
     result.window = window(of: segment, own, peer)
     if segment.flags.isSuperset(of: [.syn, .ack]) { own.sentSynAck = true }
+    if !segment.flags.contains(.rst) { own.lastWindow = segment.header.window.field }
+    if seen.isForged { return withOrigins(result) }
     own.highest = own.highest.map { SequenceNumber.latest($0, segment.end) } ?? segment.end
     if seen.from == .left { (left, right) = (own, peer) } else { (right, left) = (own, peer) }
-    return result
+    return withOrigins(result)
+  }
+
+  private func withOrigins(_ segment: RelativeSegment) -> RelativeSegment {
+    var segment = segment
+    (segment.leftOrigin, segment.rightOrigin) = (left.origin, right.origin)
+    return segment
   }
 
   /// A SYN starts its direction anew, and one without ACK on numbers not yet seen a new connection.
@@ -99,11 +118,17 @@ package struct RelativeNumbers: Sendable {
     own.scaling = options.present.contains(.windowScale) ? .offered(options.windowScale) : .notOffered
   }
 
-  private func markRepetition(_ segment: TracedSegment, _ own: Direction, _ result: inout RelativeSegment) {
+  private func markRepetition(
+    _ segment: TracedSegment, _ own: Direction, _ peer: Direction, _ result: inout RelativeSegment
+  ) {
     guard let highest = own.highest, segment.flags.isDisjoint(with: [.rst]) else { return }
     // A simultaneous open sends SYN, then SYN and ACK: the second says something new.
     if segment.flags.isSuperset(of: [.syn, .ack]), !own.sentSynAck { return }
-    if segment.textCount <= 1, segment.len == segment.textCount, segment.seq == highest.retreated(by: 1) {
+    if peer.lastWindow == 0, segment.textCount == 1, segment.seq.followsOrEquals(highest.retreated(by: 1)) {
+      result.isWindowProbe = true
+    } else if segment.textCount <= 1, segment.len == segment.textCount,
+      segment.seq == highest.retreated(by: 1)
+    {
       result.isKeepAlive = true
     } else if segment.len > 0, segment.end.precedesOrEquals(highest) {
       result.isRetransmission = true

@@ -13,6 +13,8 @@ struct RowBuilder {
   private enum Item {
     case event(LocalEvent)
     case lone(KnownTransition)
+    /// Which of the notes.
+    case note(Int)
   }
 
   private let chart: Chart
@@ -25,6 +27,8 @@ struct RowBuilder {
   /// Drawn whole before its arrival came up.
   private var isDone: [Bool]
   private let arrives: [Bool]
+  /// What left its sender later was there before.
+  private let isOvertaken: [Bool]
   /// The place of each departure and arrival in the order of all events.
   private let changesReceiver: [Bool]
 
@@ -46,22 +50,67 @@ struct RowBuilder {
       if event.side == .left { before.left = state } else { before.right = state }
     }
     self.arrives = arrives
+    isOvertaken = Self.overtaken(chart.observations)
     changesReceiver = changes
-    queues = (Self.queue(.left, events, chart.known), Self.queue(.right, events, chart.known))
+    queues = (
+      Self.queue(.left, events, chart), Self.queue(.right, events, chart)
+    )
   }
 
-  private static func queue(_ side: Side, _ events: [LocalEvent], _ known: KnownStates) -> [Item] {
+  private static func overtaken(_ observations: [Observation]) -> [Bool] {
+    var isOvertaken = [Bool](repeating: false, count: observations.count)
+    var earliest: (left: Instant?, right: Instant?)
+    for (index, seen) in observations.enumerated().reversed() {
+      guard let arrival = seen.arrival else { continue }
+      let next = seen.from == .left ? earliest.left : earliest.right
+      isOvertaken[index] = seen.isCopy || next.map { $0 < arrival } ?? false
+      let first = next.map { min($0, arrival) } ?? arrival
+      if seen.from == .left { earliest.left = first } else { earliest.right = first }
+    }
+    return isOvertaken
+  }
+
+  private static func queue(_ side: Side, _ events: [LocalEvent], _ chart: Chart) -> [Item] {
     let own = events.filter { $0.side == side }
     var items: [Item] = []
-    var lone = known.lone.filter { $0.transition.side == side }[...]
+    var lone = chart.known.lone.filter { $0.transition.side == side }[...]
+    var notes = Self.notes(of: side, beside: own, chart)[...]
     for position in 0...own.count {
-      while let next = lone.first, next.position <= position {
-        items.append(.lone(next.transition))
-        lone.removeFirst()
+      while true {
+        let note = notes.first.flatMap { $0.position <= position ? $0.note : nil }
+        let change = lone.first.flatMap { $0.position <= position ? $0.transition : nil }
+        if let note, change.map({ chart.notes[note].time <= $0.time }) ?? true {
+          items.append(.note(note))
+          notes.removeFirst()
+        } else if let change {
+          items.append(.lone(change))
+          lone.removeFirst()
+        } else {
+          break
+        }
       }
       if position < own.count { items.append(.event(own[position])) }
     }
     return items
+  }
+
+  /// The notes of a side, and how many of its events come before each: what arrived in the same instant is its cause, and
+  /// what leaves in it, its effect.
+  private static func notes(
+    of side: Side, beside own: [LocalEvent], _ chart: Chart
+  ) -> [(note: Int, position: Int)] {
+    var placed: [(note: Int, position: Int)] = []
+    var next = 0
+    for (note, seen) in chart.notes.enumerated() where seen.side == side {
+      while next < own.count, own[next].time < seen.time { next &+= 1 }
+      var position = next
+      for later in own.indices[next...] {
+        if own[later].time > seen.time { break }
+        if own[later].kind == .arrival { position = later &+ 1 }
+      }
+      placed.append((note, position))
+    }
+    return placed
   }
 
   consuming func build() -> [Chart.Row] {
@@ -97,6 +146,7 @@ struct RowBuilder {
     guard let b else { return true }
     let (first, second) = (time(a), time(b))
     if first != second { return first < second }
+    if case .note(let x) = a, case .note(let y) = b { return x < y }
     // A departure comes before its own arrival, and a lone change before either.
     guard case .event(let x) = a else { return true }
     guard case .event(let y) = b else { return false }
@@ -107,6 +157,7 @@ struct RowBuilder {
     switch item {
     case .event(let event): event.time
     case .lone(let transition): transition.time
+    case .note(let note): chart.notes[note].time
     }
   }
 
@@ -119,11 +170,15 @@ struct RowBuilder {
       append(.transition, max(0, rows.last?.index ?? 0), transition.time)
       show(transition.new, side)
       return true
+    case .note:
+      emitNotes(side, until: nil)
+      return true
     case .event(let event) where event.kind == .arrival:
       guard isSplit[event.index] else { return false }
       pop(side)
       append(.arrival, event.index, event.time)
       show(chart.state(of: side, after: event), side)
+      emitNotes(side, until: event.time)
       return true
     case .event(let event):
       return emitDeparture(event)
@@ -146,7 +201,19 @@ struct RowBuilder {
     append(.whole, event.index, event.time)
     show(state, event.side)
     show(chart.state(of: arrival.side, after: arrival), arrival.side)
+    emitNotes(arrival.side, until: arrival.time)
     return true
+  }
+
+  /// Draws the next notes of `side`: one, or those of the time when a segment reached it, which stand under its arrow.
+  private mutating func emitNotes(_ side: Side, until end: Instant?) {
+    while case .note(let note) = head(side) {
+      let time = chart.notes[note].time
+      if let end, time > end { return }
+      pop(side)
+      append(.note(note), max(0, rows.last?.index ?? 0), time)
+      if end == nil { return }
+    }
   }
 
   /// Neither end can go on with a whole arrow: one that is ready to leave leaves alone.
@@ -155,7 +222,9 @@ struct RowBuilder {
       guard case .event(let event) = head(side), event.kind == .departure else { continue }
       pop(side)
       let flags = chart.observations[event.index].segment.flags
-      let matters = !flags.isDisjoint(with: [.syn, .fin, .rst]) || changesReceiver[event.index]
+      let matters =
+        !flags.isDisjoint(with: [.syn, .fin, .rst]) || changesReceiver[event.index]
+        || isOvertaken[event.index]
       append(matters ? .departure : .whole, event.index, event.time)
       show(chart.state(of: side, after: event), side)
       if matters { isSplit[event.index] = true } else { isDone[event.index] = true }

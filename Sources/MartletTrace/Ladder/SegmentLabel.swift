@@ -7,9 +7,15 @@ package struct SegmentLabel: Sendable {
 
   package init(_ seen: Observation, _ numbers: RelativeSegment, _ language: Language) {
     let segment = seen.segment
+    if seen.number > 0 { add("#" + String(seen.number), 0) }
     add(segment.flags.text, 0)
-    if numbers.isKeepAlive { add(Phrase.keepAlive.text(language), 0) }
-    if numbers.isRetransmission { add(Phrase.retransmission.text(language), 0) }
+    if seen.isForged { add(Phrase.forged.text(language), 0) }
+    if seen.isCopy { add(Phrase.copy.text(language), 0) }
+    let isExplained = !seen.findings.isEmpty
+    if isExplained { add(seen.findings.text(language), 0) }
+    if !isExplained, numbers.isWindowProbe { add(Phrase.windowProbe.text(language), 0) }
+    if !isExplained, numbers.isKeepAlive { add(Phrase.keepAlive.text(language), 0) }
+    if !isExplained, numbers.isRetransmission, !seen.isCopy, !seen.isForged { add(Phrase.retransmission.text(language), 0) }
     add("seq=" + String(numbers.seq), 0)
     if let ack = numbers.ack { add("ack=" + String(ack), 0) }
     if segment.textCount > 0 { add("len=" + String(segment.textCount), 0) }
@@ -21,6 +27,7 @@ package struct SegmentLabel: Sendable {
 
   /// The short form, for where a segment is drawn the second time.
   package init(arrivalOf seen: Observation, _ numbers: RelativeSegment) {
+    if seen.number > 0 { add("#" + String(seen.number), 0) }
     add(seen.segment.flags.text, 0)
     add("seq=" + String(numbers.seq), 0)
     if let ack = numbers.ack { add("ack=" + String(ack), 0) }

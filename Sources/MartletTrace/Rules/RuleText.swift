@@ -176,8 +176,8 @@ public struct RuleText: Equatable, Sendable {
     case .textOutOfOrder:
       self.init(
         "textOutOfOrder", "RFC 9293", "3.10.7.4",
-        "Seventh step: text before it is missing, so it is kept until the hole is filled and a duplicate ACK tells the sender.",
-        "第七步：前面的数据尚缺，先保存到空洞被填满，并用重复 ACK 告知发送方。")
+        "Seventh step, out of order: text before it is missing, so it is kept until the hole is filled and a duplicate ACK tells the sender.",
+        "第七步，乱序：前面的数据尚缺，先保存到空洞被填满，并用重复 ACK 告知发送方。")
     case .textRefused:
       self.init(
         "textRefused", "RFC 9293", "3.8.6",
@@ -228,6 +228,111 @@ public struct RuleText: Equatable, Sendable {
         "timeWaitRestarts", "RFC 9293", "3.10.7.4",
         "The peer sent its FIN again, so the last ACK was lost: it is repeated and 2 MSL begin anew.",
         "对端重传了 FIN，说明最后的 ACK 丢失：再次发送 ACK，并重新开始 2 MSL 计时。")
+    case .synAcknowledged:
+      self.init(
+        "synAcknowledged", "RFC 9293", "3.10.7.3",
+        "Fourth check in SYN-SENT: SYN and ACK, and the ACK is of our SYN: both numbers are known to both, and the third segment says so.",
+        "SYN-SENT 的第四项检查：同时带有 SYN 和 ACK，且确认了我方的 SYN：双方都已知道两个序号，第三个报文段将说明这一点。")
+    case .synCrossed:
+      self.init(
+        "synCrossed", "RFC 9293", "3.10.7.3",
+        "Fourth check in SYN-SENT: a SYN without ACK crossed ours: both sides open at the same time, and each answers with SYN and ACK.",
+        "SYN-SENT 的第四项检查：不带 ACK 的 SYN 与我方的 SYN 交错：双方同时打开，各自回以 SYN 加 ACK。")
+    case .refused:
+      self.init(
+        "refused", "RFC 9293", "3.10.7.3",
+        "Second check in SYN-SENT: the reset acknowledges our SYN, so it is the answer to it: nobody listens there.",
+        "SYN-SENT 的第二项检查：复位确认了我方的 SYN，因此正是对它的回答：对方没有监听。")
+    case .handshakeAcknowledged:
+      self.init(
+        "handshakeAcknowledged", "RFC 9293", "3.10.7.4",
+        "Fifth check in SYN-RECEIVED: the ACK is of our SYN, so the peer is really there and has our number: the connection is established.",
+        "SYN-RECEIVED 的第五项检查：确认的是我方的 SYN，说明对端确实存在并已得到我方序号：连接建立。")
+    case .handshakeUnacknowledged:
+      self.init(
+        "handshakeUnacknowledged", "RFC 9293", "3.10.7.3, §3.10.7.4",
+        "The ACK is of something that was never sent: its sender has an older connection in mind, and is told so with a reset.",
+        "确认了从未发送过的内容：发送者心中是一个旧连接，用复位告知它。")
+    case .resetIgnored:
+      self.init(
+        "resetIgnored", "RFC 1337", "3",
+        "A reset is not believed here: without a connection that it could end, or with one that must outlive old duplicates, it is dropped in silence.",
+        "此处不相信复位：没有它可以终止的连接，或者连接必须存续以吸收旧的重复报文段，因此静默丢弃。")
+    case .synAckRepeated:
+      self.init(
+        "synAckRepeated", "RFC 9293", "3.8.1",
+        "The third segment has not come: the SYN-ACK may be lost, so it is sent again, after twice the wait.",
+        "第三个报文段没有来：SYN-ACK 可能丢失，因此重发，等待时间加倍。")
+    case .halfOpenExpires:
+      self.init(
+        "halfOpenExpires", "RFC 9293", "3.8.3",
+        "Nobody has acknowledged the SYN-ACK in all its tries: the half-open entry makes room for others.",
+        "SYN-ACK 的所有重试都无人确认：半开条目被删除，为他人腾出位置。")
+    case .synDropped:
+      self.init(
+        "synDropped", "RFC 4987", "2.1",
+        "The half-open queue is full and no cookies are sent: the SYN is dropped, and whoever means it will repeat it.",
+        "半开队列已满且不发送 cookie：SYN 被丢弃，真正的客户端会重发。")
+    case .acceptQueueFull:
+      self.init(
+        "acceptQueueFull", "RFC 9293", "3.9.1.1",
+        "The application accepts too slowly: nobody else is let in, as if the segment had been lost.",
+        "应用程序接受连接太慢：不再放入新的连接，如同报文段丢失一样。")
+    case .cookieSent:
+      self.init(
+        "cookieSent", "RFC 4987", "3.6",
+        "The half-open queue is under pressure: all that has to be known of the SYN goes into the initial sequence number, and nothing is kept.",
+        "半开队列承压：关于 SYN 需要知道的一切都编入初始序号，本地不保存任何状态。")
+    case .cookieReturned:
+      self.init(
+        "cookieReturned", "RFC 4987", "3.6",
+        "The ACK brings a genuine cookie back: its sender has received our SYN-ACK, and the connection is made from what the cookie says.",
+        "ACK 带回了真实的 cookie：发送者确实收到了我方的 SYN-ACK，连接据 cookie 中的内容建立。")
+    case .cookieRefused:
+      self.init(
+        "cookieRefused", "RFC 4987", "3.6",
+        "What the ACK brings is no cookie of ours, or too old a one: there is no connection for it.",
+        "ACK 带回的不是我方的 cookie，或者已经过期：没有与之对应的连接。")
+    case .timeWaitReopened:
+      self.init(
+        "timeWaitReopened", "RFC 6191", "2",
+        "The SYN is later than everything of the old connection, so it cannot be a duplicate of it: TIME-WAIT ends and a new connection begins.",
+        "该 SYN 晚于旧连接的一切，因此不可能是它的重复：TIME-WAIT 结束，新连接开始。")
+    case .timeWaitAnswers:
+      self.init(
+        "timeWaitAnswers", "RFC 9293", "3.10.7.4",
+        "A segment of the old connection: it is acknowledged and dropped, and does not reach a new one.",
+        "旧连接的报文段：确认后丢弃，不会进入新的连接。")
+    case .windowShut:
+      self.init(
+        "windowShut", "RFC 9293", "3.8.6.1",
+        "The peer's window is shut: nothing new may be sent, but now and then a probe, for the segment that opens it may be lost.",
+        "对端窗口已关闭：不能再发送新数据，只能不时发送探测，因为打开窗口的报文段可能丢失。")
+    case .windowOpens:
+      self.init(
+        "windowOpens", "RFC 9293", "3.10.7.4",
+        "Fifth check: the peer's window is open again, and what was held back may leave.",
+        "第五项检查：对端窗口重新打开，此前积压的数据可以发送。")
+    case .delayedAck:
+      self.init(
+        "delayedAck", "RFC 9293", "3.8.6.3",
+        "The acknowledgment waited for a second segment, or for something to go with; neither came in time.",
+        "确认一直在等待第二个报文段或可捎带的数据；两者都未及时到来。")
+    case .urgentText:
+      self.init(
+        "urgentText", "RFC 9293", "3.8.5",
+        "Sixth check: the peer has something urgent; the application is told to hurry up to there, and the text stays in the stream.",
+        "第六项检查：对端有紧急数据；通知应用程序尽快读到该处，数据仍留在数据流中。")
+    case .aborts:
+      self.init(
+        "aborts", "RFC 9293", "3.10.5",
+        "The application gives the connection up: its queues are emptied, and a reset tells the peer.",
+        "应用程序放弃连接：清空队列，并用复位告知对端。")
+    case .textUnread:
+      self.init(
+        "textUnread", "RFC 2525", "2.17",
+        "The application closes and leaves text unread: a reset tells the peer that it was lost, where a FIN would say that all is well.",
+        "应用程序关闭时仍有未读数据：用复位告知对端数据已丢失，而 FIN 会让它以为一切正常。")
     }
   }
 }

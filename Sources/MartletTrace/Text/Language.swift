@@ -22,7 +22,7 @@ package enum Phrase: CaseIterable, Sendable {
   case threeSegmentOpen, simultaneousOpen, refused, unanswered, halfOpen, data
   case fourSegmentClose, threeSegmentClose, simultaneousClose, oneSidedClose
   case halfClose, secondHalf, reset, timeWait
-  case retransmission, keepAlive
+  case retransmission, keepAlive, windowProbe, forged, copy
   case twoMSL, twoMSLOver, inferred, lost, inFlight
 
   package func text(_ language: Language) -> String {
@@ -50,6 +50,9 @@ package enum Phrase: CaseIterable, Sendable {
     case .timeWait: ("TIME-WAIT", "TIME-WAIT 等待")
     case .retransmission: ("retransmission", "重传")
     case .keepAlive: ("keep-alive", "保活")
+    case .windowProbe: ("window probe", "零窗口探测")
+    case .forged: ("forged", "伪造")
+    case .copy: ("copy", "副本")
     case .twoMSL: ("2 MSL, then CLOSED", "等待 2 MSL 后进入 CLOSED")
     case .twoMSLOver: ("2 MSL have passed", "2 MSL 已过")
     case .inferred: ("* inferred from the segments", "* 由报文段推断")
