@@ -8,7 +8,7 @@ struct RootCommand: ParsableCommand {
     abstract: "A TCP/IP stack in user space: serve, connect, and see how TCP does it.",
     subcommands: [
       ServeCommand.self, ConnectCommand.self, PingCommand.self, TracerouteCommand.self, LinkCommand.self,
-      DemoCommand.self,
+      DemoCommand.self, ReplayCommand.self, LadderCommand.self,
     ]
   )
 }

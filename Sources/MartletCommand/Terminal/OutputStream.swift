@@ -15,6 +15,9 @@ struct OutputStream: Sendable {
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
+  /// Whether somebody types what standard input gives.
+  static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+
   /// Writes what a command was called for: that it did not arrive is a failure.
   func deliver(_ text: String) throws(DeliveryError) {
     guard !write(text) else { return }

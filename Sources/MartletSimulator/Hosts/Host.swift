@@ -20,6 +20,8 @@ public final class Host {
   public var stack: NetworkStack
   /// In the order in which they began.
   public private(set) var applications: [Application] = []
+  /// Programs of its own, besides those applications; call `Simulation.settle(_:)` after a change.
+  public var programs: [HostProgram] = []
   /// Its addresses, one of each family for each link.
   public internal(set) var addresses: [IPAddress] = []
   /// What the stack told that is no application's business, in order.
@@ -84,6 +86,7 @@ public final class Host {
     isRunning = false
     hasCrashed = true
     for place in applications.indices { applications[place].crash() }
+    for program in programs { program.crash() }
     impatient = []
     placeOfSlot = []
     deadline = nil
@@ -104,6 +107,7 @@ public final class Host {
     let former = services
     services = []
     for service in former { _ = try? serve(port: service.port, service.plan, service.options) }
+    for program in programs { program.restart() }
   }
 
   // MARK: Applications
@@ -164,6 +168,7 @@ public final class Host {
         otherEvents.append(event)
       }
     }
+    for program in programs where program.run(&stack, now: now) { isBusy = true }
     return isBusy
   }
 
@@ -212,6 +217,10 @@ public final class Host {
         guard let own = applications[place].deadline else { continue }
         earliest = earliest.map { min($0, own) } ?? own
       }
+    }
+    for program in programs {
+      guard let own = program.deadline else { continue }
+      earliest = earliest.map { min($0, own) } ?? own
     }
     deadline = earliest.map { clock.time(of: $0) }
   }
