@@ -39,11 +39,15 @@ let package = Package(
       name: "Shell",
       description: "Devices, the async API and the command, with the packages they need. Off: the core alone."
     ),
+    .trait(
+      name: "Metrics", description: "MetricsPublisher: what a stack counts and holds, through swift-metrics.",
+      enabledTraits: ["Shell"]),
     .default(enabledTraits: ["Shell"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
@@ -79,6 +83,7 @@ let package = Package(
       dependencies: [
         "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         .product(name: "Logging", package: "swift-log", condition: shell),
+        .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -1,4 +1,4 @@
-public import MartletTCP
+import MartletTCP
 
 /// A bound of the whole stack that can be moved while it runs.
 public enum StackLimit: UInt8, CaseIterable, BitwiseCopyable, Sendable {

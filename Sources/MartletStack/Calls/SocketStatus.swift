@@ -1,5 +1,3 @@
-public import MartletTCP
-
 /// A line of the table of datagram sockets, as `ss -u` prints it.
 public struct DatagramSocketReport: BitwiseCopyable, Sendable {
   public var local: LocalEndpoint
