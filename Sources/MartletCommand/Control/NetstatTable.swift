@@ -34,8 +34,10 @@ package struct NetstatTable {
     let isIPv6 = line.local.isIPv6 || line.local.address == "*" && line.kind != .icmp
     // A datagram socket that is connected to nobody has no state there.
     let state = line.kind == .tcp || line.remote != nil ? line.state.text(.netstat) : ""
+    // What `ss` shows of a listener there, `netstat` does not.
+    let sendQueue = line.state == .listen ? 0 : line.sendQueue
     var text = Self.left(line.kind.rawValue + (isIPv6 ? "6" : ""), 4) + "  "
-    text += Self.right(String(line.receiveQueue), 6) + " " + Self.right(String(line.sendQueue), 6) + " "
+    text += Self.right(String(line.receiveQueue), 6) + " " + Self.right(String(sendQueue), 6) + " "
     text += Self.left(Self.address(line.local), 23) + " "
     text += Self.left(line.remote.map { Self.address($0) } ?? (isIPv6 ? ":::*" : "0.0.0.0:*"), 23) + " "
     text += Self.left(state, 11)
