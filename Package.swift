@@ -188,8 +188,9 @@ let package = Package(
     .testTarget(
       name: "MartletTests",
       dependencies: [
-        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         .product(name: "Logging", package: "swift-log", condition: shell),
+        .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
       ],
       swiftSettings: strict),
     .testTarget(

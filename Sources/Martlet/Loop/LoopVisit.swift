@@ -20,6 +20,14 @@ package struct LinkReport: Equatable, Sendable {
   /// Its packets begin with an Ethernet header.
   package let isEthernet: Bool
   package let counters: LinkCounters
+
+  package init(name: String, interface: InterfaceID, mtu: Int, isEthernet: Bool, counters: LinkCounters) {
+    self.name = name
+    self.interface = interface
+    self.mtu = mtu
+    self.isEthernet = isEthernet
+    self.counters = counters
+  }
 }
 
 /// What a loop's visitors look at and do, one loop at a time, from a thread that may wait.
@@ -31,6 +39,8 @@ struct LoopVisitor {
 
   /// A loop answers within microseconds. One that does not in so long is stuck in its application, or was never run.
   static let patience = TimeAmount.seconds(5)
+  /// How long it may take to find out that nobody waits for the answer.
+  private static let glance = TimeAmount.milliseconds(100)
 
   init(_ controls: [LoopControl], waking wakeup: Wakeup, until isOver: @escaping @Sendable () -> Bool) {
     self.controls = controls
@@ -57,7 +67,7 @@ struct LoopVisitor {
       let now = SystemClock.now
       if isOver() { throw .stopped }
       guard now < end else { throw .noAnswer }
-      wait(for: wakeup.descriptor, orUntil: end.since(now))
+      wait(for: wakeup.descriptor, orUntil: min(end.since(now), Self.glance))
     }
   }
 

@@ -47,7 +47,10 @@ final class ClientThreads: Sendable {
     _ = fcntl(listening.rawValue, F_SETFL, fcntl(listening.rawValue, F_GETFL) | O_NONBLOCK)
   }
 
-  deinit { try? listening.close() }
+  deinit {
+    // Threads hold it as long as they run: this one was never started, or is closed.
+    if !isClosed { try? listening.close() }
+  }
 
   func start() throws(LinkError) {
     let thread = try SystemThread(name: terms.name) { self.acceptAll() }
@@ -56,15 +59,18 @@ final class ClientThreads: Sendable {
 
   var isClosed: Bool { state.withLock { $0.isClosed } }
 
-  /// Accepts nobody any more, cuts everybody off, and waits until their threads have let go of them.
+  /// Accepts nobody any more, cuts everybody off, and waits until their threads have let go of them. Once.
   func close() {
-    let channels = state.withLock { state in
-      state.isClosed = true
-      return Array(state.clients.values)
+    let (channels, wasClosed) = state.withLock { state in
+      defer { state.isClosed = true }
+      return (Array(state.clients.values), state.isClosed)
     }
+    guard !wasClosed else { return }
     for channel in channels { channel.cutOff() }
     wakeup.signal()
     acceptor.withLock { $0.take() }?.join()
+    // Whoever was about to be accepted is cut off by this.
+    try? listening.close()
     let end = SystemClock.now.advanced(by: .seconds(1))
     while !state.withLock({ $0.clients.isEmpty }), SystemClock.now < end { usleep(1_000) }
   }
