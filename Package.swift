@@ -20,6 +20,9 @@ let core: [SwiftSetting] =
 /// A package that uses the core alone switches this trait off and resolves no other package.
 let shell = TargetDependencyCondition.when(traits: ["Shell"])
 
+/// Off unless it is asked for: nobody else resolves swift-metrics.
+let metrics = TargetDependencyCondition.when(traits: ["Metrics"])
+
 let package = Package(
   name: "martlet",
   platforms: [.macOS(.v26), .iOS(.v26), .tvOS(.v26), .watchOS(.v26), .visionOS(.v26)],
@@ -83,7 +86,7 @@ let package = Package(
       dependencies: [
         "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         .product(name: "Logging", package: "swift-log", condition: shell),
-        .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+        .product(name: "Metrics", package: "swift-metrics", condition: metrics),
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -190,7 +193,7 @@ let package = Package(
       dependencies: [
         "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         .product(name: "Logging", package: "swift-log", condition: shell),
-        .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+        .product(name: "MetricsTestKit", package: "swift-metrics", condition: metrics),
       ],
       swiftSettings: strict),
     .testTarget(

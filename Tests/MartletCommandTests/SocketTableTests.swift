@@ -124,7 +124,10 @@ struct SocketTableTests {
         ],
         ["datagrams state unconn state estab"]
       ),
-      ("sport = :80", false, true, ["listeners sport = :80", "connections state unconn sport = :80"], ["datagrams state unconn sport = :80"]),
+      (
+        "sport = :80", false, true, ["listeners sport = :80", "connections state unconn sport = :80"],
+        ["datagrams state unconn sport = :80"]
+      ),
       ("state syn-recv and sport = :80", true, false, ["connections state syn-recv sport = :80"], []),
       ("state listening", false, false, ["listeners"], []),
     ])

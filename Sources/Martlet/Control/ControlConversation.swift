@@ -192,7 +192,9 @@ struct ControlConversation {
         destination: socket.peer?.address, socket.peer?.port ?? 0)
       guard filter.passes(subject) else { continue }
       // Each stack of several has the same sockets; one line is enough where nothing waits in the others.
-      if socket.peer == nil, seen[socket.local] != nil, socket.receiveQueue == 0, socket.drops == 0 { continue }
+      if socket.peer == nil, seen[socket.local] != nil, socket.receiveQueue == 0, socket.drops == 0 {
+        continue
+      }
       seen[socket.local] = true
       var object = JSONObject()
       object.addDatagramSocket(socket)
@@ -357,7 +359,8 @@ struct ControlConversation {
       case .failure(.outOfRange): throw .refused("\(limit.name) cannot be \(value). Choose another number.")
       case .failure(.belowHeld):
         throw .refused("More than \(value) octets are held. Reset connections first, or choose more.")
-      case .failure(.budget): throw .refused("The memory budget has no room for it. Raise memory-budget first.")
+      case .failure(.budget):
+        throw .refused("The memory budget has no room for it. Raise memory-budget first.")
       }
     }
     var object = JSONObject()

@@ -116,7 +116,8 @@ package enum ControlRequest: Sendable {
     }
     terms.filter = try filter(rest)
     guard terms.filter.states == nil else {
-      throw .refused("A packet has no state. Capture by host, port, src, dst, sport, dport, tcp, udp or icmp.")
+      throw .refused(
+        "A packet has no state. Capture by host, port, src, dst, sport, dport, tcp, udp or icmp.")
     }
     return terms
   }
@@ -124,7 +125,8 @@ package enum ControlRequest: Sendable {
   private static func reset(_ words: [String]) throws(ControlError) -> ControlRequest {
     let filter = try filter(words)
     guard filter != FlowFilter() else {
-      throw .refused("Which? Write \"reset dst 10.7.0.2:40112\", or \"reset state all\" for every connection.")
+      throw .refused(
+        "Which? Write \"reset dst 10.7.0.2:40112\", or \"reset state all\" for every connection.")
     }
     return .reset(filter)
   }

@@ -68,7 +68,8 @@ package struct LoopCaptures {
   ) {
     for one in attached {
       one.capture.add(
-        direction, packet, metadata, on: interface, of: one.loop, reason: one.capture.explains ? reason : "", now)
+        direction, packet, metadata, on: interface, of: one.loop, reason: one.capture.explains ? reason : "",
+        now)
     }
   }
 }

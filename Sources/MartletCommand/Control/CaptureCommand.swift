@@ -51,7 +51,8 @@ struct CaptureCommand: ParsableCommand {
 
   @Flag(
     help:
-      "Write to each packet what the stack decided on it. Switches the flight recorder on for as long, if it is off.")
+      "Write to each packet what the stack decided on it. Switches the flight recorder on for as long, if it is off."
+  )
   var reasons = false
 
   @Flag(name: .shortAndLong, help: "Tell only what fails.")

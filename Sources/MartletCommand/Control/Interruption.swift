@@ -14,7 +14,9 @@ enum Interruption {
     for number in [SIGINT, SIGTERM] {
       var action = sigaction()
       #if canImport(Darwin)
-        action.__sigaction_u.__sa_handler = { _ in interruptions.store(true, ordering: .sequentiallyConsistent) }
+        action.__sigaction_u.__sa_handler = { _ in
+          interruptions.store(true, ordering: .sequentiallyConsistent)
+        }
       #else
         action.__sigaction_handler.sa_handler = { _ in
           interruptions.store(true, ordering: .sequentiallyConsistent)

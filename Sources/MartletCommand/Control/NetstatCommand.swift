@@ -60,7 +60,9 @@ struct NetstatCommand: ParsableCommand {
 
   private func show(_ client: ControlClient) throws {
     if json {
-      for request in requests { try client.ask(request) { line, _ in try OutputStream.output.deliver(line + "\n") } }
+      for request in requests {
+        try client.ask(request) { line, _ in try OutputStream.output.deliver(line + "\n") }
+      }
       return
     }
     var columns = NetstatTable.Columns()

@@ -183,7 +183,9 @@ package struct SSPlan {
 
   private static func conditions(of text: String) -> String {
     var words = text.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\n" })[...]
-    while let word = words.first?.lowercased(), word == "state" || word == "exclude" { words = words.dropFirst(2) }
+    while let word = words.first?.lowercased(), word == "state" || word == "exclude" {
+      words = words.dropFirst(2)
+    }
     if let word = words.first?.lowercased(), ["and", "&&", "&"].contains(word) { words = words.dropFirst() }
     return words.joined(separator: " ")
   }

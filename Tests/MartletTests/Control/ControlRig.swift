@@ -87,7 +87,20 @@
 
     deinit { try? descriptor.close() }
 
-    func say(_ octets: some Sequence<UInt8>) throws { try descriptor.writeAll(Array(octets)) }
+    /// Says all of it, unless nobody listens any more.
+    func say(_ octets: [UInt8]) throws {
+      var done = 0
+      while done < octets.count {
+        let count = octets.withUnsafeBytes { bytes in
+          send(
+            descriptor.rawValue, bytes.baseAddress.map { $0 + done }, bytes.count - done,
+            Int32(truncatingIfNeeded: MSG_NOSIGNAL))
+        }
+        guard count > 0 else { throw Errno(rawValue: errno) }
+        done += count
+      }
+    }
+
     func say(_ line: String) throws { try say(Array((line + "\n").utf8)) }
 
     /// What comes next; empty: the end. Nil: nothing came in time.

@@ -36,7 +36,9 @@
       let loop = try ControlledLoop(start: Self.listen)
       let asker = try Asker(loop.path)
       let version = try asker.answer(to: "version")
-      #expect(version.count == 2 && version[0].contains(#""protocol":1"#) && version[0].contains(#""pid":\#(getpid())"#))
+      #expect(
+        version.count == 2 && version[0].contains(#""protocol":1"#)
+          && version[0].contains(#""pid":\#(getpid())"#))
       #expect(version.last == #"{"type":"end"}"#)
       let listeners = try asker.answer(to: "listeners")
       #expect(listeners.count == 2 && listeners[0].contains(#""local":"*:80""#))
@@ -81,7 +83,8 @@
       #expect(try asker.answer(to: "connections sport = :http").last?.contains("no port") == true)
       #expect(try asker.answer(to: String(repeating: "x", count: 150)).last?.contains("no request") == true)
       #expect(try asker.answer(to: "version").count == 2)
-      #expect(try asker.answer(to: String(repeating: "x", count: 300)).last?.contains("200 octets at most") == true)
+      #expect(
+        try asker.answer(to: String(repeating: "x", count: 300)).last?.contains("200 octets at most") == true)
       #expect(try asker.line() == nil)
       // Also where no end of the line ever comes.
       let other = try Asker(loop.path)
@@ -158,7 +161,8 @@
       #expect(lstat(loop.path, &status) == 0 && status.st_mode & 0o777 == 0o600)
       #expect(status.st_mode & S_IFMT == S_IFSOCK)
       let shared = try ControlledLoop({ $0.group = getgid() }, start: Self.listen)
-      #expect(lstat(shared.path, &status) == 0 && status.st_mode & 0o777 == 0o660 && status.st_gid == getgid())
+      #expect(
+        lstat(shared.path, &status) == 0 && status.st_mode & 0o777 == 0o660 && status.st_gid == getgid())
     }
 
     @Test("A socket at which somebody answers is left alone; a dead one, and nothing else, is replaced")
@@ -245,14 +249,16 @@
     func limits() throws {
       let loop = try ControlledLoop(start: Self.listen)
       let asker = try Asker(loop.path)
-      #expect(try asker.answer(to: "set half-open 77").first == #"{"type":"limit","name":"half-open","value":77}"#)
+      #expect(
+        try asker.answer(to: "set half-open 77").first == #"{"type":"limit","name":"half-open","value":77}"#)
       #expect(try asker.answer(to: "limits").contains(#"{"type":"limit","name":"half-open","value":77}"#))
       #expect(try asker.answer(to: "set memory-budget 5").last?.contains("cannot be 5") == true)
       let changed = try asker.answer(to: "set listener :80 half-open 9")
       #expect(changed.first?.contains(#""half_open_limit":9"#) == true)
       #expect(try asker.answer(to: "set listener *:81 half-open 9").last?.contains("Nobody listens") == true)
       #expect(
-        try asker.answer(to: "set listener :80 syn-cookies off").first?.contains(#""syn_cookies":"off""#) == true)
+        try asker.answer(to: "set listener :80 syn-cookies off").first?.contains(#""syn_cookies":"off""#)
+          == true)
     }
 
     @Test("Connections are reset by filter, and told")
@@ -266,7 +272,7 @@
       #expect(try asker.answer(to: "connections exclude closed").count == 1)
     }
 
-    @Test("Records come as they are written, and say when some were missed")
+    @Test("Records come as they are written, and who has seen enough says so")
     func records() throws {
       let loop = try ControlledLoop(start: Self.listen)
       let asker = try Asker(loop.path)
@@ -274,10 +280,38 @@
       #expect(try asker.answer(to: "set recorder 16").count == 2)
       let following = try Asker(loop.path)
       try following.say("records since 0 follow")
-      // A hundred connections from and to ourselves, over the loopback interface.
       #expect(try asker.answer(to: "records").count == 1)
-      #expect(try following.descriptor.writeAll(Array("\n".utf8)) == 1)
-      #expect(try following.line() == #"{"type":"end"}"#)
+      // An open of our own to an address of our own, over the loopback interface: both ends write records.
+      loop.control.visit { stack, _, now in
+        _ = try? stack.connect(to: endpoint("10.7.0.1", 80), now: now)
+      }
+      let first = try #require(try following.line())
+      #expect(first.hasPrefix(#"{"type":"record""#) && first.contains(#""number":0"#), "\(first)")
+      #expect(first.contains(#""local":"10.7.0.1"#), "\(first)")
+      try following.say("enough")
+      var last = first
+      while last != #"{"type":"end"}"# { last = try #require(try following.line()) }
+      // What was said is a request like others.
+      #expect(try following.line()?.contains("no request") == true)
+    }
+
+    @Test("A recorder that overwrites what was to be read says how much")
+    func lostRecords() throws {
+      let loop = try ControlledLoop(start: Self.listen)
+      let asker = try Asker(loop.path)
+      #expect(try asker.answer(to: "set recorder 4").count == 2)
+      loop.control.visit { stack, _, now in
+        for _ in 0..<40 { _ = try? stack.connect(to: endpoint("10.7.0.1", 80), now: now) }
+      }
+      // Each has a record at least, and four are kept.
+      var lines: [String] = []
+      for _ in 0..<1_000 where lines.count != 6 {
+        lines = try asker.answer(to: "records since 1")
+        if lines.count != 6 { usleep(2_000) }
+      }
+      try #require(lines.count == 6, "\(lines)")
+      #expect(lines[0].hasPrefix(#"{"type":"lost","records":"#))
+      #expect(lines[1...4].allSatisfy { $0.hasPrefix(#"{"type":"record""#) })
     }
   }
 #endif

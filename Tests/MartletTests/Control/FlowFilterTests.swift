@@ -20,21 +20,27 @@ struct FlowFilterTests {
     arguments: [
       ("", true), ("sport = :80", true), ("sport = 80", true), ("sport :80", true), ("sport = *:80", true),
       ("sport eq :80", true), ("sport=:80", true), ("dport = :80", false), ("dport > :40000", true),
-      ("dport >= :40112", true), ("dport>=:40113", false), ("dport < :40113", true), ("dport <= 40111", false),
+      ("dport >= :40112", true), ("dport>=:40113", false), ("dport < :40113", true),
+      ("dport <= 40111", false),
       ("dport != :1", true), ("dport ne :40112", false), ("dst 10.0.0.0/8", true), ("dst 11.0.0.0/8", false),
-      ("dst 10.7.0.2", true), ("dst = 10.7.0.2", true), ("dst != 10.7.0.2", false), ("dst 10.7.0.2:40112", true),
+      ("dst 10.7.0.2", true), ("dst = 10.7.0.2", true), ("dst != 10.7.0.2", false),
+      ("dst 10.7.0.2:40112", true),
       ("dst 10.7.0.2:40113", false), ("dst *:40112", true), ("dst :40112", true), ("dst *", true),
-      ("src 10.7.0.1", true), ("src 10.7.0.2", false), ("src [fd00:7::1]:80", false), ("src fd00:7::/64", false),
+      ("src 10.7.0.1", true), ("src 10.7.0.2", false), ("src [fd00:7::1]:80", false),
+      ("src fd00:7::/64", false),
       ("src 0.0.0.0/0", true), ("src ::/0", false), ("host 10.7.0.2", true), ("port = :80", true),
       ("port 40112", true), ("port 81", false), ("not sport = :80", false), ("! sport = :81", true),
       ("!sport=:81", true), ("sport = :80 and dport = :1", false), ("sport = :80 or dport = :1", true),
       ("sport = :80 dport = :40112", true), ("sport = :80 dport = :1", false),
-      ("sport = :81 and dport = :1 or dst 10.7.0.2", true), ("sport = :81 and ( dport = :1 or dst 10.7.0.2 )", false),
-      ("(sport = :80||sport = :443)&&dst 10.0.0.0/8", true), ("((sport = :80))", true), ("tcp", true), ("udp", false),
+      ("sport = :81 and dport = :1 or dst 10.7.0.2", true),
+      ("sport = :81 and ( dport = :1 or dst 10.7.0.2 )", false),
+      ("(sport = :80||sport = :443)&&dst 10.0.0.0/8", true), ("((sport = :80))", true), ("tcp", true),
+      ("udp", false),
       ("not ( not tcp )", true), ("SPORT = :80 AND DST 10.0.0.0/8", true), ("state established", true),
       ("state ESTAB", true), ("state syn-recv", false), ("state syn-recv state established", true),
       ("exclude established", false), ("exclude time-wait", true), ("state connected", true),
-      ("state synchronized exclude established", false), ("state bucket", false), ("state big sport = :80", true),
+      ("state synchronized exclude established", false), ("state bucket", false),
+      ("state big sport = :80", true),
       ("state all and sport = :80", true), ("state SYN_RECV", false),
     ])
   func meaning(_ text: String, _ passes: Bool) throws {
@@ -45,7 +51,8 @@ struct FlowFilterTests {
   @Test(
     "What a filter means for IPv6",
     arguments: [
-      ("src [fd00:7::1]:80", true), ("src [fd00:7::1]", true), ("src fd00:7::/64", true), ("dst [::]/0", false),
+      ("src [fd00:7::1]:80", true), ("src [fd00:7::1]", true), ("src fd00:7::/64", true),
+      ("dst [::]/0", false),
       ("dst ::/0", true), ("dst [fd00:7::/32]:40112", true), ("dst 0.0.0.0/0", false),
       ("dst [fd00:7::2]:40112 and sport = :80", true),
     ])
@@ -62,11 +69,13 @@ struct FlowFilterTests {
     "A mistake is told with what to write",
     arguments: [
       ("sport = :http", "names are not looked up"), ("sport", "Which port?"), ("sport = :70000", "no port"),
-      ("dst 10.0.0.0/33", "no address"), ("dst example.org", "names are not looked up"), ("dst", "no address"),
+      ("dst 10.0.0.0/33", "no address"), ("dst example.org", "names are not looked up"),
+      ("dst", "no address"),
       ("dst > 10.0.0.1", "no order"), ("state", "Which state?"), ("state foo", "\"foo\" is no state"),
       ("sport = :80 state established", "stands first"), ("( sport = :80", "never closed"),
       ("sport = :80 )", "closes nothing"), ("sport = :80 and", "ends where a condition should be"),
-      ("or sport = :80", "not understood"), ("frob", "\"frob\" is not understood"), ("dev eth0", "has no \"dev\""),
+      ("or sport = :80", "not understood"), ("frob", "\"frob\" is not understood"),
+      ("dev eth0", "has no \"dev\""),
       ("sport = :80 frob", "not understood here"), ("( )", "not understood"), ("not", "ends where"),
       ("src 10.7.0.1:x", "no address"), ("src fd00:7::1:", "no address"),
     ])
@@ -97,7 +106,8 @@ struct FlowFilterTests {
       return Int(state % UInt64(bound))
     }
     let words = [
-      "state", "exclude", "established", "sport", "dport", "=", "!=", ">", ":80", "(", ")", "and", "or", "not", "dst",
+      "state", "exclude", "established", "sport", "dport", "=", "!=", ">", ":80", "(", ")", "and", "or",
+      "not", "dst",
       "10.0.0.0/8", "[fd00::1]:7", "]", "[", "*", ":", "/", "!", "&&", "é", "\u{0}", "host", "tcp",
     ]
     let text = (0..<next(30)).map { _ in words[next(words.count)] }.joined(separator: next(2) == 0 ? " " : "")
@@ -112,14 +122,17 @@ struct ControlRequestTests {
   @Test(
     "What is no request is answered with what to write",
     arguments: [
-      ("", "help"), ("   ", "help"), ("frob", "\"frob\""), ("version now", "stands alone"), ("reset", "Which?"),
-      ("set", "half-open"), ("set half-open", "Set what"), ("set half-open many", "Set what"), ("set frob 1", "\"frob\""),
+      ("", "help"), ("   ", "help"), ("frob", "\"frob\""), ("version now", "stands alone"),
+      ("reset", "Which?"),
+      ("set", "half-open"), ("set half-open", "Set what"), ("set half-open many", "Set what"),
+      ("set frob 1", "\"frob\""),
       ("set half-open -1", "Set what"), ("set memory-budget 99999999999GiB", "Set what"),
       ("set listener :80", "Set what of"), ("set listener x half-open 3", "no address"),
       ("set listener :80 frob 3", "\"frob\""), ("set listener :80 half-open 0", "no number"),
       ("set listener :80 syn-cookies maybe", "no policy"), ("records since", "Since which"),
       ("records lang fr", "language"), ("records frob", "\"frob\""), ("capture snaplen", "How many?"),
-      ("capture count 0", "How many?"), ("capture state established", "no state"), ("connections sport", "Which port?"),
+      ("capture count 0", "How many?"), ("capture state established", "no state"),
+      ("connections sport", "Which port?"),
     ])
   func refuses(_ line: String, _ complaint: String) throws {
     let error = #expect(throws: ControlError.self) { try ControlRequest(parsing: line) }
@@ -136,13 +149,15 @@ struct ControlRequestTests {
     #expect(octets == 64 << 20)
     #expect(StackLimit.memoryBudget.share(of: 10, among: 3) == 3)
     #expect(StackLimit.halfOpen.share(of: 10, among: 3) == 4)
-    guard case .capture(let terms) = try ControlRequest(parsing: "CAPTURE count 5 snaplen 96 reasons tcp") else {
+    guard case .capture(let terms) = try ControlRequest(parsing: "CAPTURE count 5 snaplen 96 reasons tcp")
+    else {
       Issue.record("no capture")
       return
     }
     #expect(terms.count == 5 && terms.snapLength == 96 && terms.explains)
-    guard case .records(let since, let follows, let language) = try ControlRequest(
-      parsing: "records since 7 follow lang zh_CN")
+    guard
+      case .records(let since, let follows, let language) = try ControlRequest(
+        parsing: "records since 7 follow lang zh_CN")
     else {
       Issue.record("no records")
       return

@@ -36,14 +36,16 @@
         }
         if line.hasPrefix("# TYPE ") {
           let words = line.split(separator: " ").map(String.init)
-          try #require(words.count == 4 && words[2] == hasHelp && ["counter", "gauge"].contains(words[3]), "\(line)")
+          try #require(
+            words.count == 4 && words[2] == hasHelp && ["counter", "gauge"].contains(words[3]), "\(line)")
           current = words[2]
           families[current] = (words[3], [])
           continue
         }
         let sample = try sample(line)
         #expect(sample.name == current, "\(line)")
-        #expect(families[current]?.samples.contains { $0.labels == sample.labels } == false, "\(line) comes twice")
+        #expect(
+          families[current]?.samples.contains { $0.labels == sample.labels } == false, "\(line) comes twice")
         families[current]?.samples.append(sample)
       }
       return families
@@ -75,7 +77,9 @@
         }
       }
       try #require(isConnected)
-      _ = octets.withUnsafeBytes { send(fd, $0.baseAddress, $0.count, Int32(truncatingIfNeeded: MSG_NOSIGNAL)) }
+      _ = octets.withUnsafeBytes {
+        send(fd, $0.baseAddress, $0.count, Int32(truncatingIfNeeded: MSG_NOSIGNAL))
+      }
       var answer: [UInt8] = []
       while true {
         var watched = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
@@ -113,11 +117,16 @@
       #expect(families.allSatisfy { ($0.value.type == "counter") == $0.key.hasSuffix("_total") })
       #expect(families["martlet_sockets"]?.samples.count == TCPState.allCases.count)
       #expect(families["martlet_sockets"]?.samples.first { $0.labels == ["state": "LISTEN"] }?.value == 1)
-      #expect(families["martlet_syn_flood"]?.samples == [Sample(name: "martlet_syn_flood", labels: ["listener": "*:7"], value: 0)])
+      #expect(
+        families["martlet_syn_flood"]?.samples == [
+          Sample(name: "martlet_syn_flood", labels: ["listener": "*:7"], value: 0)
+        ])
       #expect(families["martlet_memory_held_bytes"]?.samples.first?.value ?? 0 > 1_000)
       #expect(families["martlet_drops_total"]?.samples.count == DropReason.allCases.count)
       #expect(families["martlet_link_received_packets_total"]?.samples.first?.labels == ["link": "memory"])
-      for name in ["tcp_ext_listen_overflows", "tcp_retrans_segs", "tcp_ext_delayed_acks", "ip_ext_in_ce_pkts"] {
+      for name in [
+        "tcp_ext_listen_overflows", "tcp_retrans_segs", "tcp_ext_delayed_acks", "ip_ext_in_ce_pkts",
+      ] {
         #expect(families["martlet_\(name)_total"] != nil, "\(name)")
       }
     }
@@ -145,17 +154,20 @@
       defer { first.close() }
       let error = #expect(throws: LinkError.self) { try MetricsEndpoint(first.address, of: [LoopControl()]) }
       #expect(try #require(error).message.contains("Choose another"))
-      for text in ["", "9100", "localhost:9100", "127.0.0.1", "127.0.0.0/8:9100", ":9100", "127.0.0.1:99999"] {
+      for text in ["", "9100", "localhost:9100", "127.0.0.1", "127.0.0.0/8:9100", ":9100", "127.0.0.1:99999"]
+      {
         #expect(throws: FilterError.self) { try MetricsAddress(parsing: text) }
       }
       #expect(try MetricsAddress(parsing: "[::1]:9100").port == 9_100)
     }
 
-    @Test("Names", arguments: [
-      ("TcpExtListenOverflows", "tcp_ext_listen_overflows"), ("IpReasmOKs", "ip_reasm_oks"),
-      ("TcpExtTCPSpuriousRTOs", "tcp_ext_tcp_spurious_rtos"), ("TcpInSegs", "tcp_in_segs"),
-      ("TcpExtPAWSEstab", "tcp_ext_paws_estab"),
-    ])
+    @Test(
+      "Names",
+      arguments: [
+        ("TcpExtListenOverflows", "tcp_ext_listen_overflows"), ("IpReasmOKs", "ip_reasm_oks"),
+        ("TcpExtTCPSpuriousRTOs", "tcp_ext_tcp_spurious_rtos"), ("TcpInSegs", "tcp_in_segs"),
+        ("TcpExtPAWSEstab", "tcp_ext_paws_estab"),
+      ])
     func names(_ linux: String, _ prometheus: String) { #expect(StackFigures.snakeCase(linux) == prometheus) }
   }
 

@@ -40,7 +40,8 @@ package struct StackFigures: Sendable {
     held.add(other.held)
     memoryHeld += other.memoryHeld
     memoryHighWater += other.memoryHighWater
-    memoryLimit = memoryLimit.addingReportingOverflow(other.memoryLimit).overflow
+    memoryLimit =
+      memoryLimit.addingReportingOverflow(other.memoryLimit).overflow
       ? .max : memoryLimit + other.memoryLimit
     memoryRefusals &+= other.memoryRefusals
     if other.pressure.rawValue > pressure.rawValue { pressure = other.pressure }
@@ -152,7 +153,9 @@ extension LoopVisitor {
     while let from = place {
       let part = try ask(loop) { stack, _, now in
         var counts: [TCPState: Int] = [:]
-        let next = stack.forSomeFlows(from: from, atMost: 4_096, now: now) { counts[$0.state, default: 0] += 1 }
+        let next = stack.forSomeFlows(from: from, atMost: 4_096, now: now) {
+          counts[$0.state, default: 0] += 1
+        }
         return (counts, next)
       }
       counts.merge(part.0) { $0 + $1 }

@@ -149,7 +149,8 @@ struct FlowFilterParser {
     guard let number = UInt16(digits) else {
       throw FilterError(
         description:
-          "\"\(text)\" is no port. Write a number from 0 to 65535, such as \"\(word) = :80\"; names are not looked up.")
+          "\"\(text)\" is no port. Write a number from 0 to 65535, such as \"\(word) = :80\"; names are not looked up."
+      )
     }
     return .port(end, comparison, number)
   }

@@ -31,7 +31,8 @@ package enum UnixSocket {
       if let group, chown(path, uid_t.max, gid_t(group)) != 0 {
         throw LinkError(
           .failed, errno: Errno(rawValue: errno),
-          "Cannot give \(path) to the group \(group): \(Errno(rawValue: errno)). Choose a group that you belong to.")
+          "Cannot give \(path) to the group \(group): \(Errno(rawValue: errno)). Choose a group that you belong to."
+        )
       }
       guard chmod(path, group == nil ? 0o600 : 0o660) == 0, systemListen(descriptor.rawValue, 16) == 0 else {
         throw LinkError(
@@ -107,7 +108,8 @@ package enum UnixSocket {
     guard result != 0 else { return }
     let error = Errno(rawValue: errno)
     if error == .addressInUse {
-      throw LinkError(.addressInUse, errno: error, "Somebody else has just made \(path). Choose another path.")
+      throw LinkError(
+        .addressInUse, errno: error, "Somebody else has just made \(path). Choose another path.")
     }
     throw LinkError(
       error == .permissionDenied ? .noPermission : .failed, errno: error,
