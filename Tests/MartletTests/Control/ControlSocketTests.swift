@@ -235,6 +235,22 @@
       #expect(access(loop.path, F_OK) != 0)
     }
 
+    @Test("A host has one, too, and both go")
+    func ofHost() async throws {
+      try await withTwoHosts { left, right in
+        let path = ControlledLoop.freshPath()
+        let socket = try left.openControlSocket(ControlSocketConfiguration(path: path))
+        let listener = try await left.listen(on: 80)
+        let connection = try await right.connect(to: "10.7.0.1", port: 80)
+        let lines = try Asker(path).answer(to: "connections state established sport = :80")
+        #expect(lines.count == 2 && lines[0].contains(#""remote":"10.7.0.2:"#), "\(lines)")
+        connection.close()
+        listener.close()
+        socket.close()
+        #expect(access(path, F_OK) != 0)
+      }
+    }
+
     @Test("A loop that nobody runs does not answer, and that is said")
     func deadLoop() throws {
       let path = ControlledLoop.freshPath()
