@@ -20,6 +20,9 @@ let core: [SwiftSetting] =
 /// A package that uses the core alone switches this trait off and resolves no other package.
 let shell = TargetDependencyCondition.when(traits: ["Shell"])
 
+/// Off unless it is asked for: nobody else resolves swift-metrics.
+let metrics = TargetDependencyCondition.when(traits: ["Metrics"])
+
 let package = Package(
   name: "martlet",
   platforms: [.macOS(.v26), .iOS(.v26), .tvOS(.v26), .watchOS(.v26), .visionOS(.v26)],
@@ -39,11 +42,15 @@ let package = Package(
       name: "Shell",
       description: "Devices, the async API and the command, with the packages they need. Off: the core alone."
     ),
+    .trait(
+      name: "Metrics", description: "MetricsPublisher: what a stack counts and holds, through swift-metrics.",
+      enabledTraits: ["Shell"]),
     .default(enabledTraits: ["Shell"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
@@ -79,6 +86,7 @@ let package = Package(
       dependencies: [
         "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         .product(name: "Logging", package: "swift-log", condition: shell),
+        .product(name: "Metrics", package: "swift-metrics", condition: metrics),
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -185,8 +193,9 @@ let package = Package(
     .testTarget(
       name: "MartletTests",
       dependencies: [
-        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack",
+        "Martlet", "MartletLinks", "MartletWire", "MartletTCP", "MartletStack", "MartletTrace",
         .product(name: "Logging", package: "swift-log", condition: shell),
+        .product(name: "MetricsTestKit", package: "swift-metrics", condition: metrics),
       ],
       swiftSettings: strict),
     .testTarget(

@@ -83,7 +83,7 @@ public struct NetworkStack: ~Copyable {
 
   // Memory/
   /// What the stack itself and its recorder are charged.
-  let baseCharge: Int
+  var baseCharge: Int
   var shortage = Shortage()
 
   // Counters/

@@ -150,6 +150,19 @@ public final class Host: Sendable {
     return try await body(listener)
   }
 
+  /// Makes a Unix socket at which the host can be asked for its connections, counters and packets: what `martlet ss` and others
+  /// use. It answers until it is closed, or the host has ended.
+  public func openControlSocket(
+    _ configuration: ControlSocketConfiguration
+  ) throws(LinkError) -> ControlSocket {
+    try ControlSocket(configuration, of: [control])
+  }
+
+  /// Answers Prometheus at an address of the kernel until it is closed, or the host has ended.
+  public func openMetrics(at address: MetricsAddress) throws(LinkError) -> MetricsEndpoint {
+    try MetricsEndpoint(address, of: [control])
+  }
+
   /// Counters of the stack at this moment.
   public func counters() async throws(HostError) -> StackCounters {
     try await mailbox.ask { (waiter: Waiter<StackCounters>, _, stack, _) in

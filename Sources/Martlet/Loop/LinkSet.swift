@@ -93,6 +93,13 @@ struct LinkPort<L: Link & ~Copyable>: ~Copyable {
     }
   }
 
+  /// What visitors are told of it.
+  var report: LinkReport {
+    let isEthernet = if case .ethernet = link.medium { true } else { false }
+    return LinkReport(
+      name: link.name, interface: interface, mtu: link.mtu, isEthernet: isEthernet, counters: link.counters)
+  }
+
   /// The link has another descriptor than the poller knows.
   var isWatchedElsewhere: Bool { link.readiness != watched }
 

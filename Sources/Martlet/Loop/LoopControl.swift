@@ -13,6 +13,8 @@ import Synchronization
 public final class LoopControl: Sendable {
   package let wakeup: Wakeup
   private let stops = Atomic<Int>(0)
+  /// In the order of their coming.
+  private let visits = Mutex<[LoopVisit]>([])
 
   public init() throws(LinkError) {
     wakeup = try Wakeup()
@@ -33,6 +35,20 @@ public final class LoopControl: Sendable {
   /// Has the loop call `Application.woken`.
   public func wake() {
     wakeup.signal()
+  }
+
+  /// Has the loop call `body` between two batches, if it runs; once, on its thread.
+  package func visit(_ body: @escaping LoopVisit) {
+    visits.withLock { $0.append(body) }
+    wakeup.signal()
+  }
+
+  /// Those who have come since the last call.
+  func takeVisits() -> [LoopVisit] {
+    visits.withLock { waiting in
+      defer { waiting = [] }
+      return waiting
+    }
   }
 
   /// Ends the loop when one of these signals comes, `SIGINT`, `SIGTERM` and `SIGHUP` unless given. One

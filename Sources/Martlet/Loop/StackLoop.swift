@@ -29,6 +29,8 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
   private var hasWork = true
   /// Some link has no descriptor: it is looked at once a millisecond.
   private var polls = false
+  /// Who is shown every packet; mostly nobody.
+  private var captures = LoopCaptures()
 
   /// Packets taken from a link before the others have their turn.
   private static var receiveBatch: Int { 64 }
@@ -127,6 +129,7 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
     if ready.isReadable(ReadyDescriptors.mailboxTag) {
       control.wakeup.clear()
       application.woken(stack: &stack, now: now)
+      letVisitorsIn(now)
     }
     dispatchEvents(now)
     try transmit(now)
@@ -149,6 +152,19 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
     return nil
   }
 
+  /// Lets other threads look at the stack who have asked for it.
+  private mutating func letVisitorsIn(_ now: Instant) {
+    let visits = control.takeVisits()
+    guard !visits.isEmpty else { return }
+    var reports: [LinkReport] = []
+    for i in 0..<links.count {
+      if let report = links.ports[i]?.report { reports.append(report) }
+    }
+    var view = LoopView(links: reports, captures: captures)
+    for visit in visits { visit(&stack, &view, now) }
+    captures = view.captures
+  }
+
   /// How long the poller may sleep; nil: for ever.
   private func patience(_ limit: TimeAmount?) -> TimeAmount? {
     if hasWork { return .zero }
@@ -164,7 +180,7 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
 
   private mutating func receive(_ ready: ReadyDescriptors, _ now: Instant) throws(LinkError) {
     for i in 0..<links.count {
-      try Self.receive(&links.ports[i]!, ready, tag: i, &stack, now)
+      try Self.receive(&links.ports[i]!, ready, tag: i, &stack, &captures, now)
       if links.ports[i]!.hasArrivals { hasWork = true }
     }
     try watchLinks()
@@ -172,7 +188,7 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
 
   private static func receive(
     _ port: inout LinkPort<L>, _ ready: ReadyDescriptors, tag: Int, _ stack: inout NetworkStack,
-    _ now: Instant
+    _ captures: inout LoopCaptures, _ now: Instant
   ) throws(LinkError) {
     let isPolled = port.link.readiness == nil
     let isReadable = isPolled || ready.isReadable(tag)
@@ -180,9 +196,14 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
     if hasRoom { port.isFull = false }
     guard isReadable || port.hasArrivals else { return }
     let interface = port.interface
-    let count = try port.link.receive(limit: receiveBatch, now: now) { packet, metadata in
-      stack.receive(packet, metadata, on: interface, now: now)
-    }
+    let count =
+      captures.isEmpty
+      ? try port.link.receive(limit: receiveBatch, now: now) { packet, metadata in
+        stack.receive(packet, metadata, on: interface, now: now)
+      }
+      : try port.link.receive(limit: receiveBatch, now: now) { packet, metadata in
+        captures.receive(packet, metadata, on: interface, &stack, now)
+      }
     port.hasArrivals = count == receiveBatch
     let returns = port.link.counters.returns
     guard returns != port.returns else { return }
@@ -210,7 +231,9 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
 
   private mutating func transmit(_ now: Instant) throws(LinkError) {
     for i in 0..<links.count {
-      if try Self.transmit(&links.ports[i]!, tag: i, &poller, &stack, now) == .limit { hasWork = true }
+      if try Self.transmit(&links.ports[i]!, tag: i, &poller, &stack, &captures, now) == .limit {
+        hasWork = true
+      }
     }
     try watchLinks()
     if loopback?.hasWork(in: stack) == true { hasWork = true }
@@ -223,14 +246,19 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
 
   private static func transmit(
     _ port: inout LinkPort<L>, tag: Int, _ poller: inout Poller, _ stack: inout NetworkStack,
-    _ now: Instant
+    _ captures: inout LoopCaptures, _ now: Instant
   ) throws(LinkError) -> SendOutcome {
     guard !port.isFull else { return .full }
     let interface = port.interface
     guard port.awaitsRoom || stack.hasOutput(on: interface) else { return .drained }
-    let outcome = try port.link.send(limit: sendBatch, now: now) { buffer in
-      stack.nextPacket(on: interface, into: &buffer, now: now)
-    }
+    let outcome =
+      captures.isEmpty
+      ? try port.link.send(limit: sendBatch, now: now) { buffer in
+        stack.nextPacket(on: interface, into: &buffer, now: now)
+      }
+      : try port.link.send(limit: sendBatch, now: now) { buffer in
+        captures.nextPacket(on: interface, into: &buffer, &stack, now)
+      }
     port.isFull = outcome == .full
     if port.isFull != port.awaitsRoom {
       port.awaitsRoom = port.isFull

@@ -88,6 +88,7 @@ struct ConnectCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Keep the state of the connection in this file.", valueName: "file"))
   var statusFile: String?
 
+  @OptionGroup(title: "Looking at it") var looking: ControlOptions
   @OptionGroup(title: "Connections") var transport: TransportOptions
   @OptionGroup var output: OutputOptions
 
@@ -149,6 +150,8 @@ struct ConnectCommand: ParsableCommand {
           stack: stack,
           links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
           application: application, control: control)
+        let window = try looking.open(of: [control])
+        defer { window?.close() }
         var client = Client(
           loop, journal: journal, statusFile: statusFile, capture: capture)
         client.remote = remote
@@ -170,6 +173,8 @@ struct ConnectCommand: ParsableCommand {
         stack: NetworkStack(configuration: transport.configuration, seed: .fromSystem()),
         links: LinkSet(link, addresses: plan.addresses, routes: plan.routes, gateways: plan.gateways),
         application: application)
+      let window = try looking.open(of: [loop.control])
+      defer { window?.close() }
       let run = Iperf3Run(
         loop, to: remote, journal: output.journal(json: .error), isJSON: output.json, capture: capture)
       let status = try run.run()

@@ -1,3 +1,4 @@
+import Martlet
 import MartletStack
 import MartletTCP
 import MartletTrace

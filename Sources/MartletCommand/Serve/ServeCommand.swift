@@ -40,6 +40,9 @@ struct ServeCommand: ParsableCommand {
           --gateway 10.7.0.254 --service 80=http:.
         martlet serve --packet eth0 --dhcp --service 80=http:.
         kill -USR1 PID                  prints the table of connections
+        martlet ss -tan                 the same from elsewhere; also netstat,
+                                        nstat, capture and control
+        martlet serve … --metrics 127.0.0.1:9100    for Prometheus
         martlet serve … --shards 4      serves with four processors
         martlet serve … --status-file F keeps it in a file, as JSON lines
         martlet serve … --backlog 128 --syn-cookies off    shows what a flood of SYNs does
@@ -82,12 +85,26 @@ struct ServeCommand: ParsableCommand {
       valueName: "number"))
   var shards = 1
 
+  @OptionGroup(title: "Looking at it") var control: ControlOptions
+
+  @Flag(name: .customLong("no-control"), help: "Answer nobody: make no control socket.")
+  var hasNoControl = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Answer Prometheus at this address of the kernel, such as 127.0.0.1:9100.", valueName: "address:port"),
+    transform: { try MetricsAddress.typed($0) })
+  var metrics: MetricsAddress?
+
   @OptionGroup(title: "Connections") var transport: TransportOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup(title: "Listening") var listening: ListenOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
+    if hasNoControl, control.control != nil {
+      throw ValidationError("--control and --no-control contradict each other. Leave one of them out.")
+    }
     guard !services.isEmpty else {
       throw ValidationError("Nothing to serve. Give a --service, such as 80=http:. or 7=echo.")
     }
@@ -143,6 +160,8 @@ struct ServeCommand: ParsableCommand {
       let link = try device.open(plan, seed, journal, capture: capture)
       let name = link.name
       let loop = try makeLoop(stack, link, plan, journal)
+      let windows = try openWindows([loop.control], journal)
+      defer { windows.close() }
       announce(plan, on: name, journal)
       return try Server(loop, journal: journal, statusFile: statusFile, capture: capture).run()
     }
@@ -165,8 +184,17 @@ struct ServeCommand: ParsableCommand {
           try makeLoop(stack, link, plan, journal),
           statusFile: statusFile.map { index == 0 ? $0 : "\($0).\(index)" }, capture: captures[index])
       }
+      let windows = try openWindows(server.controls, journal)
+      defer { windows.close() }
       announce(plan, on: queues[0].name, journal)
       return try server.run()
+    }
+
+    /// Lets others look at the stacks of these loops.
+    private func openWindows(_ loops: [LoopControl], _ journal: Journal) throws -> ServerWindows {
+      ServerWindows(
+        control: hasNoControl ? nil : try control.openAnywhere(of: loops, journal),
+        metrics: try metrics.map { try MetricsEndpoint($0, of: loops) })
     }
 
     private var configuration: StackConfiguration {

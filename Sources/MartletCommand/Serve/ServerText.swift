@@ -1,3 +1,4 @@
+import Martlet
 import MartletStack
 import MartletTCP
 import MartletTrace
@@ -18,21 +19,6 @@ extension JSONObject {
     add("port", UInt64(served.service.specification.port))
     add("service", served.service.specification.kind.description)
   }
-}
-
-extension Endpoint {
-  /// `10.7.0.2:40112`, `[fd00:7::2]:40112`.
-  var text: String {
-    switch address {
-    case .v4: "\(address):\(port)"
-    case .v6: "[\(address)]:\(port)"
-    }
-  }
-}
-
-extension LocalEndpoint {
-  /// `*:80` where any address is meant.
-  var text: String { address.map { Endpoint(address: $0, port: port).text } ?? "*:\(port)" }
 }
 
 extension EndReason {

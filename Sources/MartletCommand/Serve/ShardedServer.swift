@@ -11,6 +11,8 @@
 
     private var threads: [ShardThread] = []
     private let board = ShardBoard()
+    /// Of all loops, in their order.
+    private(set) var controls: [LoopControl] = []
     private let journal: Journal
 
     init(journal: Journal) { self.journal = journal }
@@ -18,6 +20,7 @@
     /// Takes one in. The first has the signals.
     mutating func add(_ loop: consuming Loop, statusFile: String?, capture: CaptureFile?) {
       board.add(loop.control)
+      controls.append(loop.control)
       let server = Server(
         loop, journal: journal, statusFile: statusFile, capture: capture, index: threads.count, board: board)
       threads.append(ShardThread(server))

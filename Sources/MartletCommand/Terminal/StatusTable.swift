@@ -1,13 +1,14 @@
+import Martlet
 import MartletStack
 import MartletTCP
 import MartletTrace
 
 /// Every connection of a stack with its state, as `ss` would print it, or as JSON lines.
 struct StatusTable {
-  private var listeners: [ListenerStatus] = []
+  private var listeners: [ListenerFigures] = []
   private var flows: [FlowReport] = []
-  /// By their flow's place: what is known of those that an application has.
-  private var connections: [Int: ConnectionStatus] = [:]
+  /// By their flow's place: what is known of those that are connections.
+  private var connections: [Int: ConnectionReport] = [:]
   private let held: StackUsage
   private let counters: StackCounters
   private let memory: MemoryBudget
@@ -15,15 +16,12 @@ struct StatusTable {
   private let time: Instant
 
   init(_ stack: borrowing NetworkStack, _ now: Instant) {
-    var listeners: [ListenerStatus] = []
     var flows: [FlowReport] = []
-    stack.forEachListener { _, status in listeners.append(status) }
     stack.forEachFlow(now: now) { flows.append($0) }
-    self.listeners = listeners
+    listeners = ListenerFigures.all(of: stack, now)
     self.flows = flows
     for (i, flow) in flows.enumerated() {
-      guard let id = flow.connection else { continue }
-      connections[i] = try? stack.status(id, now: now).tcp
+      connections[i] = stack.status(at: flow.place, now: now)
     }
     held = stack.held
     counters = stack.counters
@@ -37,8 +35,8 @@ struct StatusTable {
     var text = Self.row("State", "Recv-Q", "Send-Q", "Local address:port", "Peer address:port")
     for listener in listeners {
       text += Self.row(
-        "LISTEN", String(listener.acceptable), String(listener.options.acceptLimit), listener.local.text,
-        "*:*")
+        "LISTEN", String(listener.status.acceptable), String(listener.status.options.acceptLimit),
+        listener.status.local.text, "*:*")
     }
     for flow in flows {
       text += Self.row(
@@ -87,32 +85,12 @@ struct StatusTable {
     var lines = [stackObject.text]
     for listener in listeners {
       var object = JSONObject()
-      object.add("type", "listener")
-      object.add("local", listener.local.text)
-      object.add("half_open", UInt64(listener.halfOpen))
-      object.add("half_open_high_water", UInt64(listener.halfOpenHighWater))
-      object.add("half_open_overflows", listener.halfOpenOverflows)
-      object.add("acceptable", UInt64(listener.acceptable))
-      object.add("acceptable_high_water", UInt64(listener.acceptableHighWater))
-      object.add("accept_overflows", listener.acceptOverflows)
-      object.add("accepted", listener.accepted)
-      object.add("connections", UInt64(listener.connections))
-      object.add("limit_overflows", listener.limitOverflows)
+      object.addListener(listener, time)
       lines.append(object.text)
     }
     for (i, flow) in flows.enumerated() {
       var object = JSONObject()
-      object.add("type", "connection")
-      object.add("state", flow.state.text(.rfc))
-      object.add("local", flow.local.text)
-      object.add("remote", flow.remote.text)
-      object.add("receive_queue", UInt64(flow.receiveQueue))
-      object.add("send_queue", UInt64(flow.sendQueue))
-      object.add("tries", UInt64(flow.tries))
-      object.add("timer_ms", UInt64(flow.timerIn))
-      object.add("memory", UInt64(clamping: flow.memory))
-      object.add("has_handle", flow.connection != nil)
-      if let connection = connections[i] { object.addTransfer(connection) }
+      object.addFlow(flow, connections[i])
       lines.append(object.text)
     }
     return lines.map { $0 + "\n" }.joined()

@@ -67,7 +67,7 @@ package struct BufferAmount: Equatable, Sendable {
 
 extension CongestionControl {
   package var name: String { "\(self)".lowercased() }
-  var linuxName: String { name == "newreno" ? "reno" : name }
+  package var linuxName: String { name == "newreno" ? "reno" : name }
   static var allNames: [String] { allCases.map(\.name) }
 
   package init(parsing text: String) throws(SpecificationError) {

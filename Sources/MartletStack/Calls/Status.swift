@@ -35,12 +35,18 @@ public struct FlowReport: BitwiseCopyable, Sendable {
   public var memory: Int
   /// Milliseconds until the record's own timer: SYN-ACK, 2·MSL; 0: none or elsewhere.
   public var timerIn: UInt32
+  /// Where the stack keeps it.
+  public var place: FlowPlace
 }
 
 extension NetworkStack {
   /// Everything about a connection.
   public func status(_ id: ConnectionID, now: Instant) throws(HandleError) -> ConnectionReport {
     guard let i = connections.index(of: id) else { throw .stale }
+    return report(i, now: now)
+  }
+
+  func report(_ i: UInt32, now: Instant) -> ConnectionReport {
     let connection = connections[i]
     let flow = connections.flow(of: i, keys6)
     var tcp = connection.tcb.status(cold: coldBlock(of: i), around, now: max(now, clock))
@@ -71,15 +77,7 @@ extension NetworkStack {
   /// Calls `body` with every record of every phase but LISTEN: connections, those that ended and whose handle
   /// is still held, half-open ones (SYN-RECEIVED) and TIME-WAIT.
   public func forEachFlow(now: Instant, _ body: (FlowReport) -> Void) {
-    let now = max(now, clock)
-    connections.forEachLive { i in
-      if let report = connectionLine(i) { body(report) }
-    }
-    let tick = Tick(now)
-    flows4.embryos.forEachLive { body(Self.line(flows4.embryos[$0], tick)) }
-    flows6.embryos.forEachLive { body(Self.line(flows6.embryos[$0], tick)) }
-    flows4.lingering.forEachLive { body(Self.line(flows4.lingering[$0], tick)) }
-    flows6.lingering.forEachLive { body(Self.line(flows6.lingering[$0], tick)) }
+    _ = forSomeFlows(from: .first, atMost: .max, now: now, body)
   }
 
   /// How many records are in a state, to see what an application forgets to close (S5.7) or a peer piles up.
@@ -108,7 +106,7 @@ extension NetworkStack {
     }
   }
 
-  private func connectionLine(_ i: UInt32) -> FlowReport? {
+  func connectionLine(_ i: UInt32) -> FlowReport? {
     let connection = connections[i]
     if connection.marks.contains(.isDead) { return nil }
     // The TIME-WAIT record has a line of its own.
@@ -120,24 +118,29 @@ extension NetworkStack {
       local: flow.localEndpoint, remote: flow.remoteEndpoint, state: state, receiveQueue: block.receive.count,
       sendQueue: block.send.count,
       connection: owned ? connections.handle(at: i).map { ConnectionID(handle: $0) } : nil,
-      tries: connection.tcb.timers.tries, memory: memory(of: i).total, timerIn: 0)
+      tries: connection.tcb.timers.tries, memory: memory(of: i).total, timerIn: 0,
+      place: FlowPlace(table: .connections, index: i))
   }
 
-  private static func line<Key: FlowKey>(_ embryo: Embryo<Key>, _ now: Tick) -> FlowReport {
+  static func line<Key: FlowKey>(
+    _ embryo: Embryo<Key>, at place: FlowPlace, _ now: Tick
+  ) -> FlowReport {
     let flow = embryo.key.flow
     return FlowReport(
       local: flow.localEndpoint, remote: flow.remoteEndpoint, state: .synReceived, receiveQueue: 0,
       sendQueue: 0, connection: nil, tries: embryo.tcb.tries,
       memory: (flow.local.isIPv4 ? Footprint.embryo4 : Footprint.embryo6) &+ Footprint.tableEntry,
-      timerIn: embryo.tcb.deadline.milliseconds(since: now))
+      timerIn: embryo.tcb.deadline.milliseconds(since: now), place: place)
   }
 
-  private static func line<Key: FlowKey>(_ lingering: Lingering<Key>, _ now: Tick) -> FlowReport {
+  static func line<Key: FlowKey>(
+    _ lingering: Lingering<Key>, at place: FlowPlace, _ now: Tick
+  ) -> FlowReport {
     let flow = lingering.key.flow
     return FlowReport(
       local: flow.localEndpoint, remote: flow.remoteEndpoint, state: .timeWait, receiveQueue: 0,
       sendQueue: 0, connection: nil, tries: 0,
       memory: (flow.local.isIPv4 ? Footprint.timeWait4 : Footprint.timeWait6) &+ Footprint.tableEntry,
-      timerIn: lingering.tcb.deadline.milliseconds(since: now))
+      timerIn: lingering.tcb.deadline.milliseconds(since: now), place: place)
   }
 }

@@ -134,6 +134,8 @@ public struct StackUsage: Equatable, BitwiseCopyable, Sendable {
   /// Octets charged to the budget, empty spare pages among them.
   public var budget = 0
 
+  public init() {}
+
   /// No record of anything but listeners and sockets.
   public var isQuiet: Bool {
     halfOpen == 0 && connections == 0 && coldBlocks == 0 && timeWait == 0 && replies == 0 && chunks == 0

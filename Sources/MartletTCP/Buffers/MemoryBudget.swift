@@ -6,7 +6,7 @@
 @frozen
 public struct MemoryBudget: BitwiseCopyable, Sendable {
   /// The most bytes that may be held at once; `Int.max` means unlimited.
-  public let limit: Int
+  public private(set) var limit: Int
   /// The bytes held now.
   public private(set) var held = 0
   /// The most bytes that were ever held at once.
@@ -14,7 +14,7 @@ public struct MemoryBudget: BitwiseCopyable, Sendable {
   /// How often `take` said no.
   public private(set) var refusals: UInt64 = 0
   /// From here on nothing grows that has its share: half of the limit.
-  package let growthEnd: Int
+  package private(set) var growthEnd: Int
   /// Chunks that a queue may hold, beside the one it writes to, while growth is over.
   package var share = Int.max
 
@@ -22,6 +22,14 @@ public struct MemoryBudget: BitwiseCopyable, Sendable {
   public init(limit: Int = Int.max) {
     self.limit = max(0, limit)
     growthEnd = self.limit / 2
+  }
+
+  /// From now on so many bytes may be held. False: that is less than are held, and nothing changed.
+  package mutating func setLimit(_ octets: Int) -> Bool {
+    guard octets >= held else { return false }
+    limit = octets
+    growthEnd = octets / 2
+    return true
   }
 
   /// The bytes that could still be taken.

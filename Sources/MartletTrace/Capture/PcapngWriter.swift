@@ -95,27 +95,45 @@ public struct PcapngWriter: Sendable {
   }
 
   /// Writes one packet with its metadata. An id of another writer is taken for interface 0.
+  ///
+  /// - Parameter lost: packets between the last one and this that had to be left out; 0: none.
   public func write(
     _ packet: RawSpan, at time: Instant, on id: PcapngInterfaceID, direction: PacketDirection = .unknown,
-    comment: String = "", into sink: inout [UInt8]
+    comment: String = "", lost: UInt64 = 0, into sink: inout [UInt8]
   ) {
     guard !interfaces.isEmpty else { return }
     let index = interfaces.indices.contains(id.index) ? id.index : 0
     let interface = interfaces[index]
     let limit = interface.snapLength == 0 ? packet.byteCount : Int(clamping: interface.snapLength)
     let kept = min(packet.byteCount, limit)
-    let nanoseconds = time.nanoseconds &+ epoch
-    let stamp = interface.resolution == .nanoseconds ? nanoseconds : nanoseconds / 1_000
     var block = PcapngBlock(.enhancedPacket)
     block.append32(UInt32(truncatingIfNeeded: index))
-    block.append32(UInt32(truncatingIfNeeded: stamp >> 32))
-    block.append32(UInt32(truncatingIfNeeded: stamp))
+    block.append(stamp(of: time, interface))
     block.append32(UInt32(truncatingIfNeeded: kept))
     block.append32(UInt32(truncatingIfNeeded: packet.byteCount))
     block.append(packet, count: kept)
     block.option(.comment, comment)
     if direction != .unknown { block.option(.flags, word: direction.rawValue) }
+    if lost > 0 { block.option(.dropCount, long: lost) }
     block.end(into: &sink)
+  }
+
+  /// Says how a capture of an interface went: packets that passed, and those that it has not got.
+  public func writeStatistics(
+    of id: PcapngInterfaceID, received: UInt64, dropped: UInt64, at time: Instant, into sink: inout [UInt8]
+  ) {
+    guard interfaces.indices.contains(id.index) else { return }
+    var block = PcapngBlock(.interfaceStatistics)
+    block.append32(UInt32(truncatingIfNeeded: id.index))
+    block.append(stamp(of: time, interfaces[id.index]))
+    block.option(.received, long: received)
+    block.option(.dropped, long: dropped)
+    block.end(into: &sink)
+  }
+
+  private func stamp(of time: Instant, _ interface: PcapngInterface) -> UInt64 {
+    let nanoseconds = time.nanoseconds &+ epoch
+    return interface.resolution == .nanoseconds ? nanoseconds : nanoseconds / 1_000
   }
 }
 
@@ -124,12 +142,13 @@ private struct PcapngBlock {
   enum Kind: UInt32 {
     case sectionHeader = 0x0a0d_0d0a
     case interfaceDescription = 1
+    case interfaceStatistics = 5
     case enhancedPacket = 6
   }
 
   /// Option codes; what a code means depends on the block it stands in.
   enum OptionCode {
-    case comment, application, name, summary, resolution, flags
+    case comment, application, name, summary, resolution, flags, dropCount, received, dropped
 
     var rawValue: UInt16 {
       switch self {
@@ -139,6 +158,9 @@ private struct PcapngBlock {
       case .summary: 3
       case .resolution: 9
       case .flags: 2
+      case .dropCount: 4
+      case .received: 4
+      case .dropped: 5
       }
     }
   }
@@ -159,6 +181,12 @@ private struct PcapngBlock {
   mutating func append32(_ value: UInt32) {
     append16(UInt16(truncatingIfNeeded: value))
     append16(UInt16(truncatingIfNeeded: value >> 16))
+  }
+
+  /// A time: its upper half comes first, in either byte order.
+  mutating func append(_ stamp: UInt64) {
+    append32(UInt32(truncatingIfNeeded: stamp >> 32))
+    append32(UInt32(truncatingIfNeeded: stamp))
   }
 
   mutating func append(_ packet: RawSpan, count: Int) {
@@ -189,6 +217,12 @@ private struct PcapngBlock {
   mutating func option(_ code: OptionCode, word: UInt32) {
     begin(code, count: 4)
     append32(word)
+  }
+
+  mutating func option(_ code: OptionCode, long: UInt64) {
+    begin(code, count: 8)
+    append32(UInt32(truncatingIfNeeded: long))
+    append32(UInt32(truncatingIfNeeded: long >> 32))
   }
 
   /// Closes options and block, and appends it.

@@ -5,7 +5,7 @@ extension JSONObject {
   /// What a connection's transfer is at, by the names that Linux's `TCP_INFO` gives it without their `tcpi_`,
   /// and by the RFCs' where it has none. Windows and amounts are octets, where Linux counts segments; times are
   /// microseconds, and milliseconds where the name says so.
-  mutating func addTransfer(_ tcp: ConnectionStatus) {
+  package mutating func addTransfer(_ tcp: ConnectionStatus) {
     add("snd_mss", UInt64(tcp.sndMss))
     add("rcv_mss", UInt64(tcp.rcvMss))
     add("advmss", UInt64(tcp.advmss))
@@ -34,6 +34,7 @@ extension JSONObject {
     add("rto_ms", UInt64(tcp.rto))
     add("backoff", UInt64(tcp.backoff))
     add("timer", "\(tcp.timer)")
+    add("last_received_ms", UInt64(tcp.lastReceived))
     add("reordering_seen", tcp.reorderingSeen)
     add("reordering_window", UInt64(tcp.reorderingWindow))
     add("out_of_order", UInt64(tcp.outOfOrder))
