@@ -24,7 +24,6 @@ struct ControlConversation {
   /// Flows that a loop looks at for one part of an answer, and those that it tells of: some hundred microseconds.
   private static let flowsLooked = 2_048
   private static let flowsTold = 128
-  private static let recordsTold: UInt64 = 1_024
   private static let followInterval = TimeAmount.milliseconds(50)
 
   init(_ channel: ClientChannel, _ loops: [LoopControl], _ configuration: ControlSocketConfiguration) {
@@ -240,31 +239,23 @@ struct ControlConversation {
 
   // MARK: Records
 
-  private struct RecordPage: Sendable {
-    var rows: [(number: UInt64, record: FlightRecorder.Record, local: String, remote: String)] = []
-    /// Overwritten before they could be read.
-    var lost: UInt64 = 0
-    var next: UInt64 = 0
-    var isOff = false
-  }
-
   private func tellRecords(
     _ since: UInt64?, _ follows: Bool, _ language: Language, _ visitor: LoopVisitor,
     _ reader: inout ClientChannel.LineReader
   ) throws(ControlError) {
-    var next = [UInt64?](repeating: since, count: visitor.count)
-    if since == nil, !follows { next = [UInt64?](repeating: 0, count: visitor.count) }
+    let first = since ?? (follows ? nil : 0)
+    var readers = [RecordReader](repeating: RecordReader(from: first), count: visitor.count)
     while true {
       var hasMore = false
       for loop in 0..<visitor.count {
-        let from = next[loop]
-        let page = try visitor.ask(loop) { stack, _, _ in Self.records(of: stack, from: from) }
+        let from = readers[loop].next
+        let page = try visitor.ask(loop) { stack, _, _ in RecordPage(of: stack, from: from) }
         if page.isOff {
           throw .refused("The flight recorder is off. Switch it on with \"set recorder 65536\".")
         }
-        try send(page, of: loop, language, visitor.count > 1)
-        next[loop] = page.next
-        if UInt64(page.rows.count) >= Self.recordsTold { hasMore = true }
+        let text = readers[loop].lines(of: page, language, shard: visitor.count > 1 ? loop : nil)
+        if !text.isEmpty { try channel.send(text) }
+        hasMore = hasMore || page.isFull
       }
       if hasMore { continue }
       guard follows else { return }
@@ -272,54 +263,6 @@ struct ControlConversation {
       // Whoever says anything has seen enough.
       guard channel.look(&reader) == .nothing else { return }
     }
-  }
-
-  /// - Parameter from: nil: those that are still to come.
-  private static func records(of stack: borrowing NetworkStack, from: UInt64?) -> RecordPage {
-    var page = RecordPage()
-    let capacity = stack.limit(.recorder)
-    page.isOff = capacity == 0
-    let end = stack.recordsWritten
-    // The recorder was changed for another, which counts from zero.
-    var number = from.map { $0 > end ? 0 : $0 } ?? end
-    let oldest = end > capacity ? end - capacity : 0
-    // A number from the past is no loss: nobody has asked for it before.
-    if number < oldest {
-      page.lost = from == 0 ? 0 : oldest - number
-      number = oldest
-    }
-    while number < end, UInt64(page.rows.count) < recordsTold {
-      if let record = stack.record(number) {
-        let ends = stack.endpoints(ofRecordFlow: record.flow)
-        page.rows.append((number, record, ends?.local.text ?? "", ends?.remote.text ?? ""))
-      }
-      number += 1
-    }
-    page.next = number
-    return page
-  }
-
-  private func send(
-    _ page: RecordPage, of loop: Int, _ language: Language, _ hasShards: Bool
-  ) throws(ControlError) {
-    var text = ""
-    if page.lost > 0 {
-      var object = JSONObject()
-      object.add("type", "lost")
-      object.add("records", page.lost)
-      text += object.text + "\n"
-    }
-    for row in page.rows {
-      var line = row.record.json(language)
-      line.removeLast()
-      line += ",\"number\":\(row.number)"
-      if !row.local.isEmpty {
-        line += ",\"local\":\(JSONObject.quoted(row.local)),\"remote\":\(JSONObject.quoted(row.remote))"
-      }
-      if hasShards { line += ",\"shard\":\(loop)" }
-      text += line + "}\n"
-    }
-    if !text.isEmpty { try channel.send(text) }
   }
 
   // MARK: Changes

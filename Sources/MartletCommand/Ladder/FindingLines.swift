@@ -35,7 +35,8 @@ final class FindingLines {
   private func text(
     _ packet: UInt64, _ flow: Int, _ findings: SegmentFindings, _ segment: TracedSegment
   ) -> String {
-    "\(packet)".aligned(right: 8) + "  #\(flow)".padded(to: 9) + "\(segment.source.text) → \(segment.destination.text)  "
+    "\(packet)".aligned(right: 8) + "  #\(flow)".padded(to: 9)
+      + "\(segment.source.text) → \(segment.destination.text)  "
       + "\(segment.flags.text) len=\(segment.textCount)  \(findings.text(language))\n"
   }
 

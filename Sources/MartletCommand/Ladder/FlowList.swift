@@ -32,7 +32,9 @@ struct FlowList {
 
   private var heading: [String] {
     language == .english
-      ? ["#", "client", "server", "segments", "client's octets", "server's octets", "time", "fate", "findings"]
+      ? [
+        "#", "client", "server", "segments", "client's octets", "server's octets", "time", "fate", "findings",
+      ]
       : ["#", "客户端", "服务器", "报文段", "客户端字节", "服务器字节", "时间", "结局", "发现"]
   }
 

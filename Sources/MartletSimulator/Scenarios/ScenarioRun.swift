@@ -57,8 +57,8 @@ private final class ScenarioStage {
   private let ends: [Endpoint]
   private var programs: [HostProgram] = []
   private var start = Instant.origin
-  /// Of each end, as it was when somebody looked.
-  private var states: [TCPState?] = [nil, nil]
+  /// Whose the records of each end are.
+  private var names = [FlowNames(), FlowNames()]
   /// Records and notes of each end that the ladder has.
   private var taken: [(records: UInt64, notes: Int, lives: Int)] = [(0, 0, 1), (0, 0, 1)]
 
@@ -124,7 +124,10 @@ private final class ScenarioStage {
   private func take(_ side: Int) {
     let host = world[hosts[side]]
     let which: Side = side == 0 ? .left : .right
-    if host.lives != taken[side].lives { taken[side] = (0, taken[side].notes, host.lives) }
+    if host.lives != taken[side].lives {
+      taken[side] = (0, taken[side].notes, host.lives)
+      names[side] = FlowNames()
+    }
     var events = programs[side].notes[min(taken[side].notes, programs[side].notes.count)...]
     taken[side].notes = programs[side].notes.count
     while let record = host.stack.record(taken[side].records) {
@@ -133,24 +136,17 @@ private final class ScenarioStage {
         events.removeFirst()
       }
       taken[side].records += 1
-      // With strangers about, not every change of state is of this flow.
-      if !(isFlooded && record.rule == .transition) { ladder.know(record, of: which) }
+      // Decisions about strangers are of interest, their states are not.
+      let isOwn = names[side].take(record) == flow(of: side)
+      if isOwn || record.rule != .transition { ladder.know(record, of: which) }
     }
     for event in events { add(event, which) }
-    if isFlooded { lookAtState(side) }
   }
 
-  private var isFlooded: Bool {
-    scenario.happenings.contains { if case .flood = $0.kind { true } else { false } }
-  }
-
-  /// Knows what changed since it looked last.
-  private func lookAtState(_ side: Int) {
-    let state = end(side).state
-    if let old = states[side], old != state {
-      ladder.know(KnownTransition(side == 0 ? .left : .right, old, state, at: world.now))
-    }
-    states[side] = state
+  private func flow(of side: Int) -> TraceFlow {
+    TraceFlow(
+      local: TraceEndpoint(ends[side].address, ends[side].port),
+      remote: TraceEndpoint(ends[1 - side].address, ends[1 - side].port))
   }
 
   private func add(_ note: HostProgram.Note, _ side: Side) {
@@ -285,7 +281,10 @@ private final class ScenarioStage {
     }
     world.run(until: world.now)
     // What became of each of them is more than anybody reads: the count tells.
-    taken[1].records = world[hosts[1]].stack.recordsWritten
+    while let record = world[hosts[1]].stack.record(taken[1].records) {
+      _ = names[1].take(record)
+      taken[1].records += 1
+    }
     world[hosts[1]].stack.forEachListener { _, status in
       note(
         .isFlooded(

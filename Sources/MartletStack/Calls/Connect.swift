@@ -51,6 +51,7 @@ extension NetworkStack {
       throw .budget
     }
     connections[i].marks.formUnion([.onWire, .owned])
+    noteName(of: i, flow)
     noteTransition(.closed, .synSent, of: i)
     around.counters.activeOpens &+= 1
     becomeSender(i)

@@ -5,18 +5,41 @@ import MartletWire
 ///
 /// It says nothing of the record's life: after a packet or a call another flow may stand there.
 public struct FlowPlace: Equatable, BitwiseCopyable, Sendable {
+  /// The cases stand in numbers of flight records.
   enum Table: UInt8, CaseIterable, BitwiseCopyable {
     case connections, halfOpen4, halfOpen6, timeWait4, timeWait6
   }
 
   var table: Table
+  /// Below 2^30 of a connection, below 2^24 of the others.
   var index: UInt32
 
   /// Before the first of all.
   public static var first: FlowPlace { FlowPlace(table: .connections, index: 0) }
 
-  /// What flight records call the flow (`FlightRecorder.Record.flow`); nil: no record is of it.
-  public var recordFlow: UInt32? { table == .connections ? index : nil }
+  /// What flight records call the flow (`FlightRecorder.Record.flow`).
+  public var recordFlow: UInt32 {
+    table == .connections ? index : 0x8000_0000 | UInt32(table.rawValue) << 24 | index
+  }
+
+  /// What they call every flow that no record is kept of: whose is said each time.
+  static var strangersFlow: UInt32 { 0xff00_0000 }
+
+  /// Nil: it is no record's.
+  init?(recordFlow number: UInt32) {
+    guard number >> 31 == 1 else {
+      self.init(table: .connections, index: number)
+      return
+    }
+    let kind = UInt8(truncatingIfNeeded: number >> 24 & 0x7f)
+    guard let table = Table(rawValue: kind), table != .connections else { return nil }
+    self.init(table: table, index: number & 0xff_ffff)
+  }
+
+  init(table: Table, index: UInt32) {
+    self.table = table
+    self.index = index
+  }
 
   var next: FlowPlace { FlowPlace(table: table, index: index &+ 1) }
 }
@@ -78,11 +101,21 @@ extension NetworkStack {
     return report(i, now: now)
   }
 
-  /// The ends of a flow that flight records name; nil: it has gone.
-  public func endpoints(ofRecordFlow flow: UInt32) -> (local: Endpoint, remote: Endpoint)? {
-    guard flow != FlightRecorder.noFlow, connections.isLive(flow) else { return nil }
-    let found = connections.flow(of: flow, keys6)
-    return (found.localEndpoint, found.remoteEndpoint)
+  /// The ends of the flow that a number of flight records stands for now; nil: for none.
+  public func endpoints(ofRecordFlow number: UInt32) -> (local: Endpoint, remote: Endpoint)? {
+    guard let place = FlowPlace(recordFlow: number), let flow = flow(at: place) else { return nil }
+    return (flow.localEndpoint, flow.remoteEndpoint)
+  }
+
+  private func flow(at place: FlowPlace) -> Flow? {
+    let i = place.index
+    return switch place.table {
+    case .connections: connections.isLive(i) ? connections.flow(of: i, keys6) : nil
+    case .halfOpen4: flows4.embryos.isLive(i) ? flows4.embryos[i].key.flow : nil
+    case .halfOpen6: flows6.embryos.isLive(i) ? flows6.embryos[i].key.flow : nil
+    case .timeWait4: flows4.lingering.isLive(i) ? flows4.lingering[i].key.flow : nil
+    case .timeWait6: flows6.lingering.isLive(i) ? flows6.lingering[i].key.flow : nil
+    }
   }
 
   /// Ends a flow from outside, as an operator does: a connection and a half-open one with a reset to the peer, of which
@@ -103,10 +136,10 @@ extension NetworkStack {
       endHalfOpen(FlowReference(entry: FlowEntry(.embryonic, i), isIPv4: false))
     case .timeWait4:
       guard flows4.lingering.isLive(i) else { return false }
-      discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: true))
+      endLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: true))
     case .timeWait6:
       guard flows6.lingering.isLive(i) else { return false }
-      discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
+      endLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
     }
     return true
   }
@@ -114,6 +147,7 @@ extension NetworkStack {
   /// RFC 9293 §3.10.5: SYN-RECEIVED is reset with SND.NXT. A SYN that nobody has answered yet is refused.
   private mutating func endHalfOpen(_ r: FlowReference) {
     let view = embryo(r)
+    noteTransition(.synReceived, .listen, of: r.halfOpenPlace.recordFlow)
     discardEmbryo(r)
     let isUnanswered = view.marks.contains(.deferred)
     let reset =

@@ -25,7 +25,7 @@ extension NetworkStack {
       return
     }
     counts.syncookiesSent &+= 1
-    noteStranger(.cookieSent, tcb.iss.rawValue)
+    noteStranger(.cookieSent, tcb.iss.rawValue, of: flow)
     listeners[l].meter.cookieLeaves()
   }
 
@@ -44,11 +44,12 @@ extension NetworkStack {
     let verdict = SynCookie.open(iss, secrets.cookieMAC(flow, irs: irs), now: clock)
     guard case .genuine(let offer) = verdict else {
       cookieFails(verdict)
-      noteStranger(.cookieRefused, seg.ack.rawValue)
+      noteStranger(.cookieRefused, seg.ack.rawValue, of: flow)
       return false
     }
     counts.syncookiesRecv &+= 1
-    noteStranger(.cookieReturned, seg.ack.rawValue, UInt32(offer.mss(isIPv4: flow.local.isIPv4)))
+    noteStranger(
+      .cookieReturned, seg.ack.rawValue, UInt32(offer.mss(isIPv4: flow.local.isIPv4)), of: flow)
     listeners[l].meter.cookieReturns()
     if seg.len > 0 { counts.syncookiesWithText &+= 1 }
     let stamp = secrets.timestampOffset(flow)

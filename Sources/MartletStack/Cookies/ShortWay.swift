@@ -82,7 +82,7 @@ extension NetworkStack {
       return true
     }
     counts.syncookiesSent &+= 1
-    noteStranger(.cookieSent, tcb.iss.rawValue)
+    noteStranger(.cookieSent, tcb.iss.rawValue, of: key.flow)
     around.counters.outSegs &+= 1
     let answer = tcb.synAckOptions(
       mss: own.mss == 0 ? way.mss : min(way.mss, own.mss), shift: terms.shift,
@@ -145,7 +145,7 @@ extension NetworkStack {
         embryo: embryo, third: third, timestampOffset: stamp,
         mss: opening.mss == 0 ? mss : min(mss, opening.mss), sendMSSLimit: limit), handshake, at: clock)
     around.counters.passiveOpens &+= 1
-    if around.recorder.capacity > 0 { noteOpening(of: i, third.ack) }
+    if around.recorder.capacity > 0 { noteOpening(of: i, third.ack, key) }
     if opening.last != IndexList.none { connections[opening.last].nextEvent = i }
     if !opening.hasEvent { raise(ofListener: l) }
     if opening.isLimited || hasTimers { rearmTimer(of: i) }
@@ -161,9 +161,11 @@ extension NetworkStack {
   }
 
   @inline(never)
-  private mutating func noteOpening(of i: UInt32, _ ack: SequenceNumber) {
-    noteStranger(.cookieReturned, ack.rawValue, UInt32(connections[i].tcb.snd.mss))
-    noteTransition(.listen, .synReceived)
+  private mutating func noteOpening(of i: UInt32, _ ack: SequenceNumber, _ key: IPv4FlowKey) {
+    noteName(of: i, key.flow)
+    around.recorder.note(
+      .cookieReturned, ack.rawValue, UInt32(connections[i].tcb.snd.mss), at: clock)
+    noteTransition(.listen, .synReceived, of: i)
     noteTransition(.synReceived, .established, of: i)
   }
 
@@ -172,7 +174,7 @@ extension NetworkStack {
   private mutating func refuse(_ verdict: SynCookie.Verdict, _ ack: SequenceNumber, _ key: IPv4FlowKey) {
     around.counters.inSegs &+= 1
     cookieFails(verdict)
-    noteStranger(.cookieRefused, ack.rawValue)
+    noteStranger(.cookieRefused, ack.rawValue, of: key.flow)
     counts.drop(.listenRefused)
     resetStranger(ack, key)
   }

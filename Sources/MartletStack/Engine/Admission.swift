@@ -41,7 +41,9 @@ extension NetworkStack {
     // No cookie stands for what comes here under pressure. The strangers among them may not keep out those who begin anew
     // from TIME-WAIT: none of them makes room for a second, so they may not fill the queue in the first place.
     let areTooMany = isUnderPressure && policy != .off && minimumISS == nil && hasFirmQuarter(l)
-    guard !areTooMany, !isFull || makeRoom(listener: l, policy) else { return refuseForHalfOpenQueue(l) }
+    guard !areTooMany, !isFull || makeRoom(listener: l, policy) else {
+      return refuseForHalfOpenQueue(flow, l)
+    }
     tcb.iss = initialSequence(flow, above: minimumISS)
     tcb.deadline = firstDeadline
     if defers { tcb.deferFor(configuration.attemptTimeout, now: clock) }
@@ -58,7 +60,7 @@ extension NetworkStack {
     isFull: Bool
   ) {
     // Nothing would repeat the SYN-ACK; the peer repeats its SYN.
-    if listeners[l].backlogCount >= listeners[l].options.acceptLimit { return refuseForAcceptQueue(l) }
+    if listeners[l].backlogCount >= listeners[l].options.acceptLimit { return refuseForAcceptQueue(flow, l) }
     var tcb = embryo
     tcb.iss = SynCookie.make(offer, secrets.cookieMAC(flow, irs: tcb.irs), now: clock)
     if listeners[l].options.synCookies != .always {
@@ -92,15 +94,16 @@ extension NetworkStack {
     return count.isFull
   }
 
-  private mutating func refuseForHalfOpenQueue(_ l: UInt32) {
-    noteStranger(.synDropped, listeners[l].halfOpen, listeners[l].options.halfOpenLimit)
+  private mutating func refuseForHalfOpenQueue(_ flow: Flow, _ l: UInt32) {
+    noteStranger(.synDropped, listeners[l].halfOpen, listeners[l].options.halfOpenLimit, of: flow)
     counts.tcpReqQFullDrop &+= 1
     counts.listenDrops &+= 1
     counts.drop(.halfOpenFull)
   }
 
-  private mutating func refuseForAcceptQueue(_ l: UInt32) {
-    noteStranger(.acceptQueueFull, listeners[l].backlogCount, listeners[l].options.acceptLimit)
+  private mutating func refuseForAcceptQueue(_ flow: Flow, _ l: UInt32) {
+    noteStranger(
+      .acceptQueueFull, listeners[l].backlogCount, listeners[l].options.acceptLimit, of: flow)
     listeners[l].acceptOverflows &+= 1
     counts.listenOverflows &+= 1
     counts.listenDrops &+= 1
@@ -132,6 +135,7 @@ extension NetworkStack {
     counts.embryosEvicted &+= 1
     let view = embryo(r)
     if view.marks.contains(.sealed) { listeners[view.listener].meter.sealedLeaves(at: clock) }
+    noteTransition(.synReceived, .listen, of: r.halfOpenPlace.recordFlow)
     discardEmbryo(r)
   }
 
@@ -181,10 +185,8 @@ extension NetworkStack {
     let new = Embryo(tcb, key: key, listener: l, marks: .sealed)
     let isKept = flows4.replaceEmbryo(
       i, old, old.key.hash(secrets.flowTable), with: new, hash, &around.budget)
-    if isKept {
-      noteStranger(.listenSyn, tcb.irs.rawValue, tcb.iss.rawValue)
-      noteTransition(.listen, .synReceived)
-    }
+    noteTransition(.synReceived, .listen, of: spared.halfOpenPlace.recordFlow)
+    if isKept { noteConception(spared, flow, tcb) }
     // Mostly one of its own listener makes room.
     if !isKept || old.listener != l {
       listeners[old.listener].halfOpen &-= 1
@@ -218,31 +220,43 @@ extension NetworkStack {
   private mutating func keep(
     _ tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, _ marks: EmbryoMarks
   ) -> Bool {
-    var isKept = addEmbryo(tcb, flow, hash, listener: l, marks)
-    if !isKept, evictSpareEmbryo() {
-      isKept = addEmbryo(tcb, flow, hash, listener: l, marks)
+    var added = addEmbryo(tcb, flow, hash, listener: l, marks)
+    if added == nil, evictSpareEmbryo() {
+      added = addEmbryo(tcb, flow, hash, listener: l, marks)
     }
-    guard isKept else {
+    guard let added else {
       counts.listenDrops &+= 1
       counts.drop(.noMemory)
       return false
     }
     listeners[l].countHalfOpen()
-    noteStranger(.listenSyn, tcb.irs.rawValue, tcb.iss.rawValue)
-    noteTransition(.listen, .synReceived)
+    noteConception(added, flow, tcb)
     return true
+  }
+
+  @inline(__always)
+  private mutating func noteConception(_ r: FlowReference, _ flow: Flow, _ tcb: EmbryonicTCB) {
+    guard around.recorder.capacity > 0 else { return }
+    let number = r.halfOpenPlace.recordFlow
+    noteName(of: number, flow)
+    around.recorder.note(.listenSyn, tcb.irs.rawValue, tcb.iss.rawValue, at: clock)
+    noteTransition(.listen, .synReceived, of: number)
   }
 
   private mutating func addEmbryo(
     _ tcb: EmbryonicTCB, _ flow: Flow, _ hash: UInt64, listener l: UInt32, _ marks: EmbryoMarks
-  ) -> Bool {
-    if let key = IPv4FlowKey(flow) {
+  ) -> FlowReference? {
+    let index: UInt32?
+    let key4 = IPv4FlowKey(flow)
+    if let key4 {
+      let embryo = Embryo(tcb, key: key4, listener: l, marks: marks)
+      index = flows4.addEmbryo(embryo, hash, &around.budget)
+    } else {
+      guard let key = IPv6FlowKey(flow) else { return nil }
       let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
-      return flows4.addEmbryo(embryo, hash, &around.budget) != nil
+      index = flows6.addEmbryo(embryo, hash, &around.budget)
     }
-    guard let key = IPv6FlowKey(flow) else { return false }
-    let embryo = Embryo(tcb, key: key, listener: l, marks: marks)
-    return flows6.addEmbryo(embryo, hash, &around.budget) != nil
+    return index.map { FlowReference(entry: FlowEntry(.embryonic, $0), isIPv4: key4 != nil) }
   }
 
   /// Ends a half-open record without a connection.

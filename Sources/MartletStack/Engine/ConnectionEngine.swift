@@ -49,7 +49,9 @@ extension NetworkStack {
     announce(reaction, of: i)
     if !reaction.isDisjoint(with: [.established, .closed]) { leaveFastOpen(i) }
     if reaction.contains(.closed) {
-      if mayOpenAgain(i) { lingerConnection(i) } else { endConnection(i) }
+      guard mayOpenAgain(i) else { return endConnection(i) }
+      noteTransition(.closed, .timeWait, of: i)
+      lingerConnection(i)
       return
     }
     if reaction.contains(.enterTimeWait) {

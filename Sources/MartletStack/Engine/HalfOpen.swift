@@ -44,7 +44,7 @@ extension NetworkStack {
   /// A segment for a half-open record: the passive half of SYN-RECEIVED (RFC 9293 §3.10.7.4).
   mutating func embryoArrives(_ r: FlowReference, _ flow: Flow, _ seg: Segment, text: RawSpan) {
     var view = embryo(r)
-    around.recorder.flow = FlightRecorder.noFlow
+    around.recorder.flow = r.halfOpenPlace.recordFlow
     let verdict = view.tcb.segmentArrives(
       seg, timestampOffset: secrets.timestampOffset(flow), receiveBuffer: receiveBuffer(of: view.listener),
       &around, now: clock)
@@ -62,7 +62,7 @@ extension NetworkStack {
         queueReply(plan, flow, hopLimit: options.hopLimit, dscp: options.dscp)
       }
     case .remove:
-      noteTransition(.synReceived, .listen)
+      noteTransition(.synReceived, .listen, of: r.halfOpenPlace.recordFlow)
       discardEmbryo(r)
     case .establish: establish(r, flow, seg, text: text)
     }
@@ -102,14 +102,14 @@ extension NetworkStack {
   mutating func embryoTimerFires(_ r: FlowReference) {
     var view = embryo(r)
     let retries = synAckRetries(of: view)
-    around.recorder.flow = FlightRecorder.noFlow
+    around.recorder.flow = r.halfOpenPlace.recordFlow
     switch view.tcb.timerFires(retries: retries, &around, now: clock) {
     case .resend:
       store(view.tcb, view.marks, r)
       sendSynAck(r)
     case .expired:
       if view.marks.contains(.deferred) { counts.attemptsExpired &+= 1 } else { counts.embryosExpired &+= 1 }
-      noteTransition(.synReceived, .listen)
+      noteTransition(.synReceived, .listen, of: r.halfOpenPlace.recordFlow)
       discardEmbryo(r)
     }
   }
@@ -135,7 +135,7 @@ extension NetworkStack {
     let i = r.entry.index
     let verdict: TimeWaitVerdict
     let offset = secrets.timestampOffset(flow)
-    around.recorder.flow = FlightRecorder.noFlow
+    around.recorder.flow = r.timeWaitPlace.recordFlow
     if r.isIPv4 {
       let old = flows4.lingering[i].tcb.deadline
       verdict = flows4.lingering[i].tcb.segmentArrives(

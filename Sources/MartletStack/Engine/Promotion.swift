@@ -24,6 +24,7 @@ extension NetworkStack {
       return
     }
     promote(r, to: i)
+    noteName(of: i, as: r.halfOpenPlace.recordFlow)
     if old.marks.contains(.reopens) { forgetLingering(flow) }
     listeners[old.listener].halfOpen &-= 1
     begin(i, listener: old.listener)
@@ -44,7 +45,8 @@ extension NetworkStack {
       freeConnection(i)
       return refuse(seg, flow, .noMemory)
     }
-    noteTransition(.listen, .synReceived)
+    noteName(of: i, flow)
+    noteTransition(.listen, .synReceived, of: i)
     begin(i, listener: l)
     if connections[i].tcb.hasTimers || connections[i].origin.hasIdleLimit { rearmTimer(of: i) }
     // A bare acknowledgment has told all that it knows when the TCB was made of it.
@@ -65,7 +67,8 @@ extension NetworkStack {
   ) -> UInt32? {
     // RFC 9293 says nothing of a full accept queue. As if the segment had been lost.
     guard listeners[l].backlogCount < listeners[l].options.acceptLimit else {
-      noteStranger(.acceptQueueFull, listeners[l].backlogCount, listeners[l].options.acceptLimit)
+      noteStranger(
+        .acceptQueueFull, listeners[l].backlogCount, listeners[l].options.acceptLimit, of: flow)
       listeners[l].acceptOverflows &+= 1
       counts.listenOverflows &+= 1
       counts.listenDrops &+= 1
@@ -174,15 +177,27 @@ extension NetworkStack {
   }
 
   private mutating func addLingering(_ tcb: TimeWaitTCB, of i: UInt32, replacing entry: FlowEntry) -> Bool {
-    if connections[i].isIPv4 {
+    let isIPv4 = connections[i].isIPv4
+    let isAdded: Bool
+    if isIPv4 {
       let key = connections[i].key
-      return flows4.addLingering(tcb, key, key.hash(secrets.flowTable), replacing: entry, &around.budget)
+      isAdded = flows4.addLingering(tcb, key, key.hash(secrets.flowTable), replacing: entry, &around.budget)
+    } else {
+      let key = keys6[connections[i].key.local]
+      isAdded = flows6.addLingering(tcb, key, key.hash(secrets.flowTable), replacing: entry, &around.budget)
     }
-    let key = keys6[connections[i].key.local]
-    return flows6.addLingering(tcb, key, key.hash(secrets.flowTable), replacing: entry, &around.budget)
+    guard isAdded else { return false }
+    let newest = FlowEntry(.lingering, isIPv4 ? flows4.timeWait.last : flows6.timeWait.last)
+    noteName(of: FlowReference(entry: newest, isIPv4: isIPv4).timeWaitPlace.recordFlow, as: i)
+    return true
   }
 
   // MARK: TIME-WAIT → gone
+
+  mutating func endLingering(_ r: FlowReference) {
+    noteTransition(.timeWait, .closed, of: r.timeWaitPlace.recordFlow)
+    discardLingering(r)
+  }
 
   mutating func discardLingering(_ r: FlowReference) {
     let i = r.entry.index
@@ -208,7 +223,7 @@ extension NetworkStack {
   @discardableResult
   mutating func evictLingering() -> Bool {
     guard let oldest = oldestLingering() else { return false }
-    discardLingering(oldest)
+    endLingering(oldest)
     counts.timeWaitsEvicted &+= 1
     return true
   }

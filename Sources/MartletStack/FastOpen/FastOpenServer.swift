@@ -90,6 +90,7 @@ extension NetworkStack {
     connections[i].marks.formUnion([.onWire, .inBacklog, .passive])
     around.counters.passiveOpens &+= 1
     around.counters.tcpFastOpenPassive &+= 1
+    noteName(of: i, flow)
     noteTransition(.listen, .synReceived, of: i)
     appendToBacklog(i, of: l)
     becomeSender(i)

@@ -111,7 +111,7 @@ extension NetworkStack {
     if cookieReturns(seg, flow, hash, listener: listener, text: text) { return }
     counts.drop(.listenRefused)
     if seg.flags.contains(.rst) {
-      noteStranger(.resetIgnored, seg.seq.rawValue)
+      noteStranger(.resetIgnored, seg.seq.rawValue, of: flow)
     } else if seg.flags.contains(.ack) {
       reset(seg, flow)
     }

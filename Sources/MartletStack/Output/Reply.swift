@@ -71,7 +71,7 @@ extension NetworkStack {
   mutating func reset(_ seg: Segment, _ flow: Flow) {
     guard !seg.flags.contains(.rst) else { return }
     guard mayAnswer(.reset, to: flow.remote, zone: flow.zone) else { return counts.drop(.resetLimited) }
-    noteStranger(.closedReset, seg.seq.rawValue, UInt32(seg.flags.rawValue))
+    noteStranger(.closedReset, seg.seq.rawValue, UInt32(seg.flags.rawValue), of: flow)
     if let plan = segmentArrivesClosed(seg) { queueReply(plan, flow, hopLimit: 0, dscp: 0) }
   }
 

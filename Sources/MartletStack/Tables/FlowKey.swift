@@ -146,6 +146,11 @@ struct FlowEntry: BitwiseCopyable, Equatable {
 struct FlowReference: BitwiseCopyable, Equatable {
   var entry: FlowEntry
   var isIPv4: Bool
+
+  /// Of a half-open record.
+  var halfOpenPlace: FlowPlace { FlowPlace(table: isIPv4 ? .halfOpen4 : .halfOpen6, index: entry.index) }
+  /// Of a TIME-WAIT record.
+  var timeWaitPlace: FlowPlace { FlowPlace(table: isIPv4 ? .timeWait4 : .timeWait6, index: entry.index) }
 }
 
 /// Neighbours in a doubly linked list, in 24 bits each: a limit on the number of records

@@ -49,12 +49,10 @@ extension NetworkStack {
       embryoTimerFires(FlowReference(entry: FlowEntry(.embryonic, i), isIPv4: false))
     }
     while let i = flows4.dueLingering(at: tick) {
-      noteTransition(.timeWait, .closed)
-      discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: true))
+      endLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: true))
     }
     while let i = flows6.dueLingering(at: tick) {
-      noteTransition(.timeWait, .closed)
-      discardLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
+      endLingering(FlowReference(entry: FlowEntry(.lingering, i), isIPv4: false))
     }
     if let due = neighbourDeadline, due <= clock { neighboursAreDue() }
     if !fragments.isEmpty { fragmentsAreDue(at: tick) }

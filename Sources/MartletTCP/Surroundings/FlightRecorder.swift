@@ -6,7 +6,8 @@ public struct FlightRecorder: ~Copyable {
   @frozen
   public struct Record: Equatable, BitwiseCopyable, Sendable {
     public var time: Instant
-    /// The connection's index, or `FlightRecorder.noFlow`.
+    /// A number that stands for the flow from the last `flowBegins` or `flowContinues` of that number on, or
+    /// `FlightRecorder.noFlow`.
     public var flow: UInt32
     public var rule: Rule
     /// Two operands whose meaning the rule gives.
@@ -32,7 +33,7 @@ public struct FlightRecorder: ~Copyable {
   public let capacity: UInt32
   /// Records written since the start; the last `capacity` of them can be read.
   public private(set) var written: UInt64 = 0
-  /// The connection that the engine is working for.
+  /// The flow that the engine is working for.
   public var flow: UInt32 = FlightRecorder.noFlow
 
   /// 0: off.
@@ -205,4 +206,11 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case aborts
   /// CLOSE with text that nobody has read (§3.6.1; RFC 2525 §2.17). a: RCV.NXT, b: octets.
   case textUnread
+  /// The record's number stands for this flow from here on. a: local and remote port, b: 4 or 6.
+  /// Its addresses follow.
+  case flowBegins
+  /// Of IPv4 one, a: local, b: remote; of IPv6 four: the halves of the local address, then of the remote one.
+  case flowAddress
+  /// Its number stands for the flow of another from here on. a: that other number.
+  case flowContinues
 }

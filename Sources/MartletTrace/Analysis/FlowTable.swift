@@ -98,7 +98,8 @@ public struct FlowTable: Sendable {
 
   /// Where its flow is, or where it would be.
   private func slot(of segment: TracedSegment) -> Int {
-    var slot = Int(truncatingIfNeeded: Self.hash(segment.source, segment.destination) & UInt64(slots.count - 1))
+    var slot = Int(
+      truncatingIfNeeded: Self.hash(segment.source, segment.destination) & UInt64(slots.count - 1))
     while slots[slot] >= 0, flows[Int(slots[slot])].side(of: segment) == nil {
       slot = (slot + 1) & (slots.count - 1)
     }

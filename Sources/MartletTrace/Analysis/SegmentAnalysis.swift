@@ -39,7 +39,8 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
   public init() {}
 
   /// The next segment. What it finds of it counts for those that follow.
-  public mutating func examine(_ segment: TracedSegment, from side: Side, at time: Instant) -> SegmentFindings {
+  public mutating func examine(_ segment: TracedSegment, from side: Side, at time: Instant) -> SegmentFindings
+  {
     var (own, peer) = side == .left ? (left, right) : (right, left)
     var findings: SegmentFindings = []
     if segment.flags.contains(.syn) { begin(segment, &own, &peer, time, &findings) }
@@ -105,7 +106,9 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     } else if segment.ack == own.ack, own.hasWindow, window == own.window, window != 0 {
       // RFC 5681 §2: one that offers another window is none, whatever its SACK blocks say.
       findings.insert(.duplicateAcknowledgment)
-    } else if segment.ack == own.ack, own.hasWindow, window != 0, !segment.header.options.present.contains(.sack) {
+    } else if segment.ack == own.ack, own.hasWindow, window != 0,
+      !segment.header.options.present.contains(.sack)
+    {
       findings.insert(.windowUpdate)
     }
   }
@@ -156,7 +159,8 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
 
   // MARK: Remembering
 
-  private func note(_ segment: TracedSegment, _ own: inout Way, _ findings: SegmentFindings, _ time: Instant) {
+  private func note(_ segment: TracedSegment, _ own: inout Way, _ findings: SegmentFindings, _ time: Instant)
+  {
     guard !segment.flags.contains(.rst) else { return }
     own.sentKeepAlive = findings.contains(.keepAlive)
     own.sentWindowProbe = findings.contains(.windowProbe)

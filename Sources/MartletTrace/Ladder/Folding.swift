@@ -41,7 +41,8 @@ extension Chart {
   /// Text or a bare acknowledgment that changed nothing but the numbers, and what an end notes of it.
   private func isPlain(_ row: Row) -> Bool {
     if case .note(let note) = row.kind { return notes[note].isPlain }
-    guard row.kind == .whole, observations[row.index].findings.isEmpty, row.left == nil, row.right == nil else { return false }
+    guard row.kind == .whole, observations[row.index].findings.isEmpty, row.left == nil, row.right == nil
+    else { return false }
     let segment = observations[row.index].segment
     let numbers = relative[row.index]
     return segment.flags.isSubset(of: [.ack, .psh, .ece, .cwr, .ae]) && numbers.sack.isEmpty

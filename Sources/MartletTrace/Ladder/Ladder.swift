@@ -64,11 +64,14 @@ public struct Ladder: Equatable, Sendable {
     }
   }
 
-  /// Takes in what an end wrote down of itself, as a change of state or as a note.
+  /// Takes in what an end wrote down of itself, as a change of state or as a note. Whose a record is `FlowNames` tells.
   public mutating func know(_ record: FlightRecorder.Record, of side: Side) {
     if let transition = KnownTransition(record, of: side) {
       know(transition)
-    } else {
+    } else if !record.rule.isName {
+      // The number of a flow is of no interest any more, and what several flows decide alike is one note.
+      var record = record
+      record.flow = FlightRecorder.noFlow
       note(LadderNote(.record(record), at: side, time: record.time))
     }
   }

@@ -15,7 +15,9 @@ package struct SegmentLabel: Sendable {
     if isExplained { add(seen.findings.text(language), 0) }
     if !isExplained, numbers.isWindowProbe { add(Phrase.windowProbe.text(language), 0) }
     if !isExplained, numbers.isKeepAlive { add(Phrase.keepAlive.text(language), 0) }
-    if !isExplained, numbers.isRetransmission, !seen.isCopy, !seen.isForged { add(Phrase.retransmission.text(language), 0) }
+    if !isExplained, numbers.isRetransmission, !seen.isCopy, !seen.isForged {
+      add(Phrase.retransmission.text(language), 0)
+    }
     add("seq=" + String(numbers.seq), 0)
     if let ack = numbers.ack { add("ack=" + String(ack), 0) }
     if segment.textCount > 0 { add("len=" + String(segment.textCount), 0) }

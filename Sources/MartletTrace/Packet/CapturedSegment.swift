@@ -62,11 +62,13 @@ extension TracedSegment {
     guard headerCount >= 20, headerCount <= count else { throw .malformed(.badHeaderLength) }
     if let view = TCPHeaderView(validating: octets) {
       self.init(
-        source: TraceEndpoint(source, view.sourcePort), destination: TraceEndpoint(destination, view.destinationPort),
+        source: TraceEndpoint(source, view.sourcePort),
+        destination: TraceEndpoint(destination, view.destinationPort),
         header: view.header())
     } else {
       self.init(
-        source: TraceEndpoint(source, octets.be16(0)), destination: TraceEndpoint(destination, octets.be16(2)),
+        source: TraceEndpoint(source, octets.be16(0)),
+        destination: TraceEndpoint(destination, octets.be16(2)),
         header: TCPHeader(
           sourcePort: octets.be16(0), destinationPort: octets.be16(2), seq: SequenceNumber(octets.be32(4)),
           ack: SequenceNumber(octets.be32(8)), flags: TCPFlags(rawValue: octets.be16(12) & 0x1ff),

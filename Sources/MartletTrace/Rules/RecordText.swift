@@ -123,6 +123,10 @@ private struct OperandText {
     case .urgentText: "RCV.UP " + theirs(a)
     case .aborts: "SND.NXT " + ours(a)
     case .textUnread: "RCV.NXT " + theirs(a) + ", " + octets(b) + word(" unread", " 未读")
+    case .flowBegins:
+      word("ports ", "端口 ") + String(a >> 16) + word(" and ", "、") + String(a & 0xffff)
+    case .flowAddress: hexadecimal(UInt64(a) << 32 | UInt64(b), digits: 16)
+    case .flowContinues: word("was ", "原为 ") + String(a)
     }
   }
 

@@ -333,6 +333,21 @@ public struct RuleText: Equatable, Sendable {
         "textUnread", "RFC 2525", "2.17",
         "The application closes and leaves text unread: a reset tells the peer that it was lost, where a FIN would say that all is well.",
         "应用程序关闭时仍有未读数据：用复位告知对端数据已丢失，而 FIN 会让它以为一切正常。")
+    case .flowBegins:
+      self.init(
+        "flowBegins", "RFC 9293", "3.3.1",
+        "A record is made for this flow, and its number stands for it from here on.",
+        "为该连接建立一条记录，此后以该编号代表它。")
+    case .flowAddress:
+      self.init(
+        "flowAddress", "RFC 9293", "3.3.1",
+        "A flow is known by the addresses and ports of both ends.",
+        "连接由两端的地址和端口标识。")
+    case .flowContinues:
+      self.init(
+        "flowContinues", "RFC 9293", "3.3.1",
+        "Another kind of record holds the flow from here on: its number has changed.",
+        "此后由另一种记录保存该连接，其编号随之改变。")
     }
   }
 }

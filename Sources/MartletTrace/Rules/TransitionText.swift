@@ -41,6 +41,11 @@ struct TransitionText {
     case (.closing, .timeWait): ("Our FIN is acknowledged: 2 MSL begin.", "我方的 FIN 得到确认：开始 2 MSL 计时。")
     case (.closeWait, .lastAck): ("CLOSE: our FIN follows the last octet.", "关闭：FIN 跟在最后一个字节之后。")
     case (.lastAck, .closed): ("Our FIN is acknowledged: both halves are closed.", "我方的 FIN 得到确认：两个方向都已关闭。")
+    case (.closed, .timeWait):
+      (
+        "A copy of the third segment could bring its cookie once more and open it again: 2 MSL keep it out.",
+        "第三个报文段的副本可能再次带来 cookie 而重新打开连接：2 MSL 将其拒之门外。"
+      )
     case (.timeWait, .closed):
       ("2 MSL are over: nothing of this connection can still come.", "2 MSL 已过：不会再有属于此连接的报文段到来。")
     case (_, .closed): ("The connection is over.", "连接已终止。")

@@ -302,7 +302,7 @@
         _ = try? stack.connect(to: endpoint("10.7.0.1", 80), now: now)
       }
       let first = try #require(try following.line())
-      #expect(first.hasPrefix(#"{"type":"record""#) && first.contains(#""number":0"#), "\(first)")
+      #expect(first.hasPrefix(#"{"type":"record""#) && first.contains(#""rule":"transition""#), "\(first)")
       #expect(first.contains(#""local":"10.7.0.1"#), "\(first)")
       try following.say("enough")
       var last = first
@@ -319,15 +319,15 @@
       loop.control.visit { stack, _, now in
         for _ in 0..<40 { _ = try? stack.connect(to: endpoint("10.7.0.1", 80), now: now) }
       }
-      // Each has a record at least, and four are kept.
+      // Each has a record at least, and four are kept, some of which may be names.
       var lines: [String] = []
-      for _ in 0..<1_000 where lines.count != 6 {
+      for _ in 0..<1_000 where lines.count < 3 {
         lines = try asker.answer(to: "records since 1")
-        if lines.count != 6 { usleep(2_000) }
+        if lines.count < 3 { usleep(2_000) }
       }
-      try #require(lines.count == 6, "\(lines)")
+      try #require((3...6).contains(lines.count), "\(lines)")
       #expect(lines[0].hasPrefix(#"{"type":"lost","records":"#))
-      #expect(lines[1...4].allSatisfy { $0.hasPrefix(#"{"type":"record""#) })
+      #expect(lines[1..<lines.count - 1].allSatisfy { $0.hasPrefix(#"{"type":"record""#) })
     }
   }
 #endif

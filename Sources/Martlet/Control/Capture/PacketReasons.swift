@@ -8,7 +8,13 @@ import MartletTrace
 /// sends next, and waits for it: so many at a time.
 struct PacketReasons {
   private var next: UInt64
-  private var waiting: [FlightRecorder.Record] = []
+  private var names = FlowNames()
+  private var waiting: [Reason] = []
+
+  private struct Reason {
+    var record: FlightRecorder.Record
+    var flow: TraceFlow?
+  }
 
   private static let mostWaiting = 64
   /// In one comment.
@@ -24,7 +30,7 @@ struct PacketReasons {
 
   /// The text for a packet that has just been taken in: the rules, or why it was dropped.
   mutating func ofArrival(_ stack: borrowing NetworkStack, since before: StackCounters) -> String {
-    var lines = read(stack).suffix(Self.mostTold).map { describe($0) }
+    var lines = read(stack).suffix(Self.mostTold).map { describe($0.record) }
     let after = stack.counters
     if after.drops != before.drops {
       for reason in DropReason.allCases where after.drops(reason) != before.drops(reason) {
@@ -40,31 +46,44 @@ struct PacketReasons {
   ) -> String {
     guard !waiting.isEmpty, let ends = PacketEnds(packet, isEthernet: isEthernet) else { return "" }
     var told: [String] = []
-    var left: [FlightRecorder.Record] = []
-    for record in waiting {
-      guard let flow = stack.endpoints(ofRecordFlow: record.flow) else { continue }
+    var left: [Reason] = []
+    for reason in waiting {
+      guard let flow = reason.flow else { continue }
       if flow.local.address == ends.source, flow.local.port == ends.sourcePort,
         flow.remote.address == ends.destination, flow.remote.port == ends.destinationPort
       {
-        told.append(describe(record))
+        told.append(describe(reason.record))
       } else {
-        left.append(record)
+        left.append(reason)
       }
     }
     waiting = left
     return told.suffix(Self.mostTold).joined(separator: "\n")
   }
 
-  private mutating func read(_ stack: borrowing NetworkStack) -> [FlightRecorder.Record] {
+  private mutating func read(_ stack: borrowing NetworkStack) -> [Reason] {
     let end = stack.recordsWritten
     // The recorder was changed for another.
-    if end < next { next = 0 }
-    var records: [FlightRecorder.Record] = []
+    if end < next { (next, names) = (0, FlowNames()) }
+    var reasons: [Reason] = []
     next = max(next, end > 256 ? end - 256 : 0)
     while next < end {
-      if let record = stack.record(next) { records.append(record) }
+      if let record = stack.record(next) {
+        let flow = names.take(record) ?? stack.flow(ofRecordFlow: record.flow)
+        if !record.rule.isName { reasons.append(Reason(record: record, flow: flow)) }
+      }
       next += 1
     }
-    return records
+    return reasons
+  }
+}
+
+extension NetworkStack {
+  /// Whose a number of flight records is now, where the recorder has forgotten its name.
+  func flow(ofRecordFlow number: UInt32) -> TraceFlow? {
+    guard let ends = endpoints(ofRecordFlow: number) else { return nil }
+    return TraceFlow(
+      local: TraceEndpoint(ends.local.address, ends.local.port),
+      remote: TraceEndpoint(ends.remote.address, ends.remote.port))
   }
 }

@@ -15,7 +15,7 @@ extension JSONObject {
     add("timer_ms", UInt64(connection.map(\.tcp.timerIn) ?? flow.timerIn))
     add("memory", UInt64(clamping: flow.memory))
     add("has_handle", flow.connection != nil)
-    if let record = flow.place.recordFlow { add("flow", UInt64(record)) }
+    add("flow", UInt64(flow.place.recordFlow))
     guard let connection else { return }
     add("interface", UInt64(connection.interface.rawValue))
     add("is_waiting_for_accept", connection.isInBacklog)
