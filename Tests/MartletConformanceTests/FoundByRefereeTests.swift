@@ -170,6 +170,34 @@ struct FoundByRefereeTests {
     #expect(s.receive() == ScenarioReceived(error: .ended(.reset)))
   }
 
+  /// Found by FuzzPair.
+  @Test(
+    "§3.10.7.4 nor does it where a reset takes text of ours along, in CLOSING or LAST-ACK", .bothFamilies,
+    arguments: [TCPState.closing, .lastAck])
+  func endOfLostTextAfterShutdown(state: TCPState) {
+    let s = Scenario(.established())
+    if state == .lastAck { s.inject(.fin(seq: 1, ack: 1, 10)) }
+    s.send(100)
+    s.shutdown()
+    if state == .closing { s.inject(.fin(seq: 1, ack: 1, 10)) }
+    s.takeSegments()
+    #expect(s.state == state)
+    s.inject(.rst(seq: 12))
+    #expect(s.receive() == ScenarioReceived(error: .ended(.reset)))
+  }
+
+  /// Where both FINs were exchanged and nothing of ours is lost, the text stays for its reader.
+  @Test("§3.10.7.4 in CLOSING and LAST-ACK a reset leaves what was received", .bothFamilies)
+  func textKeptAfterShutdown() {
+    let s = Scenario(.established())
+    s.inject(.fin(seq: 1, ack: 1, 10))
+    s.shutdown()
+    s.takeSegments()
+    s.inject(.rst(seq: 12))
+    #expect(s.receive().octets.count == 10)
+    #expect(s.receive().isEndOfStream)
+  }
+
   @Test("§3.10.7.4 a stream that was read to its end has ended, whatever comes after", .bothFamilies)
   func endOfReadText() {
     let s = Scenario(.established())

@@ -19,8 +19,6 @@ extension TCB {
     }
     around.recorder.note(.resetAccepted, seg.seq.rawValue, at: now)
     around.counters.estabResets &+= 1
-    // A stream that has lost text must not end like one that is complete. In CLOSING and LAST-ACK it is kept.
-    if state == .closeWait, !cold.receive.isEmpty { mode.remove(.finReceived) }
     switch state {
     case .synReceived:
       // MUST-11: an active open was refused; a passive one has a TCB only by Fast Open.

@@ -148,7 +148,7 @@ extension TCB {
       dropOutOfOrder(&cold, &around)
     } else {
       // A stream that has lost text must not end like one that is complete.
-      if !cold.receive.isEmpty, reason == .evicted || reason == .idle { mode.remove(.finReceived) }
+      if !cold.receive.isEmpty, reason != .aborted { mode.remove(.finReceived) }
       cold.outOfOrder.removeAll(&around.pool, &around.budget)
       cold.receive.removeAll(&around.pool, &around.budget)
       cold.urgent = false
