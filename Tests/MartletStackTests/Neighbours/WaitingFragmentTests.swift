@@ -107,6 +107,49 @@ struct WaitingFragmentTests {
     #expect((2...4).contains(whole))
   }
 
+  @Test(
+    "Of a datagram whose first fragment finds no memory the next one does not wait, though there is room for that",
+    arguments: [4, 6])
+  func refused(version: Int) throws {
+    let s = try Station {
+      $0.memoryBudget = 192 << 10
+      $0.chunksPerArena = 1
+    }
+    func arrive(_ count: Int, at port: UInt16) {
+      let here = Endpoint(address: s.address, port: port)
+      let packet = udp(from: Endpoint(address: v4(10, 0, 0, 3), port: 3), to: here, pattern(count))
+      s.inject(s.frame(packet, from: mac(3)))
+    }
+    let socket = try s.stack.openDatagram(on: LocalEndpoint(port: 5_000))
+    for port in 6_000..<6_030 as Range<UInt16> {
+      _ = try s.stack.openDatagram(on: LocalEndpoint(port: port))
+    }
+    // What waits for the peer fills its chunk but for 1,200 octets.
+    for _ in 0..<2 { try send(s, socket, 1_400, version) }
+    _ = s.pull()
+    // What others have sent takes all other memory; reading one gives a chunk back, for a datagram on its way.
+    arrive(1, at: 5_000)
+    s.checksEachStep = false
+    let before = s.stack.memory.refusals
+    for _ in 0..<12 {
+      for port in 6_000..<6_030 as Range<UInt16> { arrive(1_000, at: port) }
+    }
+    #expect(s.stack.memory.refusals > before)
+    s.checksEachStep = true
+    var text = Packet(repeating: 0, count: 10)
+    var span = text.mutableSpan
+    var raw = span.mutableBytes
+    _ = try s.stack.receive(socket, into: &raw, now: s.now)
+    let refused = s.drops(.neighbourLimited)
+    try send(s, socket, 1_600, version)
+    #expect(texts(s.pull()).isEmpty)
+    #expect(s.drops(.neighbourLimited) == refused + 2)
+    s.inject(answer(s, version))
+    let frames = s.pull().filter { $0.type != .arp && $0.neighbour == nil }
+    #expect(texts(frames) == [pattern(1_400), pattern(1_400)])
+    #expect(frames.count == 2)
+  }
+
   @Test("A connection to the same neighbour does not come between", arguments: [4, 6])
   func connection(version: Int) throws {
     let s = try Station()
