@@ -30,7 +30,42 @@ extension NetworkStack {
         return "an answer to a querier is waited for"
       }
     }
+    return checkGroupsOfAddresses()
+  }
+
+  /// An interface hears the questions about each of its addresses, and about no others (RFC 4861 §7.2.1), unless the budget
+  /// had no room for a group.
+  private func checkGroupsOfAddresses() -> StaticString? {
+    let hadRoom = around.budget.refusals == 0
+    for membership in groups.memberships {
+      let addresses = ownAddresses.reduce(0 as UInt32) {
+        $1.isWanted && $1.interface == membership.interface && $1.solicitedNode == membership.group
+          ? $0 &+ 1 : $0
+      }
+      if membership.addresses != addresses, hadRoom || membership.addresses > 0 {
+        return "a group counts the addresses whose questions it hears"
+      }
+    }
+    if !hadRoom { return nil }
+    for own in ownAddresses where own.isWanted {
+      guard let group = own.solicitedNode else { continue }
+      if groups.place(of: group, on: own.interface) == nil { return "questions about an address are heard" }
+    }
+    for used in routing.addresses where interfaces[used.interface.index].link.isEthernet {
+      let isOwn = ownAddresses.contains {
+        $0.isWanted && $0.interface == used.interface && $0.prefix.address == used.prefix.address
+      }
+      if !isOwn { return "an address on an Ethernet is one that was asked about" }
+    }
     return nil
+  }
+}
+
+extension OwnAddress {
+  /// The group in which others ask for it; nil: it is of IPv4.
+  fileprivate var solicitedNode: IPAddress? {
+    guard case .v6(let address) = prefix.address else { return nil }
+    return .v6(address.solicitedNode)
   }
 }
 
