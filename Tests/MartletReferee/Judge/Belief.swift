@@ -87,7 +87,9 @@ extension Arrival {
       return false
     }
     if view.usesStamps, !lacksStamps, clock < recent - 1 { return false }
-    if end > view.rcvEdge { return seq <= view.rcvEdge && !hasTextToRead }
+    // A FIN may lie beyond.
+    let lastText = segment.flags.contains(.fin) ? end - 1 : end
+    if lastText > view.rcvEdge { return seq <= view.rcvEdge && !hasTextToRead }
     return end >= view.rcvNxt
   }
 }
@@ -107,6 +109,8 @@ extension Difference {
   var una: Int { belief.una }
   /// Behind the last octet that the peer allows.
   var lastEdge: Int { beliefNow.edge }
+  /// It allowed none before this step.
+  var wasShut: Bool { belief.window == 0 }
 
   /// The same as the kernel has it.
   var kernelBelief: Belief {

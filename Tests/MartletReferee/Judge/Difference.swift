@@ -76,7 +76,7 @@ extension Difference {
   /// The end of what is in order with this segment and all that came before.
   var takenEnd: Int {
     var end = seq <= view.rcvNxt ? max(self.end, view.rcvNxt) : view.rcvNxt
-    for past in arrivals.sorted(by: { $0.seq < $1.seq }) where past.seq <= end { end = max(end, past.end) }
+    for past in ownArrivals.filter(\.isAccepted).sorted(by: { $0.seq < $1.seq }) where past.seq <= end { end = max(end, past.end) }
     return end
   }
   /// It has gone on, and has not reset.
@@ -183,6 +183,14 @@ extension Difference {
       return Arrival(segment, history[at].view, at, history[at].stateBefore)
     }
   }
+  /// Those of this connection: another one on the same ports began with a SYN of its own.
+  var ownArrivals: [Arrival] {
+    let all = arrivals
+    let first = all.lastIndex {
+      $0.segment.flags.contains(.syn) && $0.isAccepted && ["LISTEN", "TIME-WAIT"].contains($0.state)
+    }
+    return Array(all[(first ?? 0)...])
+  }
   var isActive: Bool { script.steps.contains(.connect) }
   /// Both have sent a SYN, and no SYN-ACK has come.
   var isSimultaneous: Bool {
@@ -191,7 +199,7 @@ extension Difference {
   /// Its timestamp is older than one that Martlet has taken.
   var isStale: Bool {
     guard view.usesStamps, let arrival else { return false }
-    return arrival.isStale || arrivals.contains { $0.isNext && $0.isAccepted && $0.clock > arrival.clock }
+    return arrival.isStale || ownArrivals.contains { $0.isNext && $0.isAccepted && $0.clock > arrival.clock }
   }
   /// RFC 5961 §5.2: not even within the largest window that was offered.
   var acknowledgesTooOld: Bool {
@@ -199,7 +207,7 @@ extension Difference {
   }
   /// What the script has acknowledged, as far as Martlet has taken it.
   var acknowledged: Int {
-    arrivals.filter { $0.isAccepted && $0.segment.flags.contains(.ack) }.map(\.ack).max() ?? 0
+    ownArrivals.filter { $0.isAccepted && $0.segment.flags.contains(.ack) }.map(\.ack).max() ?? 0
   }
   /// The peer's SYN, if one has come.
   var syn: ScriptSegment? {

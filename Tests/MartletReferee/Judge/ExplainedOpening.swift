@@ -113,7 +113,7 @@ extension Explanation {
           ? $0.martlet.state == "ESTABLISHED" && $0.martletAcknowledges($0.view.rcvNxt)
           : $0.martletIgnores)
         // Or it came before, for a second connection, which has no socket to tell of it.
-        || $0.martletState == "over" && $0.martletChallenges
+        || ["over", nil].contains($0.martletState) && ($0.martletTakes || $0.martletChallenges)
           && $0.kernel.answers.allSatisfy { $0.flags.contains(.rst) }
           && $0.arrivals.contains { $0.state == "SYN-RECEIVED" && $0.beginsAtEdge && $0.end > $0.seq }
     },
@@ -125,11 +125,13 @@ extension Explanation {
         So what lies beyond the edge that was told last is outside of our window and inside of the kernel's.
         """
     ) {
-      $0.at("SYN-RECEIVED") && !$0.isActive && $0.seq >= $0.view.rcvEdge && $0.isInKernelsFirstWindow
-        && ($0.flags.contains(.rst)
-          ? $0.martletIgnores && $0.kernelChallenges
-          : $0.kernelGoesOn && $0.martletAcknowledges($0.view.rcvNxt)
-            && ($0.martletStays || $0.beginsAtEdge && $0.martlet.state == "ESTABLISHED"))
+      $0.at("ESTABLISHED") && $0.hasKernelAnsweredHalfOpen && $0.seq >= $0.view.rcvEdge
+        && $0.isInKernelsFirstWindow && $0.lacks([.syn, .rst]) && $0.kernelGoesOn && $0.martletChallenges
+        || $0.at("SYN-RECEIVED") && !$0.isActive && $0.seq >= $0.view.rcvEdge && $0.isInKernelsFirstWindow
+          && ($0.flags.contains(.rst)
+            ? $0.martletIgnores && $0.kernelChallenges
+            : $0.kernelGoesOn && $0.martletAcknowledges($0.view.rcvNxt)
+              && ($0.martletStays || $0.beginsAtEdge && $0.martlet.state == "ESTABLISHED"))
     },
     Explanation(
       "a FIN that waited for the handshake", "RFC 9293 §3.10.4",
@@ -203,7 +205,8 @@ extension Explanation {
         && $0.kernel.state == "SYN-RECEIVED"
     },
     Explanation(
-      "SYN+ACK with text that ends a simultaneous open", "RFC 9293 §3.10.7.4 fourth, fifth", in: .state,
+      "SYN+ACK with text that ends a simultaneous open", "RFC 9293 §3.10.7.4 fourth, fifth",
+      in: [.state, .echo],
       why: "It acknowledges our SYN, and its text comes again. The kernel takes it only when it is empty."
     ) {
       $0.at("SYN-RECEIVED") && $0.isActive && $0.injects([.syn, .ack]) && $0.seq == $0.view.rcvNxt - 1
@@ -238,7 +241,8 @@ extension Explanation {
         && difference.arrivals.contains {
           $0.state == "SYN-RECEIVED" && $0.hasStamps && $0.segment.flags.contains(.ack)
         }
-        && (difference.kernelIsSilent || difference.kernelChallenges)
+        && (difference.kernelIsSilent || difference.kernelChallenges
+          || difference.injects(.syn) && ["RST", "RST+ACK"].contains(difference.kernel.kinds))
         && (difference.martletTakes || difference.martletChallenges)
     },
     Explanation(
@@ -259,10 +263,9 @@ extension Explanation {
         && (difference.hasForeignEcho || difference.hasAnsweredHalfOpen || difference.isStale)
         && difference.kernelIsSilent && difference.martletChallenges
         || difference.at("LISTEN")
-          && difference.martlet.kinds
-            == (difference.flags.contains(.ack) ? "RST" : difference.flags.contains(.syn) ? "SYN+ACK" : "")
+          && difference.martletListens
           && (difference.kernelGoesOn || difference.injects(.syn) && difference.kernel.kinds == "RST+ACK")
-          && difference.martlet.state == nil
+          && difference.martletStays && ["over", nil].contains(difference.martlet.state)
           && difference.arrivals.contains {
             $0.state == "SYN-RECEIVED" && $0.segment.flags.contains(.rst) && $0.hasStamps
           }
@@ -278,6 +281,13 @@ extension Difference {
     guard let segment, let kernelView = kernel.view else { return false }
     return kernelView.rcvEdge - kernelView.rcvNxt < 65_535
       && kernelView.value(segment.seq) - kernelView.rcvNxt <= 65_535
+  }
+  /// The kernel's half-open record has answered more than its SYN.
+  fileprivate var hasKernelAnsweredHalfOpen: Bool {
+    !isActive
+      && history.indices.contains {
+        history[$0].stateBefore == "SYN-RECEIVED" && !kernelHistory[$0].answers.isEmpty
+      }
   }
   /// The half-open record has answered more than its SYN, with a TSval.
   var hasAnsweredHalfOpen: Bool {

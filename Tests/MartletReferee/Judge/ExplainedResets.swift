@@ -27,6 +27,24 @@ extension Explanation {
         }
     },
     Explanation(
+      "a reset of what the kernel has closed", "RFC 7323 §3.2; RFC 9293 §3.10.7.4 second",
+      in: [.segments, .state],
+      why: """
+        A segment without timestamps, which we drop, has acknowledged the FIN for the kernel: its connection is in
+        TIME-WAIT, where the reset that has ended ours means nothing.
+        """
+    ) { difference in
+      difference.at("LISTEN") && difference.martletListens && difference.martlet.state == nil
+        && difference.kernel.answers.allSatisfy { $0.flags == .ack && $0.length == 0 }
+        && difference.arrivals.contains { lost in
+          lost.lacksStamps && lost.segment.flags.contains(.ack)
+            && ["FIN-WAIT-1", "CLOSING", "LAST-ACK"].contains(lost.state)
+            && difference.arrivals.contains {
+              $0.index > lost.index && $0.segment.flags.contains(.rst) && $0.state == lost.state
+            }
+        }
+    },
+    Explanation(
       "text that waits when the reset comes", "RFC 9293 §3.10.7.4 second", in: .result,
       why: """
         "All segment queues should be flushed": the reader hears of the reset at once. The kernel hands out what
@@ -155,6 +173,12 @@ extension Difference {
       && martlet.answers.allSatisfy { $0.length > 0 && $0.ack == view.rcvNxt && !$0.flags.contains(.rst) }
   }
 
+  /// Martlet answers as a listener.
+  var martletListens: Bool {
+    if flags.contains(.rst) { return martletIsSilent }
+    return martlet.kinds == (flags.contains(.ack) ? "RST" : flags.contains(.syn) ? "SYN+ACK" : "")
+  }
+
   /// The kernel answers as one that has no connection: with resets, or as a listener.
   var kernelHasNone: Bool {
     kernel.answers.allSatisfy { $0.flags.contains(.rst) }
@@ -177,7 +201,7 @@ extension Difference {
     if flags.contains(.syn) || isOutside { return martletChallenges }
     guard flags.contains(.ack) else { return martletIsSilent }
     if ack > view.sndNxt || acknowledgesTooOld { return martletChallenges }
-    if hasText, end > view.rcvNxt { return martlet.kinds == "RST+ACK" }
+    if hasText, end - (flags.contains(.fin) ? 1 : 0) > view.rcvNxt { return martlet.kinds == "RST+ACK" }
     if flags.contains(.fin) { return martletAcknowledges(seq <= view.rcvNxt ? end : view.rcvNxt) }
     return martletIsSilent || ack < una && martletChallenges
   }

@@ -40,6 +40,11 @@ extension Explanation {
       $0.script.settings.nagle && $0.martletSaysTheFirst
         && $0.kernel.answers.count == $0.martlet.answers.count + 1
         && ($0.kernel.answers.last?.length ?? 0) > 0 && $0.view.sndNxt + $0.sentOctets > $0.una
+        // Or the piece would carry the acknowledgment.
+        || $0.script.settings.nagle && $0.injects(.ack) && $0.answers("ACK+text", "ACK") && $0.martletTakes
+          && $0.kernel.answers[0].ack == $0.martlet.answers[0].ack
+          && $0.kernel.answers[0].length < $0.fullSegment
+          && $0.kernel.answers[0].seq == $0.view.sndNxt && $0.view.sndNxt > $0.ack
     },
     Explanation(
       "less than is ready into a small window", "RFC 9293 §3.8.6.2.1 (2), (3)",
@@ -134,7 +139,21 @@ extension Explanation {
         && ($0.injects(.ack) && $0.martlet.answers.count == 18
           // Or what it lets go came later.
           || $0.isSend
-            && $0.view.sndNxt + $0.sentOctets - $0.una == 18 * ($0.martlet.answers.first?.length ?? 0))
+            && $0.isJustWithin(18 * ($0.martlet.answers.first?.length ?? 0)))
+    },
+    Explanation(
+      "how many small segments the window holds", "RFC 6928 §2; RFC 5681 §3.1",
+      why: """
+        The initial window is of octets, ten times SMSS, and so is what has left of it. The kernel counts segments,
+        however small, and stops at ten.
+        """
+    ) {
+      $0.isSend && $0.texts != nil && $0.kernelSaysTheFirst && $0.kernelFlight == 10
+        && $0.view.sndNxt + $0.sentOctets - $0.una <= 10 * $0.fullSegment && $0.lastEdge >= $0.view.sndNxt
+        // And what an acknowledgment opens is as much as it acknowledges.
+        || $0.injects(.ack) && $0.texts != nil && $0.martletSaysTheFirst && $0.ack > $0.una
+          && ($0.ack - $0.una) % $0.fullSegment != 0
+          && $0.kernel.answers.count == $0.martlet.answers.count + 1
     },
     Explanation(
       "more than an initial window leaves over a round trip", "RFC 6928 §2",
@@ -145,7 +164,7 @@ extension Explanation {
     ) {
       $0.injects(.ack) && $0.texts != nil
         && (($0.martlet.answers.last?.time ?? 0) >= 1 || ($0.kernel.answers.last?.time ?? 0) >= 1)
-        && zip($0.kernel.answers, $0.martlet.answers).allSatisfy { $0.text == $1.text }
+        && zip($0.kernelPieces, $0.martlet.answers).allSatisfy { $0.text == $1.text }
         && max($0.kernel.answers.count, $0.martlet.answers.count) >= 3
     },
   ]
@@ -168,8 +187,25 @@ extension Difference {
       || script.settings.nagle && given - own.upperBound < fullSegment
   }
 
+  /// What the kernel sent is how Martlet began.
+  fileprivate var kernelSaysTheFirst: Bool {
+    kernel.answers.count < martlet.answers.count
+      && zip(kernel.answers, martlet.answers).allSatisfy { $0.text == $1.text }
+  }
+
+  /// What is in flight now is so much, or less by what is no full segment.
+  fileprivate func isJustWithin(_ octets: Int) -> Bool {
+    let flight = view.sndNxt + sentOctets - una
+    return flight <= octets && flight + (martlet.answers.first?.length ?? 0) > octets
+  }
+
+  /// Segments that the kernel has sent and nobody has acknowledged.
+  fileprivate var kernelFlight: Int {
+    (kernelHistory + [kernel]).flatMap(\.answers).filter { $0.length > 0 && $0.seq >= una }.count
+  }
+
   /// Octets, by the peer's MSS and ours.
-  private var fullSegment: Int {
+  fileprivate var fullSegment: Int {
     let most = script.settings.isIPv6 ? 1_440 : 1_460
     return min(syn?.mss.map { Int($0) } ?? 536, most) - (view.usesStamps ? 12 : 0)
   }

@@ -112,11 +112,43 @@ extension Explanation {
         }
     },
     Explanation(
+      "a duplicate that a block tells of, in front of text", "RFC 2883 §4; RFC 2018 §4",
+      in: [.segments, .sack],
+      ends: false,
+      why: """
+        The same where text waited for the acknowledgment that came beside it: our block travels on an empty
+        acknowledgment, and the kernel has none.
+        """
+    ) { difference in
+      guard difference.hasText, let first = difference.martlet.answers.first, first.flags == .ack,
+        first.length == 0, first.sack.count == 1, first.sack[0].1 <= first.ack ?? 0
+      else { return false }
+      return first.sack[0] == (difference.seq, min(difference.end, difference.view.rcvNxt))
+        && !difference.kernelIsSilent
+        && difference.kernel.answers.map(\.text) == difference.martlet.answers.dropFirst().map(\.text)
+    },
+    Explanation(
       "a SYN in a SACK block", "RFC 2883 §4", in: .sack, ends: false,
       why: "\"Duplicate contiguous sequence of data\": the kernel counts a SYN that came twice as an octet."
     ) {
       $0.isActive && $0.injects([.syn, .ack]) && $0.seq == 0 && $0.answers("ACK", "ACK")
         && $0.martlet.answers[0].sack.isEmpty && $0.kernel.answers[0].sack.elementsEqual([(0, 1)], by: ==)
+    },
+    Explanation(
+      "blocks at the edges of two windows", "RFC 2018 §3; RFC 7323 §2.4", in: .sack,
+      why: """
+        The script counts from the edge that each has told, and the kernel's is lower where a scaled window was rounded
+        down: the text has other numbers there, and so have the blocks.
+        """
+    ) { difference in
+      guard difference.hasText, let segment = difference.segment, let view = difference.kernel.view,
+        difference.answers("ACK", "ACK")
+      else { return false }
+      let seq = view.value(segment.seq)
+      let own = difference.seq..<difference.end
+      return seq != own.lowerBound
+        && difference.martlet.answers[0].sack.contains { $0.0 <= own.lowerBound && own.upperBound <= $0.1 }
+        && difference.kernel.answers[0].sack.contains { $0.0 <= seq && seq + own.count <= $0.1 }
     },
     Explanation(
       "a FIN in a SACK block", "RFC 2018 §3", in: .sack, ends: false,

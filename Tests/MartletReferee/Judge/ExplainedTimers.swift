@@ -23,7 +23,21 @@ extension Explanation {
         """
     ) { difference in
       difference.isWait && difference.waited < 1_000 && !difference.isActive && difference.hasMeasuredNothing
-        && difference.martletIsSilent && difference.kernel.answers.allSatisfy { difference.isAgain($0) }
+        && difference.martletIsSilent
+        && (difference.kernel.answers.allSatisfy { difference.isAgain($0) }
+          // Or new text, of which a probe is (RFC 8985 §7.3).
+          || difference.kernel.kinds == "ACK+text"
+            && difference.kernel.answers[0].seq == difference.view.sndNxt
+            && (difference.syn?.sackPermitted ?? false) && difference.given > difference.view.sndNxt)
+    },
+    Explanation(
+      "a timer at the end of a wait", "RFC 6298 §2, §5", isTimed: true,
+      why: """
+        The two count time in other ticks, and from other measurements: what one does in the last tenth of a wait the other
+        may do after it.
+        """
+    ) { difference in
+      difference.withoutTimerAtTheEnd.map { Comparison.agree($0.kernel, $0.martlet, $0.step) } ?? false
     },
     Explanation(
       "a tail-loss probe after the first round trip", "RFC 6298 (2.1); RFC 8985 §7.2", isTimed: true,
@@ -33,6 +47,14 @@ extension Explanation {
         """
     ) { difference in
       difference.endsInEarlyProbe
+    },
+    Explanation(
+      "a tail-loss probe after the first round trip, in a wait", "RFC 6298 (2.1); RFC 8985 §7.2",
+      isTimed: true,
+      why: "The same at the beginning of a wait, and the time-out that follows it."
+    ) { difference in
+      difference.isWait && difference.beginsWithEarlyProbe
+        && (difference.kernel.answers + difference.martlet.answers).allSatisfy { difference.isAgain($0) }
     },
     Explanation(
       "when RACK's clock finds a loss", "RFC 8985 §6.2", isTimed: true,
@@ -91,6 +113,27 @@ extension Explanation {
           && $0.martlet.answers[0].seq > $0.ack && $0.view.sndNxt - $0.ack <= 1_460 && $0.hasTimedOut
     },
     Explanation(
+      "a repeated acknowledgment after a time-out", "RFC 5682 §2.1 (2a); RFC 5681 §3.2",
+      why: """
+        It says that something has left the network, so the next piece that is lost leaves, if there is room for it. The
+        kernel waits for an acknowledgment that advances.
+        """
+    ) {
+      $0.injects(.ack) && !$0.occupies && $0.ack == $0.una && $0.hasTimedOut && $0.kernelIsSilent
+        && $0.martletSendsOne && $0.isAgain($0.martlet.answers[0]) && $0.martlet.answers[0].seq > $0.una
+    },
+    Explanation(
+      "a FIN alone after a time-out", "RFC 6298 (5.3), (5.4)",
+      why: """
+        Once all text has arrived a FIN has the timer, and nothing else that would send it again. The kernel takes it for
+        lost with the text, and sends it as soon as that has arrived.
+        """
+    ) {
+      $0.at("FIN-WAIT-1", "CLOSING", "LAST-ACK") && $0.injects(.ack) && $0.hasTimedOut
+        && $0.ack == $0.view.sndNxt - 1 && $0.ack > $0.una && $0.kernel.kinds == "FIN+ACK"
+        && $0.kernel.answers[0].seq == $0.ack && $0.martletTakes
+    },
+    Explanation(
       "what only one of the two takes for acknowledged", "RFC 9293 §3.10.7.4 first, fifth",
       why: """
         One has gone on with the acknowledgment of a segment that the other has refused (see each), and each sends again
@@ -122,6 +165,17 @@ extension Explanation {
           kernel.seq == difference.una && own.seq == difference.una && own.length == 1
             && kernel.length > own.length && Comparison.isAboutTheSame(kernel.time, own.time)
         }
+    },
+    Explanation(
+      "what probed a shut window when that opens", "RFC 9293 §3.8.6.1, MUST-35",
+      why: """
+        What was sent again while the window was shut was a probe, which the peer may have dropped for want of room: it
+        leaves again as soon as there is some. The kernel waits for the timer.
+        """
+    ) {
+      $0.injects(.ack) && $0.ack == $0.una && $0.wasShut && $0.lastEdge > $0.una && $0.hasTimedOut
+        && $0.kernelIsSilent && $0.martlet.answers.count == 1 && $0.martlet.answers[0].seq == $0.una
+        && $0.isAgain($0.martlet.answers[0])
     },
     Explanation(
       "a tail-loss probe while the window is shut", "RFC 8985 §7.3; RFC 9293 §3.8.6",
@@ -276,7 +330,8 @@ extension Explanation {
         """
     ) { difference in
       difference.step == .close
-        && (difference.answers("FIN+ACK", "RST+ACK")
+        && (difference.martlet.kinds == "RST+ACK"
+          && ["FIN+ACK", "FIN+ACK+text"].contains(difference.kernel.kinds)
           || difference.answers("", "RST+ACK")
             && (difference.past.contains { $0.endsSending }
               || difference.lastEdge < difference.view.sndNxt + 2_920))
@@ -306,7 +361,24 @@ extension Difference {
     // RFC 8985 §7.3: "If there is previously unsent data … transmit one segment of it": else the last once more.
     let isNew = probe.seq == end && end > una && given >= end + probe.length && end + probe.length <= lastEdge
     return (isNew || reachesEnd(probe, end) && probe.seq < end)
-      && !kernel.answers.contains { $0.text == probe.text }
+      && kernel.answers.last?.text != probe.text
+  }
+
+  /// One has done more than the other, in the last tenth of a wait: all before that; nil: it has not.
+  var withoutTimerAtTheEnd: Difference? {
+    let isOurs = martlet.answers.count > kernel.answers.count
+    guard isWait, abs(kernel.answers.count - martlet.answers.count) == 1,
+      let last = (isOurs ? martlet : kernel).answers.last, last.time * 10 > waited * 9, isAgain(last)
+    else { return nil }
+    var rest = self
+    if isOurs { rest.martlet.answers.removeLast() } else { rest.kernel.answers.removeLast() }
+    return rest
+  }
+
+  fileprivate var beginsWithEarlyProbe: Bool {
+    var first = self
+    first.martlet.answers = Array(martlet.answers.prefix(1))
+    return first.endsInEarlyProbe
   }
 
   /// No timestamps, or the segment that ended the handshake echoed none.

@@ -117,7 +117,10 @@ extension Explanation {
     ) { difference in
       difference.at("TIME-WAIT") && difference.kernel.answers.allSatisfy { $0.flags.contains(.rst) }
         // A listener is silent where the ACK is missing.
-        && (!difference.kernelIsSilent || difference.lacks([.ack, .rst])) && difference.martlet.kinds == "ACK"
+        && (!difference.kernelIsSilent || difference.lacks([.ack, .rst]))
+        // What fits is no news there.
+        && (difference.martlet.kinds == "ACK"
+          || difference.martletIsSilent && difference.injects(.ack) && !difference.occupies)
         && difference.history.contains { $0.stateBefore == "SYN-RECEIVED" }
         && difference.arrivals.contains { $0.state == "TIME-WAIT" && $0.segment.flags.contains(.syn) }
     },

@@ -13,6 +13,8 @@ package struct Explanation: Sendable {
   package let isTimed: Bool
   /// Beside any other.
   var isEarlyProbe: Bool { id == "a tail-loss probe after the first round trip" }
+  /// Likewise.
+  var isTimerAtTheEnd: Bool { id == "a timer at the end of a wait" }
   private let holds: @Sendable (Difference) -> Bool
 
   struct Aspects: OptionSet {

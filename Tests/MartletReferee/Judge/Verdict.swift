@@ -90,6 +90,9 @@ package struct Hearing: Sendable {
       if Comparison.agree(rest.kernel, rest.martlet, rest.step) { return [probe] }
       return explanations(of: rest, table).map { $0 + [probe] }
     }
+    if let rest = difference.withoutTimerAtTheEnd, let timer = table.first(where: { $0.isTimerAtTheEnd }) {
+      return explanations(of: rest, table).map { $0 + [timer] }
+    }
     if let rest = difference.withoutWhatWaited.lazy.compactMap({ rest in table.first { $0.matches(rest) } })
       .first,
       rest.ends
