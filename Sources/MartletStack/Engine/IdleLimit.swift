@@ -48,6 +48,7 @@ extension NetworkStack {
   mutating func endConnection(_ i: UInt32, because reason: EndReason) {
     guard connections[i].marks.contains(.onWire), let j = coldIndex(of: i, needed: false) else { return }
     around.recorder.flow = i
+    if reason != .aborted { around.recorder.note(.endedByStack, UInt32(reason.rawValue), at: clock) }
     let reaction = connections[i].tcb.abort(reason: reason, cold: &cold[j], &around, now: clock)
     settleCold(i, j)
     apply(reaction, to: i)

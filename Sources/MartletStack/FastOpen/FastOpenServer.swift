@@ -69,6 +69,8 @@ extension NetworkStack {
     let embryo = EmbryonicTCB(
       seg, iss: secrets.initialSequence(flow, now: clock), defaultPeerMSS: flow.defaultMSS, around, now: clock
     )
+    // There is no record yet that its text could be said to be of.
+    noteName(of: FlowPlace.strangersFlow, flow)
     let tcb = TCB(
       opening: embryo, seg, text: text, timestampOffset: secrets.timestampOffset(flow),
       mss: offeredMSS(flow, path.interface, options), sendMSSLimit: path.mss(isIPv4: flow.local.isIPv4),

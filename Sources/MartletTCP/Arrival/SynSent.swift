@@ -49,7 +49,7 @@ extension TCB {
       return reaction
     }
     around.recorder.note(.synAcknowledged, seg.ack.rawValue, seg.seq.rawValue, at: now)
-    settleFastOpen(seg.ack, &cold, &around)
+    settleFastOpen(seg.ack, &cold, &around, now)
     establish(wnd: seg.wnd.scaled(by: .none), seg, &cold, &around, now, &reaction)
     pending.insert(.ack)
     reaction.insert(.output)

@@ -42,8 +42,11 @@ extension TCB {
   }
 
   /// The SYN-ACK came: what text it acknowledges is done with, the rest is to be sent again at once.
-  mutating func settleFastOpen(_ ack: SequenceNumber, _ cold: inout ColdBlock, _ around: inout Surroundings) {
+  mutating func settleFastOpen(
+    _ ack: SequenceNumber, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
     let text = ack.distance(from: snd.una) &- 1
+    if snd.nxt != snd.una.advanced(by: 1) { around.recorder.note(.fastOpenAnswered, text, at: now) }
     if text > 0 {
       cold.send.consume(text, anchored: false, &around.pool, &around.budget)
       mode.insert(.fastOpen)
@@ -74,6 +77,7 @@ extension TCB {
     rest.seq = rcv.nxt
     var reaction: Reaction = []
     _ = takeText(rest, text, &cold, &around, now, &reaction)
+    around.recorder.note(.fastOpenAccepted, cold.receive.count, at: now)
     state = .synReceived
     mode.insert(.fastOpen)
     pending = .syn

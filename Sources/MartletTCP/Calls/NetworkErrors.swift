@@ -15,7 +15,9 @@ extension TCB {
     let inFlight = snd.max.distance(from: snd.una)
     guard state != .closed, quoted.isWithin(from: snd.una, length: inFlight) else { return [] }
     var reaction: Reaction = []
-    if isHard, state == .synSent || state == .synReceived {
+    let endsAttempt = isHard && (state == .synSent || state == .synReceived)
+    around.recorder.note(.networkError, UInt32(error.rawValue), endsAttempt ? 1 : 0, at: now)
+    if endsAttempt {
       around.counters.attemptFails &+= 1
       softError = error
       end(
@@ -38,10 +40,12 @@ extension TCB {
     // is in flight will time out, and then it is believed.
     if mode.contains(.provenSize), timers.tries == 0, snd.una != snd.max {
       cold.search.claimed = max(mss, floor)
+      around.recorder.note(.pathMTUDoubted, UInt32(max(mss, floor)), UInt32(snd.mss), at: now)
       return []
     }
     let old = snd.mss
     snd.mss = max(mss, floor)
+    around.recorder.note(.pathMTUFalls, UInt32(snd.mss), UInt32(old), at: now)
     mode.remove(.provenSize)
     if snd.una != snd.max { cold.search.told(old, now: Tick(now)) }
     guard snd.una != snd.max, state.isSynchronized else { return [] }

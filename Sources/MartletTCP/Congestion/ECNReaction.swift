@@ -27,7 +27,7 @@ extension TCB {
       CongestionEvent(.mark, flight: min(flight, before), mss: effectiveSendMSS, now: now.microseconds),
       &cold.congestion)
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, congestion.ssthresh) }
-    windowWasReduced(&cold, now)
+    windowWasReduced(&cold, &around, now)
     around.counters.tcpECNReductions &+= 1
     around.recorder.note(.congestionEcho, snd.una.rawValue, congestion.cwnd, at: now)
   }
@@ -54,7 +54,8 @@ extension TCB {
   /// For whatever reason: "… the TCP sender sets the CWR flag in the TCP header of the first new data packet
   /// sent after the window reduction", and echoes from before it are old news.
   @inline(__always)
-  mutating func windowWasReduced(_ cold: inout ColdBlock, _ now: Instant) {
+  mutating func windowWasReduced(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
+    around.recorder.note(.windowReduced, congestion.ssthresh, snd.una.rawValue, at: now)
     if mode.contains(.ecn) { mode.insert(.owesCWR) }
     cold.isReduced = true
     cold.reducedAt = snd.max

@@ -77,14 +77,18 @@ extension TCB {
     ack.srtt = rtt.srtt
     ack.startsRound = delivery.startsRound
     ack.isPaced = isPaced(cold.spreadsWindow, burst: around.configuration.initialWindowSegments)
-    ack.isWindowLimited = isWindowValidated(ack, &cold)
+    ack.isWindowLimited = isWindowValidated(ack, &cold, &around, now)
     ack.hasSelectiveAcks = mode.contains(.sack)
     if congestion.ownsWindow {
       ack.rate = delivery.rate
       ack.entropy = timestamps.offset &+ snd.una.rawValue &* 0x9e37_79b1
       if ack.lost > 0 { ack.loss = lossSample(cold, around) }
     }
+    let wasInSlowStart = around.recorder.capacity > 0 && congestion.window.inSlowStart
     congestion.acknowledged(ack, &cold.congestion)
+    if wasInSlowStart, !congestion.window.inSlowStart {
+      around.recorder.note(.slowStartEnds, congestion.cwnd, congestion.ssthresh, at: now)
+    }
     // One acknowledgment of half the flight: those before it were lost, or the peer sends few on purpose.
     if ack.octets > ack.flightBefore / 2 {
       spreadWindow(over: pipe(cold), burst: around.configuration.initialWindowSegments, &cold)
@@ -125,7 +129,7 @@ extension TCB {
         armLossTimer(cold.wantsNoProbe, around.configuration.rto, now)
       }
     } else {
-      found.octets = losePartially(delivery, &cold, &around)
+      found.octets = losePartially(delivery, &cold, &around, now)
     }
     delivery.lost = found.octets
     if delivery.lost > 0 {
@@ -155,6 +159,9 @@ extension TCB {
     switch phase {
     case .open:
       // RFC 3042: limited transmit leaves cwnd alone; on a path that reorders, SACK alone is progress.
+      if delivery.acknowledged == 0, delivery.octets > 0, hasUnsent(cold) {
+        around.recorder.note(.limitedTransmit, snd.nxt.rawValue, at: now)
+      }
       if delivery.acknowledged > 0 || recovery.reorderingSeen {
         grow(delivery, delivery.octets, &cold, &around, now)
       }
@@ -203,7 +210,7 @@ extension TCB {
     // Back before the time-out, what was lost since would go unanswered.
     cold.undo.isPossible = false
     cold.forwardRTO = .off
-    reduceForLoss(&cold, now)
+    reduceForLoss(&cold, &around, now)
     congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
     pending.insert(.retransmit)
     if !timers.armed.contains(.reordering) { armRetransmission(around.configuration.rto, now) }
@@ -230,15 +237,17 @@ extension TCB {
         .loss, flight: congestion.cwnd, lost: UInt32(effectiveSendMSS), mss: effectiveSendMSS,
         now: now.microseconds), &cold.congestion)
     congestion.cwnd = min(congestion.cwnd, congestion.ssthresh)
-    windowWasReduced(&cold, now)
+    windowWasReduced(&cold, &around, now)
   }
 
-  private mutating func reduceForLoss(flight: UInt32? = nil, _ cold: inout ColdBlock, _ now: Instant) {
+  private mutating func reduceForLoss(
+    flight: UInt32? = nil, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
     congestion.reduce(
       CongestionEvent(
         .loss, flight: flight ?? min(snd.flight, congestion.cwnd), lost: cold.scoreboard.lost.totalBytes,
         mss: effectiveSendMSS, now: now.microseconds), &cold.congestion)
-    windowWasReduced(&cold, now)
+    windowWasReduced(&cold, &around, now)
   }
 
   /// A loss was found: the window is to shrink, and what is lost leaves again (RFC 5681 §4.3, RFC 2018 §5.1).
@@ -251,12 +260,13 @@ extension TCB {
     isNew: Bool = false, flight: UInt32? = nil, _ cold: inout ColdBlock, _ around: inout Surroundings,
     _ now: Instant
   ) {
+    around.recorder.note(.fastRetransmit, snd.una.rawValue, snd.nxt.retreated(by: 1).rawValue, at: now)
     cold.undo = UndoState(congestion, cold)
     cold.forwardRTO = .off
     cold.lostBeyond = false
     let isAnswered = !isNew && isLossAnswered(cold, around)
     cold.undo.answersMark = isAnswered || mode.contains(.owesCWR)
-    if !isAnswered { reduceForLoss(flight: flight, &cold, now) }
+    if !isAnswered { reduceForLoss(flight: flight, &cold, &around, now) }
     cold.reduction = ProportionalReduction(flight: snd.flight)
     if cold.probe.isOut, cold.probe.isRetransmission {
       cold.undo.follow(probe: cold.probe.range(effectiveSendMSS, from: snd.una))
@@ -268,7 +278,6 @@ extension TCB {
     recovery.phase = .fastRecovery
     pending.insert(.retransmit)
     around.counters.tcpFastRetrans &+= 1
-    around.recorder.note(.fastRetransmit, snd.una.rawValue, cold.recover.rawValue, at: now)
   }
 
   /// All that is lost left before the window was last reduced (RFC 3168 §6.1.2). (What was sent again since lies there by
@@ -335,7 +344,7 @@ extension TCB {
   /// The first segment is lost: after three duplicates (RFC 5681 §3.2), or, in recovery, because an
   /// acknowledgment covered only a part (RFC 6582 §3.2 step 3).
   private mutating func losePartially(
-    _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings
+    _ delivery: Delivery, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) -> UInt32 {
     guard snd.flight > 0 else { return 0 }
     if recovery.phase == .open {
@@ -350,6 +359,7 @@ extension TCB {
         !cold.scoreboard.isInUse || snd.una.followsOrEquals(cold.scoreboard.lostEdge)
       else { return 0 }
       around.counters.tcpPartialAcks &+= 1
+      around.recorder.note(.partialAck, snd.una.rawValue, at: now)
       pending.insert(.retransmit)
     }
     cold.scoreboard.begin(snd.una)

@@ -55,7 +55,7 @@ extension TCB {
     // congestion, and the window that recovery left behind says nothing of what the path holds.
     let isAnswered = !isFirst || recovery.phase == .fastRecovery && !congestion.ownsWindow && !cold.lostBeyond
     congestion.timedOut(event, repeated: isAnswered, &cold.congestion)
-    windowWasReduced(&cold, now)
+    windowWasReduced(&cold, &around, now)
     cold.lostBeyond = false
     // RFC 5682 §2.1 step 1: not if the last time-out is still being repaired.
     cold.forwardRTO = isFirst && snd.una.follows(cold.recover) ? .retransmitted : .off
@@ -109,6 +109,7 @@ extension TCB {
       // RFC 2018 §8: the peer threw away what it had reported. "The data sender MUST retransmit the segment at
       // the left edge of the window after a retransmit timeout, whether or not the SACKed bit is on".
       around.counters.tcpSACKReneging &+= 1
+      around.recorder.note(.sackReneged, snd.una.rawValue, at: now)
       cold.scoreboard.removeAll(&around.pool, &around.budget)
     }
     cold.scoreboard.begin(snd.una)

@@ -128,7 +128,7 @@ extension TCB {
         .loss, flight: congestion.cwnd, lost: UInt32(effectiveSendMSS), mss: effectiveSendMSS,
         now: now.microseconds), &cold.congestion)
     if !congestion.ownsWindow { congestion.cwnd = min(congestion.cwnd, congestion.ssthresh) }
-    windowWasReduced(&cold, now)
+    windowWasReduced(&cold, &around, now)
     around.recorder.note(.tailRepaired, snd.una.rawValue, congestion.cwnd, at: now)
   }
 

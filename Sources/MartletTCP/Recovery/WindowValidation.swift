@@ -65,31 +65,39 @@ extension TCB {
   /// §4.2: "pipeACK >= (1/2)*cwnd". pipeACK is known only when a round trip is over, and slow start doubles
   /// the window within one; so what was in flight when this round trip began counts as well.
   @inline(__always)
-  mutating func isWindowValidated(_ ack: CongestionAck, _ cold: inout ColdBlock) -> Bool {
+  mutating func isWindowValidated(
+    _ ack: CongestionAck, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) -> Bool {
     let pipeAck = cold.validation.measured(ack)
     let isValidated = max(pipeAck, cold.validation.peak) >= congestion.cwnd / 2
-    if ack.startsRound { noteValidation(isValidated, &cold, ack.now) }
+    if ack.startsRound { noteValidation(isValidated, &cold, &around, now) }
     return isValidated
   }
 
   /// §4.4.3, for an application that never pauses and never fills the window.
-  private mutating func noteValidation(_ isValidated: Bool, _ cold: inout ColdBlock, _ now: UInt32) {
-    let elapsed = now &- cold.validation.validatedAt
-    if isValidated { mode.validatedAt = Mode.validationTime(now) }
+  private mutating func noteValidation(
+    _ isValidated: Bool, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    let clock = now.microseconds
+    let elapsed = clock &- cold.validation.validatedAt
+    if isValidated { mode.validatedAt = Mode.validationTime(clock) }
     if isValidated || !cold.validation.hasValidation {
       cold.validation.hasValidation = true
-      cold.validation.validatedAt = now
+      cold.validation.validatedAt = clock
     } else if elapsed >= WindowValidation.limit &* 1_000_000 {
-      cold.validation.validatedAt = now
-      shrinkUnusedWindow(least: 10 &* UInt32(effectiveSendMSS))
+      cold.validation.validatedAt = clock
+      shrinkUnusedWindow(least: 10 &* UInt32(effectiveSendMSS), &around, now)
     }
   }
 
-  private mutating func shrinkUnusedWindow(least: UInt32) {
+  private mutating func shrinkUnusedWindow(
+    least: UInt32, _ around: inout Surroundings, _ now: Instant
+  ) {
     // An algorithm with a model of its own knows better.
     guard congestion.cwnd > least, !congestion.ownsWindow else { return }
     congestion.window.ssthresh = max(congestion.ssthresh, congestion.cwnd / 4 &* 3)
     congestion.cwnd = max(congestion.cwnd / 2, least)
+    around.recorder.note(.windowUnused, congestion.cwnd, congestion.ssthresh, at: now)
   }
 
   /// Text is sent after a pause. RFC 7661 §4.3 keeps the window for five minutes of the non-validated phase;
@@ -105,7 +113,7 @@ extension TCB {
     guard periods > 0 || idle > rtt.timeout(around.configuration.rto, synResent: mode.contains(.synResent))
     else { return }
     while periods > 0, congestion.cwnd > least, !congestion.ownsWindow {
-      shrinkUnusedWindow(least: least)
+      shrinkUnusedWindow(least: least, &around, now)
       periods &-= 1
     }
     // §4.4.2: no burst of a window that was not used: it is spread over the first round trip.

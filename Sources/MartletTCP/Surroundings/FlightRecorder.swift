@@ -158,8 +158,6 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case finArrives
   /// Gave up (R2, user timeout, keep-alive). a: tries, b: ms.
   case givesUp
-  /// RFC 7323 §4.3. a: TS.Recent.
-  case timestampUpdated
   /// RFC 6298 (2). a: sample in µs, b: srtt in µs.
   case roundTripSample
   /// TIME-WAIT restarted (§3.10.7.4). a: ms.
@@ -206,6 +204,30 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case aborts
   /// CLOSE with text that nobody has read (§3.6.1; RFC 2525 §2.17). a: RCV.NXT, b: octets.
   case textUnread
+  /// The window answers a loss, a mark or a time-out (RFC 5681 §3.1, RFC 9438 §4.6). a: ssthresh, b: SND.UNA.
+  case windowReduced
+  /// RFC 5681 §3.1, RFC 9406 §4.2. a: cwnd, b: ssthresh.
+  case slowStartEnds
+  /// The application has not used its window for long (RFC 7661 §4.4.3). a: cwnd, b: ssthresh.
+  case windowUnused
+  /// RFC 3042 §2. a: SND.NXT.
+  case limitedTransmit
+  /// What SACK had reported is gone (RFC 2018 §8). a: SND.UNA.
+  case sackReneged
+  /// A router's word (RFC 1191 §3, RFC 8201 §4). a: the MSS from now on, b: what it was.
+  case pathMTUFalls
+  /// Segments of the present size have arrived (RFC 5927 §7.2). a: the MSS that is claimed, b: what it is.
+  case pathMTUDoubted
+  /// ICMP about this connection (RFC 5927 §5.2). a: `SoftError`, b: 1 when it ends an attempt to open.
+  case networkError
+  /// Less than a segment has waited long enough for room (§3.8.6.2.1 (4)). a: SND.NXT, b: SND.WND.
+  case sillyWindowOverridden
+  /// Text of a SYN with a genuine cookie goes to the reader at once (RFC 7413 §4.2.2). a: octets.
+  case fastOpenAccepted
+  /// The SYN-ACK takes text of our SYN, or not (RFC 7413 §4.2.2). a: octets.
+  case fastOpenAnswered
+  /// The stack ends the connection to keep a limit (§3.10.5). a: `EndReason`.
+  case endedByStack
   /// The record's number stands for this flow from here on. a: local and remote port, b: 4 or 6.
   /// Its addresses follow.
   case flowBegins

@@ -62,12 +62,11 @@ extension TCB {
     if isHandshake {
       mode.insert(.synResent)
       pending.insert(.syn)
-    } else {
-      startOver(&cold, &around, now, &reaction)
     }
-    armRetransmission(around.configuration.rto, now)
     around.recorder.note(
       .retransmissionTimeout, snd.una.rawValue, backedOffTimeout(around.configuration.rto), at: now)
+    if !isHandshake { startOver(&cold, &around, now, &reaction) }
+    armRetransmission(around.configuration.rto, now)
     reaction.insert(.output)
     if timers.tries >= around.configuration.retransmissionsBeforeAdvice, !mode.contains(.advised) {
       // MUST-20 (a), SHLD-9: R1 is passed.
@@ -122,6 +121,7 @@ extension TCB {
     if snd.wnd.octets > snd.flight {
       timers.armed.remove(.persist)
       pending.insert(.override)
+      around.recorder.note(.sillyWindowOverridden, snd.nxt.rawValue, snd.wnd.octets, at: now)
       if snd.una != snd.max { armRetransmission(around.configuration.rto, now) }
       return
     }

@@ -70,7 +70,7 @@ extension Rule {
   /// What every second segment brings: it explains nothing that the numbers on the arrows do not.
   package var isRoutine: Bool {
     switch self {
-    case .none, .transition, .roundTripSample, .timestampUpdated: true
+    case .none, .transition, .roundTripSample: true
     default: false
     }
   }

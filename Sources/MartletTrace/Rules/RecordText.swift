@@ -106,7 +106,6 @@ private struct OperandText {
       "seq " + theirs(a) + ", " + octets(b)
     case .receiveBufferGrows: octets(a) + ", " + word("read ", "已读 ") + grouped(UInt64(b))
     case .givesUp: tries(a) + ", " + grouped(UInt64(b)) + " ms"
-    case .timestampUpdated: "TS.Recent " + String(a)
     case .roundTripSample:
       word("sample ", "样本 ") + grouped(UInt64(a)) + " µs, SRTT " + grouped(UInt64(b)) + " µs"
     case .timeWaitRestarts: grouped(UInt64(a)) + " ms"
@@ -123,6 +122,19 @@ private struct OperandText {
     case .urgentText: "RCV.UP " + theirs(a)
     case .aborts: "SND.NXT " + ours(a)
     case .textUnread: "RCV.NXT " + theirs(a) + ", " + octets(b) + word(" unread", " 未读")
+    case .windowReduced:
+      a == .max ? "SND.UNA " + ours(b) : "ssthresh " + grouped(UInt64(a)) + ", SND.UNA " + ours(b)
+    case .slowStartEnds, .windowUnused:
+      "cwnd " + grouped(UInt64(a)) + (b == .max ? "" : ", ssthresh " + grouped(UInt64(b)))
+    case .limitedTransmit: "SND.NXT " + ours(a)
+    case .sackReneged: "SND.UNA " + ours(a)
+    case .pathMTUFalls: "MSS " + grouped(UInt64(b)) + " → " + grouped(UInt64(a))
+    case .pathMTUDoubted:
+      "MSS " + grouped(UInt64(b)) + ", " + word("claimed ", "声称 ") + grouped(UInt64(a))
+    case .networkError: softError(a)
+    case .sillyWindowOverridden: "SND.NXT " + ours(a) + ", SND.WND " + grouped(UInt64(b))
+    case .fastOpenAccepted, .fastOpenAnswered: octets(a)
+    case .endedByStack: endReason(a)
     case .flowBegins:
       word("ports ", "端口 ") + String(a >> 16) + word(" and ", "、") + String(a & 0xffff)
     case .flowAddress: hexadecimal(UInt64(a) << 32 | UInt64(b), digits: 16)
@@ -130,6 +142,12 @@ private struct OperandText {
     }
   }
 
+  private func softError(_ operand: UInt32) -> String {
+    UInt8(exactly: operand).flatMap(SoftError.init(rawValue:))?.text(language) ?? String(operand)
+  }
+  private func endReason(_ operand: UInt32) -> String {
+    UInt8(exactly: operand).flatMap(EndReason.init(rawValue:))?.text(language) ?? String(operand)
+  }
   private func ours(_ number: UInt32) -> String { String(number &- base.own) }
   private func theirs(_ number: UInt32) -> String { String(number &- base.peer) }
   private func octets(_ count: UInt32) -> String {

@@ -213,11 +213,6 @@ public struct RuleText: Equatable, Sendable {
         "givesUp", "RFC 9293", "3.8.3",
         "The tries, or the time that the user allowed, are used up: the connection is ended and the user told.",
         "重试次数或用户允许的时间已用尽：终止连接并通知用户。")
-    case .timestampUpdated:
-      self.init(
-        "timestampUpdated", "RFC 7323", "4.3",
-        "The segment covers the last acknowledgment sent, so its timestamp is the one to echo.",
-        "该报文段覆盖了上次发送的确认号，因此回显它的时间戳。")
     case .roundTripSample:
       self.init(
         "roundTripSample", "RFC 6298", "2",
@@ -333,6 +328,66 @@ public struct RuleText: Equatable, Sendable {
         "textUnread", "RFC 2525", "2.17",
         "The application closes and leaves text unread: a reset tells the peer that it was lost, where a FIN would say that all is well.",
         "应用程序关闭时仍有未读数据：用复位告知对端数据已丢失，而 FIN 会让它以为一切正常。")
+    case .windowReduced:
+      self.init(
+        "windowReduced", "RFC 5681", "3.1",
+        "The network is congested: ssthresh falls to what it may hold, and the window shrinks to it, once for what was in flight.",
+        "网络出现拥塞：ssthresh 降到网络可能容纳的量，窗口随之缩小；对同一批在途数据只缩一次。")
+    case .slowStartEnds:
+      self.init(
+        "slowStartEnds", "RFC 9406", "4.2",
+        "The window has reached ssthresh, or round trips grow longer as a queue builds up: from here on it grows slowly.",
+        "窗口达到 ssthresh，或往返时间随队列增长而变长：此后窗口缓慢增长。")
+    case .windowUnused:
+      self.init(
+        "windowUnused", "RFC 7661", "4.4.3",
+        "For minutes the application has used less than half of its window, so nothing shows that the path still holds it: it is halved.",
+        "应用程序数分钟内用到的不足窗口的一半，无从证明路径仍能容纳它：窗口减半。")
+    case .limitedTransmit:
+      self.init(
+        "limitedTransmit", "RFC 3042", "2",
+        "A duplicate acknowledgment says that a segment has left the network, so a new one may follow it, and bring another.",
+        "重复确认说明有一个报文段离开了网络，因此可以再发一个新的，以引出更多确认。")
+    case .sackReneged:
+      self.init(
+        "sackReneged", "RFC 2018", "8",
+        "The peer has thrown away what it had reported: after a time-out its reports count for nothing, and all is sent again.",
+        "对端丢弃了它报告过的数据：超时之后其报告不再作数，全部重传。")
+    case .pathMTUFalls:
+      self.init(
+        "pathMTUFalls", "RFC 8201", "4",
+        "A router says that segments of this size do not pass: they are made smaller, and what is on its way is sent again.",
+        "路由器表示这样大的报文段无法通过：改用更小的报文段，并重传在途数据。")
+    case .pathMTUDoubted:
+      self.init(
+        "pathMTUDoubted", "RFC 5927", "7.2",
+        "Segments of the present size have arrived, so the message may be forged: it is believed only if they stop arriving.",
+        "当前大小的报文段已成功到达，该消息可能是伪造的：只有它们不再到达时才相信。")
+    case .networkError:
+      self.init(
+        "networkError", "RFC 5927", "5.2",
+        "An ICMP error ends an attempt to open, if it means that nobody is there; once the connection is established it is only remembered.",
+        "ICMP 错误若表明无人在那里，就终止打开的尝试；连接建立之后则仅作记录。")
+    case .sillyWindowOverridden:
+      self.init(
+        "sillyWindowOverridden", "RFC 9293", "3.8.6.2.1",
+        "Less than a segment has waited for more room until the override time-out: it leaves as it is.",
+        "不足一个报文段的数据等待更大的窗口，直到超时：按现状发送。")
+    case .fastOpenAccepted:
+      self.init(
+        "fastOpenAccepted", "RFC 7413", "4.2.2",
+        "The cookie shows that the SYN comes from where it says, so its text goes to the reader before the handshake is over.",
+        "cookie 证明 SYN 确实来自其声称的地址，因此握手完成之前就把它携带的数据交给读者。")
+    case .fastOpenAnswered:
+      self.init(
+        "fastOpenAnswered", "RFC 7413", "4.2.2",
+        "The SYN-ACK says how much of the SYN's text was taken: the rest is sent again.",
+        "SYN-ACK 说明 SYN 所带数据被接受了多少：其余部分重传。")
+    case .endedByStack:
+      self.init(
+        "endedByStack", "RFC 9293", "3.10.5",
+        "The connection holds what others need, or has moved nothing for too long: the stack aborts it, with a reset.",
+        "该连接占用了其他连接所需的资源，或太久没有进展：协议栈以复位终止它。")
     case .flowBegins:
       self.init(
         "flowBegins", "RFC 9293", "3.3.1",

@@ -58,3 +58,24 @@ extension EndReason {
     return language == .english ? texts.english : texts.chinese
   }
 }
+
+extension SoftError {
+  /// What the network, or the want of an answer, said of a connection.
+  public func text(_ language: Language) -> String {
+    let texts: (english: String, chinese: String) =
+      switch self {
+      case .none: ("no error", "无错误")
+      case .networkUnreachable: ("network unreachable", "网络不可达")
+      case .hostUnreachable: ("host unreachable", "主机不可达")
+      case .protocolUnreachable: ("protocol unreachable", "协议不可达")
+      case .portUnreachable: ("port unreachable", "端口不可达")
+      case .sourceRouteFailed: ("source route failed", "源路由失败")
+      case .administrativelyProhibited: ("administratively prohibited", "被管理策略禁止")
+      case .timeExceeded: ("time exceeded", "超时（TTL 耗尽）")
+      case .parameterProblem: ("parameter problem", "参数问题")
+      case .unknown: ("an error of an unknown type", "未知类型的错误")
+      case .retransmitting: ("no acknowledgment for several tries", "多次重试未获确认")
+      }
+    return language == .english ? texts.english : texts.chinese
+  }
+}
