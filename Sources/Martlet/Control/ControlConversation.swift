@@ -89,6 +89,7 @@ struct ControlConversation {
     case .reset(let filter): try reset(filter, visitor)
     case .set(let limit, let value): try set(limit, to: value, visitor)
     case .setListener(let place, let change): try setListener(place, change, visitor)
+    case .trace(let filter, let language): try trace(filter, language, visitor, &reader)
     case .capture: break
     }
   }
@@ -265,6 +266,48 @@ struct ControlConversation {
     }
   }
 
+  private func requireRecorder(_ visitor: LoopVisitor) throws(ControlError) {
+    let isOff = try visitor.askAll { stack, _, _ in stack.limit(.recorder) == 0 }
+    if isOff.contains(true) {
+      throw .refused("The flight recorder is off. Switch it on with \"set recorder 65536\".")
+    }
+  }
+
+  // MARK: A trace
+
+  private func trace(
+    _ filter: FlowFilter, _ language: Language, _ visitor: LoopVisitor,
+    _ reader: inout ClientChannel.LineReader
+  ) throws(ControlError) {
+    try requireRecorder(visitor)
+    let links = try visitor.askAll { _, view, _ in view.links }
+    let wakeup = try wakeup()
+    let trace = LiveTrace(filter, of: links, room: configuration.traceBuffer, waking: wakeup)
+    for loop in 0..<visitor.count {
+      try visitor.ask(loop) { stack, view, _ in view.captures.attach(trace, as: loop, stack) }
+    }
+    defer {
+      trace.end()
+      visitor.tellAll { _, view, _ in view.captures.detach(trace) }
+    }
+    var head = JSONObject()
+    head.add("type", "trace")
+    head.add("version", 1 as UInt64)
+    head.add("epoch_ns", CaptureFile.systemEpoch)
+    head.add("links", links.flatMap { $0.map(\.name) })
+    try send(head)
+    while true {
+      wakeup.clear()
+      var events = trace.take()[...]
+      while !events.isEmpty {
+        try channel.send(events.prefix(256).map { $0.json(language) + "\n" }.joined())
+        events = events.dropFirst(256)
+      }
+      guard !channel.isCutOff, channel.look(&reader) == .nothing else { return }
+      wait(for: channel.descriptor, or: wakeup.descriptor, until: .hours(1))
+    }
+  }
+
   // MARK: Changes
 
   private func reset(_ filter: FlowFilter, _ visitor: LoopVisitor) throws(ControlError) {
@@ -349,12 +392,7 @@ struct ControlConversation {
     _ reader: inout ClientChannel.LineReader
   ) throws(ControlError) {
     let links = try visitor.askAll { _, view, _ in view.links }
-    if terms.explains {
-      let isOff = try visitor.askAll { stack, _, _ in stack.limit(.recorder) == 0 }
-      guard !isOff.contains(true) else {
-        throw .refused("The flight recorder is off. Switch it on with \"set recorder 65536\".")
-      }
-    }
+    if terms.explains { try requireRecorder(visitor) }
     let capture = LiveCapture(terms, of: links, room: configuration.captureBuffer, waking: wakeup)
     for loop in 0..<visitor.count {
       try visitor.ask(loop) { stack, view, _ in view.captures.attach(capture, as: loop, stack) }

@@ -14,6 +14,7 @@ package enum ControlRequest: Sendable {
   case limits
   case records(since: UInt64?, follows: Bool, Language)
   case capture(LiveCapture.Terms)
+  case trace(FlowFilter, Language)
   case reset(FlowFilter)
   case set(StackLimit, UInt64)
   case setListener(FlowFilter, ListenerChange)
@@ -42,6 +43,7 @@ package enum ControlRequest: Sendable {
     case "datagrams": self = .datagrams(try Self.filter(rest))
     case "records": self = try Self.records(rest)
     case "capture": self = .capture(try Self.capture(rest))
+    case "trace": self = try Self.trace(rest)
     case "reset": self = try Self.reset(rest)
     case "set": self = try Self.set(rest)
     default:
@@ -53,7 +55,8 @@ package enum ControlRequest: Sendable {
   package static let manual = [
     "help", "version", "connections [FILTER]", "listeners [FILTER]", "datagrams [FILTER]", "counters",
     "memory", "limits", "records [since N] [follow] [lang en|zh]",
-    "capture [snaplen OCTETS] [count PACKETS] [reasons] [FILTER]", "reset FILTER",
+    "capture [snaplen OCTETS] [count PACKETS] [reasons] [FILTER]", "trace [lang en|zh] [FILTER]",
+    "reset FILTER",
     "set connections|half-open|time-wait|memory-budget|recorder VALUE",
     "set listener ADDRESS:PORT half-open|accept|connections|syn-cookies VALUE",
   ]
@@ -89,15 +92,32 @@ package enum ControlRequest: Sendable {
           throw .refused("Since which record? Write \"records since 0\".")
         }
         since = number
-      case "lang":
-        guard let found = rest.popFirst().flatMap({ Language(tag: $0) }) else {
-          throw .refused("In which language? Write \"lang en\" or \"lang zh\".")
-        }
-        language = found
+      case "lang": language = try Self.language(rest.popFirst())
       default: throw .refused("\"records\" has no \"\(word)\". Write \"records since 0 follow\".")
       }
     }
     return .records(since: since, follows: follows, language)
+  }
+
+  private static func language(_ tag: String?) throws(ControlError) -> Language {
+    guard let language = tag.flatMap({ Language(tag: $0) }) else {
+      throw .refused("In which language? Write \"lang en\" or \"lang zh\".")
+    }
+    return language
+  }
+
+  private static func trace(_ words: [String]) throws(ControlError) -> ControlRequest {
+    var rest = words[...]
+    var language = Language.english
+    if rest.first?.lowercased() == "lang" {
+      rest.removeFirst()
+      language = try Self.language(rest.popFirst())
+    }
+    let filter = try filter(rest)
+    guard filter.states == nil else {
+      throw .refused("A trace shows states as they change. Choose by src, dst, sport, dport, host or port.")
+    }
+    return .trace(filter, language)
   }
 
   private static func capture(_ words: [String]) throws(ControlError) -> LiveCapture.Terms {

@@ -133,6 +133,7 @@ public struct StackLoop<L: Link & ~Copyable, App: Application & ~Copyable>: ~Cop
     }
     dispatchEvents(now)
     try transmit(now)
+    if !captures.isEmpty { captures.gather(stack) }
   }
 
   /// The interface of the first link with this name; nil: there is none.

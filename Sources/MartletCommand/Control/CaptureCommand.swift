@@ -3,14 +3,6 @@ import Martlet
 import MartletLinks
 import SystemPackage
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// `martlet capture`
 struct CaptureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -87,10 +79,10 @@ struct CaptureCommand: ParsableCommand {
       }
       Interruption.watch()
       let client = try asking.client()
-      let usesRecorder = try reasons && switchRecorderOn(client)
-      defer { if usesRecorder { switchRecorderOff() } }
+      let recorder = reasons ? try RecorderLoan(of: client, asking) : nil
+      defer { recorder?.end() }
       try client.send(request)
-      if write == "-" { client.isUnwanted = { Self.isBroken(STDOUT_FILENO) } }
+      if write == "-" { client.isUnwanted = { OutputStream.output.isBroken } }
       // What is no pcapng is why there is none.
       let first = try client.readOctets()
       guard first.first == 0x0a else { throw ControlClient.Refusal(message: Self.message(of: first)) }
@@ -127,25 +119,6 @@ struct CaptureCommand: ParsableCommand {
     } catch {
       throw LinkError(.failed, "Cannot write \(write): \(error).")
     }
-  }
-
-  /// A pipe that nobody reads.
-  private static func isBroken(_ descriptor: Int32) -> Bool {
-    var watched = pollfd(fd: descriptor, events: 0, revents: 0)
-    return poll(&watched, 1, 0) > 0 && Int32(watched.revents) & POLLERR != 0
-  }
-
-  /// True: it was off.
-  private func switchRecorderOn(_ client: ControlClient) throws -> Bool {
-    let limits = try client.ask("limits")
-    let recorder = limits.first { $0["name"] == .string("recorder") }
-    guard recorder?["value"]?.integer == 0 else { return false }
-    _ = try client.ask("set recorder 4096")
-    return true
-  }
-
-  private func switchRecorderOff() {
-    _ = try? asking.client().ask("set recorder 0")
   }
 
   /// Of an answer that is JSON.

@@ -19,6 +19,8 @@ final class ControlClient {
   private var isFinished = false
   /// Nobody wants the rest of an answer; asked a few times a second.
   var isUnwanted: () -> Bool = { false }
+  /// Called when nothing has come for a quarter of a second.
+  var whenIdle: () throws -> Void = {}
 
   init(at path: String) throws {
     self.path = path
@@ -104,7 +106,10 @@ final class ControlClient {
       var watched = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
       let isReadable = poll(&watched, 1, 250) > 0
       if !isFinished, Interruption.hasCome || isUnwanted() { finish() }
-      guard isReadable else { continue }
+      guard isReadable else {
+        try whenIdle()
+        continue
+      }
       let count = read(descriptor.rawValue, &room, room.count)
       if count < 0, errno == EINTR { continue }
       return count > 0 ? Array(room[..<count]) : []

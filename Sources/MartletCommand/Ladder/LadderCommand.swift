@@ -6,7 +6,7 @@ import MartletTrace
 struct LadderCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ladder",
-    abstract: "Show what happened in a capture: its TCP flows, and one of them as a ladder.",
+    abstract: "Show what happened in a capture, or happens now: TCP flows, and each as a ladder.",
     discussion: """
       Reads pcap and pcapng files of any program, of either byte order, from
       Ethernet, IP, "any" and loopback interfaces. The states of both ends are
@@ -21,12 +21,28 @@ struct LadderCommand: ParsableCommand {
         tcpdump -w - | martlet ladder -              the same from a pipe
         martlet ladder trace.pcapng --findings       what is odd, segment by segment
         martlet ladder trace.pcapng --list --json
+        martlet ladder --follow                      of a running Martlet, with its reasons
+        martlet ladder --follow --filter "sport = :80"
+        tcpdump -U -w - | martlet ladder --follow -  of any other link
+        martlet trace --json > today.jsonl; martlet ladder today.jsonl
 
 
       """ + ExitStatus.discussion)
 
-  @Argument(help: ArgumentHelp("A pcap or pcapng file; - for standard input.", valueName: "file"))
-  var file: String
+  @Argument(
+    help: ArgumentHelp(
+      "A pcap or pcapng file, or a trace that martlet trace --json wrote; - for standard input.",
+      valueName: "file"))
+  var file: String?
+
+  @Flag(
+    help: "Draw what happens as it happens: of a running Martlet, or of a capture that comes through a pipe.")
+  var follow = false
+
+  @Option(help: ArgumentHelp("Of a running Martlet, follow these flows, as in ss.", valueName: "filter"))
+  var filter: String?
+
+  @OptionGroup var asking: AskOptions
 
   @Option(help: ArgumentHelp("Draw the flow of this number in the list.", valueName: "number"))
   var flow: Int?
@@ -57,28 +73,42 @@ struct LadderCommand: ParsableCommand {
     guard (1...1_000_000).contains(segments) else {
       throw ValidationError("\(segments) is no number of segments. Choose one from 1 to 1000000.")
     }
-    if [list, flow != nil, findings].count(where: { $0 }) > 1 {
-      throw ValidationError("--list, --flow and --findings do not go together: choose one.")
+    if [list, flow != nil, findings, follow].count(where: { $0 }) > 1 {
+      throw ValidationError("--list, --flow, --findings and --follow do not go together: choose one.")
+    }
+    if file == nil, !follow {
+      throw ValidationError("Of which file? Without one, --follow shows what a running Martlet does.")
+    }
+    if follow, form != .text || json { throw ValidationError("--follow draws as text.") }
+    if filter != nil, !(follow && file == nil) {
+      throw ValidationError("--filter goes with --follow of a running Martlet.")
     }
   }
 
   func run() throws {
-    try reportingFailures {
-      var input = try CaptureInput(path: file)
+    try askingPolitely {
+      guard let file else { return try LadderFollowing(drawing.style).run(asking, filter) }
+      if follow { return try LadderFollowing(drawing.style).run(file) }
       var scan = CaptureScan(flow: flow ?? 1, segmentLimit: segments, flowLimit: Self.mostFlows)
-      let bar = ReadingProgress(file)
       let lines = FindingLines(isJSON: json, language: drawing.language)
       if findings { scan.report = { lines.add($0, $1, $2, $3, $4) } }
-      scan.read(&input) { bar.show($0) }
-      bar.end()
+      try read(file, &scan)
       try lines.end()
       if let problem = scan.problem { OutputStream.error.write("\(problem.message)\n") }
-      if !findings { try show(scan) }
+      if !findings { try show(scan, of: file) }
       if scan.problem != nil, scan.packets == 0 { throw ExitStatus.failed }
     }
   }
 
-  private func show(_ scan: CaptureScan) throws {
+  private func read(_ file: String, _ scan: inout CaptureScan) throws {
+    if TraceSource.isRecording(file) { return try scan.read(recording: file) }
+    var input = try CaptureInput(path: file)
+    let bar = ReadingProgress(file)
+    scan.read(&input) { bar.show($0) }
+    bar.end()
+  }
+
+  private func show(_ scan: CaptureScan, of file: String) throws {
     guard scan.flows.count > 0 else {
       throw SpecificationError(
         "\(file) has \(scan.packets) packets, and no TCP segment among them that this command can read.")

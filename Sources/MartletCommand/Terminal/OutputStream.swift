@@ -15,6 +15,12 @@ struct OutputStream: Sendable {
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
+  /// A pipe that nobody reads.
+  var isBroken: Bool {
+    var watched = pollfd(fd: descriptor, events: 0, revents: 0)
+    return poll(&watched, 1, 0) > 0 && Int32(watched.revents) & POLLERR != 0
+  }
+
   /// Whether somebody types what standard input gives.
   static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 

@@ -15,7 +15,7 @@ public struct FlightRecorder: ~Copyable {
     public var b: UInt32
 
     @inlinable
-    init(time: Instant, flow: UInt32, rule: Rule, a: UInt32, b: UInt32) {
+    public init(time: Instant, flow: UInt32, rule: Rule, a: UInt32, b: UInt32) {
       self.time = time
       self.flow = flow
       self.rule = rule

@@ -8,7 +8,7 @@ extension TracedSegment {
   /// "ack":…,"win":…,"len":…,"options":{…}}`; `ack` only with the flag ACK, `win` as the field says.
   public func json(at time: Instant) -> String { object(at: time).text }
 
-  fileprivate func object(at time: Instant) -> JSONObject {
+  func object(at time: Instant) -> JSONObject {
     var object = JSONObject()
     object.add("type", "segment")
     object.add("time_ns", time.nanoseconds)
@@ -75,7 +75,9 @@ extension TCPOptions {
 extension FlightRecorder.Record {
   /// `{"type":"record","time_ns":…,"flow":…,"rule":"ackAdvances","cite":"RFC 9293 §3.10.7.4","a":…,"b":…,
   /// "text":"…"}`; a transition has `from` and `to` as well, and what concerns no flow has no `flow`.
-  public func json(_ language: Language = .english) -> String {
+  public func json(_ language: Language = .english) -> String { object(language).text }
+
+  func object(_ language: Language) -> JSONObject {
     let text = RuleText(rule)
     var object = JSONObject()
     object.add("type", "record")
@@ -90,6 +92,6 @@ extension FlightRecorder.Record {
       object.add("to", new.text(.rfc))
     }
     object.add("text", describe(self, language))
-    return object.text
+    return object
   }
 }

@@ -62,6 +62,19 @@ package struct Chart: Sendable {
     assignPhases()
   }
 
+  /// Rows that go on where others ended: of one segment, or of none.
+  package init(
+    _ seen: Observation?, _ numbers: RelativeSegment, _ notes: [LadderNote], _ rows: [Row], origin: Instant
+  ) {
+    observations = seen.map { [$0] } ?? []
+    relative = [numbers]
+    inferred = InferredStates(of: [])
+    known = KnownStates([], [], [], inferred)
+    self.notes = notes
+    self.rows = rows
+    self.origin = origin
+  }
+
   /// The state of `side` after `event`: as it reported, else as inferred; nil when unknown.
   package func state(of side: Side, after event: LocalEvent) -> TCPState? {
     if known.isKnown(side) { return known.state(after: event) }

@@ -2,10 +2,10 @@ internal import MartletTCP
 internal import MartletWire
 
 /// Draws one chart in one style, line by line.
-struct LadderDrawing {
-  private let ladder: Ladder
+struct LadderDrawing: Sendable {
+  private let ends: (left: TraceEndpoint, right: TraceEndpoint)
   private let style: LadderStyle
-  private let chart: Chart
+  private var chart: Chart
   private let layout: LadderLayout
   private let glyphs: Glyphs
   private let body: ArrowBody
@@ -16,13 +16,41 @@ struct LadderDrawing {
   private var lastTime = ""
 
   init(_ ladder: Ladder, _ style: LadderStyle) {
-    self.ladder = ladder
+    let chart = ladder.chart(style)
+    self.init((ladder.left, ladder.right), chart, LadderLayout(chart, style), style)
+  }
+
+  /// For rows that are still to come.
+  ///
+  /// - Parameter starred: sides whose states are inferred.
+  init(_ left: TraceEndpoint, _ right: TraceEndpoint, starred: [Side], _ style: LadderStyle) {
+    self.init((left, right), Chart([], []), LadderLayout(starred: starred, style), style)
+  }
+
+  private init(
+    _ ends: (left: TraceEndpoint, right: TraceEndpoint), _ chart: Chart, _ layout: LadderLayout,
+    _ style: LadderStyle
+  ) {
+    self.ends = ends
     self.style = style
-    chart = ladder.chart(style)
-    layout = LadderLayout(chart, style)
+    self.chart = chart
+    self.layout = layout
     notes = NoteText(style.language)
     glyphs = style.glyphs
     body = ArrowBody(glyphs: style.glyphs, width: layout.body)
+  }
+
+  /// What stands above.
+  mutating func drawHead() -> String {
+    drawTitles()
+    return takeText()
+  }
+
+  /// The rows of a chart that goes on where others ended, without phases, which only the whole has.
+  mutating func draw(next chart: Chart) -> String {
+    self.chart = chart
+    for row in chart.rows { draw(row, margin: "") }
+    return takeText()
   }
 
   mutating func draw() -> String {
@@ -76,8 +104,8 @@ struct LadderDrawing {
   }
 
   private mutating func drawTitles() {
-    let left = Phrase.client.text(style.language) + " " + ladder.left.text
-    let right = Phrase.server.text(style.language) + " " + ladder.right.text
+    let left = Phrase.client.text(style.language) + " " + ends.left.text
+    let right = Phrase.server.text(style.language) + " " + ends.right.text
     let column = max(0, min(layout.rightLifeline, layout.total &- right.columns))
     if left.columns &+ 2 <= column {
       end(paint(left, .strong) + spaces(column &- left.columns) + paint(right, .strong))
@@ -271,7 +299,7 @@ struct LadderDrawing {
 }
 
 /// Which columns hold what.
-struct LadderLayout {
+struct LadderLayout: Sendable {
   let isNarrow: Bool
   /// Columns of a state, the star of an inferred one included.
   let state: Int
@@ -286,14 +314,21 @@ struct LadderLayout {
   let starred: [Side]
 
   init(_ chart: Chart, _ style: LadderStyle) {
+    let phases = chart.rows.compactMap { $0.phase?.text(style.language).columns }.max() ?? 0
+    self.init(
+      starred: Side.allCases.filter { !chart.known.isKnown($0) }, style,
+      longestTime: chart.rows.map { $0.time.since(chart.origin).text.columns }.max() ?? 0,
+      margin: 3 &+ phases)
+  }
+
+  /// Where nobody knows what is to come: times have room for some hours, and phases have none.
+  init(starred: [Side], _ style: LadderStyle, longestTime: Int = 13, margin phases: Int = 0) {
     let columns = min(max(style.columns, 48), 140)
-    starred = Side.allCases.filter { !chart.known.isKnown($0) }
+    self.starred = starred
     state = starred.isEmpty ? 12 : 13
     isNarrow = columns < 92
-    let longest = chart.rows.map { $0.time.since(chart.origin).text.columns }.max() ?? 0
-    time = isNarrow ? 0 : longest
-    margin =
-      columns < 116 ? 0 : 3 &+ (chart.rows.compactMap { $0.phase?.text(style.language).columns }.max() ?? 0)
+    time = isNarrow ? 0 : longestTime
+    margin = columns < 116 ? 0 : phases
     let sides = 2 &* (state &+ 2)
     body = columns &- sides &- (isNarrow ? 0 : 2 &+ time) &- margin
     rightLifeline = state &+ 2 &+ body

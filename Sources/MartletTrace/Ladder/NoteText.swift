@@ -1,7 +1,7 @@
 internal import MartletTCP
 
 /// The words of the notes of one chart, in its order: what happened, and the first time at each end also why.
-struct NoteText {
+struct NoteText: Sendable {
   private let language: Language
   private var explained: (left: [Rule], right: [Rule]) = ([], [])
 
@@ -18,6 +18,8 @@ struct NoteText {
   }
 
   private mutating func words(of record: FlightRecorder.Record, _ side: Side, _ base: RecordBase) -> String {
+    // Each change of state has a reason of its own.
+    if record.rule == .transition { return describe(record, language, base: base) }
     let isKnown = side == .left ? explained.left.contains(record.rule) : explained.right.contains(record.rule)
     if side == .left { explained.left.append(record.rule) } else { explained.right.append(record.rule) }
     return isKnown ? remind(record, language, base: base) : describe(record, language, base: base)

@@ -16,6 +16,11 @@ public enum Language: CaseIterable, Sendable {
   }
 }
 
+extension Language {
+  /// `en`, `zh`.
+  public var tag: String { self == .english ? "en" : "zh" }
+}
+
 /// Every fixed word of the ladder, in every language: the only table of them.
 package enum Phrase: CaseIterable, Sendable {
   case client, server
@@ -64,6 +69,13 @@ package enum Phrase: CaseIterable, Sendable {
 
 extension Language {
   /// The caption of a folded run.
+  /// What a trace says where something is missing.
+  package func left(out events: UInt64) -> String {
+    let count = grouped(events)
+    return self == .english
+      ? count + (events == 1 ? " event was" : " events were") + " lost on the way" : "途中丢失 " + count + " 个事件"
+  }
+
   package func folded(segments: UInt64, octets: UInt64, acknowledgments: UInt64) -> String {
     switch self {
     case .english:

@@ -11,26 +11,60 @@ struct PacketReasons {
   private var names = FlowNames()
   private var waiting: [Reason] = []
 
-  private struct Reason {
+  struct Reason {
     var record: FlightRecorder.Record
     var flow: TraceFlow?
   }
 
+  private var lost: UInt64 = 0
+
   private static let mostWaiting = 64
+  /// At a time: a loop has other things to do.
+  private static let mostRead: UInt64 = 1_024
   /// In one comment.
   private static let mostTold = 12
 
   init(from first: UInt64 = 0) { next = first }
 
-  /// Takes in what was written since the last look, for packets to come.
-  mutating func gather(_ stack: borrowing NetworkStack) {
-    waiting += read(stack)
+  /// What was written since the last look, and waits for packets to come.
+  mutating func gather(_ stack: borrowing NetworkStack) -> [Reason] {
+    let reasons = read(stack)
+    waiting += reasons
     if waiting.count > Self.mostWaiting { waiting.removeFirst(waiting.count - Self.mostWaiting) }
+    return reasons
+  }
+
+  /// What was written since the last look, for the packet that was taken in meanwhile.
+  mutating func read(_ stack: borrowing NetworkStack) -> [Reason] {
+    let end = stack.recordsWritten
+    // The recorder was changed for another.
+    if end < next { (next, names) = (0, FlowNames()) }
+    var reasons: [Reason] = []
+    let oldest = end > Self.mostRead ? end - Self.mostRead : 0
+    if next < oldest { (lost, next) = (lost + oldest - next, oldest) }
+    while next < end {
+      if let record = stack.record(next) {
+        let flow = names.take(record) ?? stack.flow(ofRecordFlow: record.flow)
+        if !record.rule.isName { reasons.append(Reason(record: record, flow: flow)) }
+      } else {
+        lost += 1
+      }
+      next += 1
+    }
+    return reasons
+  }
+
+  /// Records that nobody was in time to read, since the last call.
+  mutating func takeLost() -> UInt64 {
+    defer { lost = 0 }
+    return lost
   }
 
   /// The text for a packet that has just been taken in: the rules, or why it was dropped.
-  mutating func ofArrival(_ stack: borrowing NetworkStack, since before: StackCounters) -> String {
-    var lines = read(stack).suffix(Self.mostTold).map { describe($0.record) }
+  static func ofArrival(
+    _ reasons: [Reason], _ stack: borrowing NetworkStack, since before: StackCounters
+  ) -> String {
+    var lines = reasons.suffix(mostTold).map { describe($0.record) }
     let after = stack.counters
     if after.drops != before.drops {
       for reason in DropReason.allCases where after.drops(reason) != before.drops(reason) {
@@ -59,22 +93,6 @@ struct PacketReasons {
     }
     waiting = left
     return told.suffix(Self.mostTold).joined(separator: "\n")
-  }
-
-  private mutating func read(_ stack: borrowing NetworkStack) -> [Reason] {
-    let end = stack.recordsWritten
-    // The recorder was changed for another.
-    if end < next { (next, names) = (0, FlowNames()) }
-    var reasons: [Reason] = []
-    next = max(next, end > 256 ? end - 256 : 0)
-    while next < end {
-      if let record = stack.record(next) {
-        let flow = names.take(record) ?? stack.flow(ofRecordFlow: record.flow)
-        if !record.rule.isName { reasons.append(Reason(record: record, flow: flow)) }
-      }
-      next += 1
-    }
-    return reasons
   }
 }
 

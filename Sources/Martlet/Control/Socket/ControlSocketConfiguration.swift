@@ -12,6 +12,8 @@ public struct ControlSocketConfiguration: Sendable {
   public var patienceSeconds: UInt32 = 10
   /// Octets of captured packets that wait for a client; what comes beyond it is left out, and counted in the capture.
   public var captureBuffer = 4 << 20
+  /// Events of a trace that wait for a client, some 200 octets each; what comes beyond it is left out, and counted.
+  public var traceBuffer = 16_384
 
   public init(path: String) { self.path = path }
 }
