@@ -49,6 +49,41 @@ import Testing
     #expect(first != survivors(seed + 100))
   }
 
+  @Test("What becomes of a packet is told, and as often as it is counted")
+  func fates() {
+    var drive = PathDrive(seed: 3, ecn: .ect0) {
+      $0.rate = BitRate(octetsPerSecond: 1_000_000)
+      $0.queue = .packets(20)
+      $0.marking = .packets(15)
+      $0.loss = Chance(perMillion: 50_000)
+      $0.burstLoss = BurstLoss(begin: Chance(perMillion: 20_000), end: Chance(perMillion: 250_000))
+      $0.corruption = Chance(perMillion: 50_000)
+      $0.duplication = Chance(perMillion: 50_000)
+      $0.reordering = Chance(perMillion: 50_000)
+      $0.reorderingDelay = .milliseconds(5)
+    }
+    var fates: [PacketFate] = []
+    for n in 0..<5_000 {
+      fates.append(drive.send(n, at: .microseconds(Int64(n) * 900)))
+      // What has arrived makes room.
+      if n % 100 == 99 { _ = drive.arrivals() }
+    }
+    let counters = drive.path.counters
+    func count(_ holds: (PacketFate) -> Bool) -> UInt64 { UInt64(fates.count(where: holds)) }
+    #expect(count { $0.loss == .overflow } == counters.overflowed && counters.overflowed > 0)
+    #expect(count { $0.loss == .chance } == counters.lost && counters.lost > 0)
+    #expect(count { $0.loss == .burst } == counters.lostInBursts && counters.lostInBursts > 0)
+    #expect(count { $0.corruptedBit != nil } == counters.corrupted && counters.corrupted > 0)
+    #expect(count(\.isDoubled) == counters.doubled && counters.doubled > 0)
+    #expect(count(\.isMarked) == counters.marked && counters.marked > 0)
+    // Copies may be held back, too.
+    #expect((1...counters.heldBack).contains(count { $0.heldBack != nil }))
+    #expect(count { $0.text.isEmpty } > 50)
+    var all = PacketFate()
+    (all.isMarked, all.corruptedBit, all.isDoubled, all.heldBack) = (true, 83, true, .milliseconds(2))
+    #expect(all.text == "congestion marked, corrupted: bit 3 of octet 10, doubled, held back for 2000 µs")
+  }
+
   @Test("Bursts are as long and as frequent as was said")
   func bursts() {
     var drive = PathDrive(seed: 5) {
@@ -169,9 +204,10 @@ struct PathDrive: ~Copyable {
     return packet
   }
 
-  mutating func send(_ number: Int, at time: TimeAmount = .zero, count: Int = 1_000) {
+  @discardableResult
+  mutating func send(_ number: Int, at time: TimeAmount = .zero, count: Int = 1_000) -> PacketFate {
     let packet = Self.packet(number, count: count, ecn: ecn)
-    path.accept(packet.span.bytes, now: Self.start.advanced(by: time))
+    return path.accept(packet.span.bytes, now: Self.start.advanced(by: time))
   }
 
   /// Everything that arrives, to the end.

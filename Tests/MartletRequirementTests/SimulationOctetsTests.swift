@@ -18,7 +18,7 @@ import Testing
     octets.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
-  @Test("S6.1 a seed gives the same capture on every machine, octet by octet")
+  @Test("A seed gives the same capture on every machine, octet by octet")
   func captures() {
     // Whatever changes what is sent changes these on purpose: then they are written anew, from any machine.
     let known: [(seed: UInt64, count: Int, digest: UInt64)] = [

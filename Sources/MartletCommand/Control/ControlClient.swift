@@ -25,7 +25,6 @@ final class ControlClient {
   init(at path: String) throws {
     self.path = path
     descriptor = try UnixSocket.connect(to: path)
-    signal(SIGPIPE, SIG_IGN)
   }
 
   deinit { try? descriptor.close() }

@@ -37,27 +37,36 @@ package struct DamagedPath: ~Copyable {
   }
 
   /// Decides on the fate of a packet that is sent now.
-  package mutating func accept(_ packet: RawSpan, now: Instant) {
+  @discardableResult
+  package mutating func accept(_ packet: RawSpan, now: Instant) -> PacketFate {
+    var fate = PacketFate()
     counters.packets += 1
     counters.octets += UInt64(packet.byteCount)
     guard let departure = bottleneck.departure(packet.byteCount, now: now) else {
       counters.overflowed += 1
-      return
+      fate.loss = .overflow
+      return fate
     }
     noteQueue()
     let isMarked = bottleneck.level.exceeds(conditions.marking)
-    guard !isLost() else { return }
+    fate.loss = loss()
+    guard fate.loss == nil else { return fate }
     guard let slot = store.put(packet) else {
       counters.refused += 1
-      return
+      fate.loss = .noRoom
+      return fate
     }
-    if isMarked { mark(slot, packet.byteCount) }
-    if random.chance(perMillion: conditions.corruption.perMillion) { corrupt(slot, packet.byteCount) }
-    send(slot, packet.byteCount, departure)
+    if isMarked { fate.isMarked = mark(slot, packet.byteCount) }
+    if random.chance(perMillion: conditions.corruption.perMillion) {
+      fate.corruptedBit = corrupt(slot, packet.byteCount)
+    }
+    fate.heldBack = send(slot, packet.byteCount, departure)
     guard random.chance(perMillion: conditions.duplication.perMillion), let copy = store.put(packet)
-    else { return }
+    else { return fate }
     counters.doubled += 1
-    send(copy, packet.byteCount, departure)
+    fate.isDoubled = true
+    _ = send(copy, packet.byteCount, departure)
+    return fate
   }
 
   /// Copies the next packet that has arrived to the start of `room`; returns its octets, or nil when
@@ -84,22 +93,23 @@ package struct DamagedPath: ~Copyable {
     counters.queueHighWater.octets = max(counters.queueHighWater.octets, level.octets)
   }
 
-  private mutating func isLost() -> Bool {
+  private mutating func loss() -> PacketFate.Loss? {
     if let burst = conditions.burstLoss {
       isInBurst =
         isInBurst
         ? !random.chance(perMillion: burst.end.perMillion) : random.chance(perMillion: burst.begin.perMillion)
       if isInBurst, random.chance(perMillion: burst.loss.perMillion) {
         counters.lostInBursts += 1
-        return true
+        return .burst
       }
     }
-    guard random.chance(perMillion: conditions.loss.perMillion) else { return false }
+    guard random.chance(perMillion: conditions.loss.perMillion) else { return nil }
     counters.lost += 1
-    return true
+    return .chance
   }
 
-  private mutating func send(_ slot: Int32, _ count: Int, _ departure: Instant) {
+  /// Returns for how long it is held back; nil: it arrives in its turn.
+  private mutating func send(_ slot: Int32, _ count: Int, _ departure: Instant) -> TimeAmount? {
     var arrival = departure.advanced(by: conditions.delay)
     if conditions.jitter > .zero {
       arrival = arrival.advanced(by: .nanoseconds(random.within(0...conditions.jitter.nanoseconds)))
@@ -108,27 +118,32 @@ package struct DamagedPath: ~Copyable {
     order += 1
     if random.chance(perMillion: conditions.reordering.perMillion) {
       counters.heldBack += 1
-      arrival = arrival.advanced(by: .nanoseconds(random.within(0...conditions.reorderingDelay.nanoseconds)))
+      let delay = TimeAmount.nanoseconds(random.within(0...conditions.reorderingDelay.nanoseconds))
+      arrival = arrival.advanced(by: delay)
       heldBack.insert(Transit(arrival: arrival, order: order, slot: slot, count: count))
-    } else {
-      lastArrival = arrival
-      inOrder.append(Transit(arrival: arrival, order: order, slot: slot, count: count))
+      return delay
     }
+    lastArrival = arrival
+    inOrder.append(Transit(arrival: arrival, order: order, slot: slot, count: count))
+    return nil
   }
 
-  private mutating func corrupt(_ slot: Int32, _ count: Int) {
+  /// Returns the bit that was flipped.
+  private mutating func corrupt(_ slot: Int32, _ count: Int) -> Int {
     counters.corrupted += 1
     let bit = Int(random.below(UInt64(count) * 8))
     store.withSlot(slot) { $0[bit >> 3] ^= 0x80 >> UInt8(bit & 7) }
+    return bit
   }
 
-  /// Sets CE, if the sender understands it (RFC 3168 §5).
-  private mutating func mark(_ slot: Int32, _ count: Int) {
+  /// Sets CE, if the sender understands it (RFC 3168 §5). False: he does not.
+  private mutating func mark(_ slot: Int32, _ count: Int) -> Bool {
     var isMarked = false
     store.withSlot(slot) {
       isMarked = CongestionMark.set(UnsafeMutableRawBufferPointer(rebasing: $0.prefix(count)))
     }
     if isMarked { counters.marked += 1 }
+    return isMarked
   }
 }
 

@@ -46,6 +46,12 @@ struct LinkCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The same luck again (default: by chance).", valueName: "number"))
   var seed: UInt64?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write every packet to this pcapng file, as it enters and as it leaves, and what becomes of it.",
+      valueName: "file"))
+  var write: String?
+
   @OptionGroup(title: "Conditions") var forward: ForwardOptions
   @OptionGroup(title: "Conditions from right to left") var backward: BackwardOptions
   @OptionGroup var output: OutputOptions
@@ -74,6 +80,7 @@ struct LinkCommand: ParsableCommand {
         let seed = seed ?? UInt64.random(in: 0...0xffff_ffff)
         let leftLink = try open(left)
         let rightLink = try open(right)
+        let capture = try capture(leftLink.name, rightLink.name)
         journal.tell(
           .normal, "ready",
           "\(left.text(leftLink.name)) and \(right.text(rightLink.name)) are joined; seed \(seed).\n"
@@ -83,15 +90,26 @@ struct LinkCommand: ParsableCommand {
           $0.add("right", rightLink.name)
           $0.add("seed", seed)
         }
-        var relay = try LinkRelay(leftLink, rightLink, plan, seed: seed)
+        var relay = try LinkRelay(leftLink, rightLink, plan, seed: seed, capture: capture)
         relay.control.stopOnSignals()
         StatusSignal.watch(relay.control)
         while !relay.control.isStopping {
           try relay.turn()
           if StatusSignal.take() { LinkReport(relay).tell(journal, "status") }
         }
+        capture?.flush()
         LinkReport(relay).tell(journal, "stopped")
+        if let failure = capture?.failure, let write {
+          throw LinkError(.failed, "The capture \(write) ends early: \(failure).")
+        }
       }
+    }
+
+    private func capture(_ left: String, _ right: String) throws(LinkError) -> CaptureFile? {
+      guard let write else { return nil }
+      let capture = try CaptureFile(path: write, interface: left)
+      capture.addInterface(right)
+      return capture
     }
 
     private func open(_ end: LinkEnd) throws(LinkError) -> TUNLink {

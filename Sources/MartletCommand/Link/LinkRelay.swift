@@ -13,6 +13,8 @@
     private var left: TUNLink
     private var right: TUNLink
     private var poller: Poller
+    /// What enters and leaves by the left device, and by the right, with what becomes of it.
+    private let capture: CaptureFile?
     /// A batch was as large as it may be: there may be more to receive.
     private var hasArrivals = false
     private var leftRoom = Room()
@@ -33,7 +35,8 @@
     }
 
     init(
-      _ left: consuming TUNLink, _ right: consuming TUNLink, _ plan: LinkPlan, seed: UInt64
+      _ left: consuming TUNLink, _ right: consuming TUNLink, _ plan: LinkPlan, seed: UInt64,
+      capture: CaptureFile?
     ) throws(LinkError) {
       var poller = try Poller()
       let control = try LoopControl()
@@ -43,6 +46,7 @@
       poller.wakesPrecisely()
       self.poller = poller
       self.control = control
+      self.capture = capture
       var seeds = SplitMix64(seed)
       forward = DamagedPath(plan.forward, seed: seeds.next(), largestPacket: left.mtu)
       backward = DamagedPath(plan.backward, seed: seeds.next(), largestPacket: right.mtu)
@@ -56,11 +60,11 @@
       if ready.isReadable(ReadyDescriptors.mailboxTag) { control.wakeup.clear() }
       if ready.isWritable(Tag.left) { leftRoom.isFull = false }
       if ready.isWritable(Tag.right) { rightRoom.isFull = false }
-      let fromLeft = try Self.receive(&left, &forward)
-      let fromRight = try Self.receive(&right, &backward)
+      let fromLeft = try Self.receive(&left, &forward, capture, Tag.left)
+      let fromRight = try Self.receive(&right, &backward, capture, Tag.right)
       hasArrivals = max(fromLeft, fromRight) == Self.batch
-      try Self.deliver(&forward, &right, &rightRoom, &poller, Tag.right)
-      try Self.deliver(&backward, &left, &leftRoom, &poller, Tag.left)
+      try Self.deliver(&forward, &right, &rightRoom, &poller, capture, Tag.right)
+      try Self.deliver(&backward, &left, &leftRoom, &poller, capture, Tag.left)
     }
 
     /// How long nothing happens by itself; nil: for ever.
@@ -75,19 +79,26 @@
       return patience
     }
 
-    private static func receive(_ link: inout TUNLink, _ path: inout DamagedPath) throws(LinkError) -> Int {
+    private static func receive(
+      _ link: inout TUNLink, _ path: inout DamagedPath, _ capture: CaptureFile?, _ tag: Int
+    ) throws(LinkError) -> Int {
       let now = SystemClock.now
-      return try link.receive(limit: batch, now: now) { packet, _ in path.accept(packet, now: now) }
+      return try link.receive(limit: batch, now: now) { packet, _ in
+        let fate = path.accept(packet, now: now)
+        capture?.add(.received, packet, on: tag, comment: fate.text, at: now)
+      }
     }
 
     private static func deliver(
       _ path: inout DamagedPath, _ link: inout TUNLink, _ room: inout Room, _ poller: inout Poller,
-      _ tag: Int
+      _ capture: CaptureFile?, _ tag: Int
     ) throws(LinkError) {
       guard !room.isFull else { return }
       let now = SystemClock.now
       let outcome = try link.send(limit: .max, now: now) { buffer in
-        path.next(into: &buffer, now: now).map { OutgoingPacket(count: $0) }
+        guard let count = path.next(into: &buffer, now: now) else { return nil }
+        capture?.add(.sent, buffer.bytes.extracting(first: count), on: tag, at: now)
+        return OutgoingPacket(count: count)
       }
       room.isFull = outcome == .full
       guard room.isFull != room.isWatched, let descriptor = link.readiness else { return }

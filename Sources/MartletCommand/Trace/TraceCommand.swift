@@ -33,7 +33,8 @@ struct TraceCommand: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Print a trace that was recorded with --json; - is standard input.", valueName: "file"))
+    help: ArgumentHelp("Print a trace that was recorded with --json; - is standard input.", valueName: "file")
+  )
   var read: String?
 
   @Option(name: .shortAndLong, help: ArgumentHelp("End after so many events.", valueName: "events"))
@@ -52,7 +53,9 @@ struct TraceCommand: ParsableCommand {
     } catch {
       throw ValidationError(error.sentence)
     }
-    if read != nil, !filter.isEmpty { throw ValidationError("A recorded trace is printed whole: leave out the filter.") }
+    if read != nil, !filter.isEmpty {
+      throw ValidationError("A recorded trace is printed whole: leave out the filter.")
+    }
     if count == 0 { throw ValidationError("--count takes 1 or more.") }
   }
 

@@ -63,7 +63,8 @@ enum TraceSource {
       guard !line.isEmpty else { continue }
       guard let value = JSONParser.parse(Array(line.utf8)) else {
         throw SpecificationError(
-          "Line \(number) of \(path) is no JSON object. \"martlet trace --json\" writes what can be read here.")
+          "Line \(number) of \(path) is no JSON object. \"martlet trace --json\" writes what can be read here."
+        )
       }
       let event = TraceEvent(value)
       if event != nil { events += 1 }

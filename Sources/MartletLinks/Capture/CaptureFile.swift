@@ -11,13 +11,13 @@ import SystemPackage
   import Darwin
 #endif
 
-/// A pcapng file that grows, for Wireshark: what a link carries, by `CaptureTap`.
+/// A pcapng file that grows, for Wireshark: what one or several links carry, by `CaptureTap` or by hand.
 ///
 /// A full disk ends the capture and nothing else: what was written until then is a sound file.
 public final class CaptureFile {
   private let descriptor: FileDescriptor
-  private let writer: PcapngWriter
-  private let interface: PcapngInterfaceID
+  private var writer: PcapngWriter
+  private var interfaces: [PcapngInterfaceID] = []
   private var pending: [UInt8] = []
   /// Why nothing is written any more; nil: all is well.
   public private(set) var failure: Errno?
@@ -38,10 +38,16 @@ public final class CaptureFile {
     } catch {
       throw LinkError(failed: "Cannot write \(path)", (error as? Errno) ?? Errno(rawValue: 0))
     }
-    var writer = PcapngWriter(into: &pending, application: "martlet", epoch: epoch)
-    self.interface = writer.add(
-      PcapngInterface(isEthernet ? .ethernet : .rawIP, name: interface), into: &pending)
-    self.writer = writer
+    writer = PcapngWriter(into: &pending, application: "martlet", epoch: epoch)
+    addInterface(interface, isEthernet: isEthernet)
+  }
+
+  /// One more link. Returns which of them it is; the first is 0.
+  @discardableResult
+  public func addInterface(_ name: String, isEthernet: Bool = false) -> Int {
+    interfaces.append(
+      writer.add(PcapngInterface(isEthernet ? .ethernet : .rawIP, name: name), into: &pending))
+    return interfaces.count - 1
   }
 
   deinit {
@@ -61,18 +67,25 @@ public final class CaptureFile {
 
   /// A checksum that a device is to complete is completed in the file, so that it shows what the packet would be on a
   /// wire; what a device is to cut stays whole.
+  ///
+  /// - Parameters:
+  ///   - interface: which of the links; one that there is not has nothing to tell.
+  ///   - comment: what a reader is to see beside the packet; empty: nothing.
   public func add(
-    _ direction: PacketDirection, _ packet: RawSpan, _ metadata: PacketMetadata, at now: Instant
+    _ direction: PacketDirection, _ packet: RawSpan, _ metadata: PacketMetadata = PacketMetadata(),
+    on interface: Int = 0, comment: String = "", at now: Instant
   ) {
-    guard failure == nil else { return }
+    guard failure == nil, interfaces.indices.contains(interface) else { return }
+    let interface = interfaces[interface]
     let way: MartletTrace.PacketDirection = direction == .received ? .inbound : .outbound
     if let sum = metadata.completedChecksum(of: packet) {
       var whole = packet.withUnsafeBytes { [UInt8]($0) }
       whole[sum.place] = UInt8(sum.field >> 8)
       whole[sum.place + 1] = UInt8(sum.field & 0xff)
-      writer.write(whole.span.bytes, at: now, on: interface, direction: way, into: &pending)
+      writer.write(
+        whole.span.bytes, at: now, on: interface, direction: way, comment: comment, into: &pending)
     } else {
-      writer.write(packet, at: now, on: interface, direction: way, into: &pending)
+      writer.write(packet, at: now, on: interface, direction: way, comment: comment, into: &pending)
     }
     if pending.count > 1 << 20 { flush() }
   }

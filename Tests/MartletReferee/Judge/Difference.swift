@@ -76,7 +76,9 @@ extension Difference {
   /// The end of what is in order with this segment and all that came before.
   var takenEnd: Int {
     var end = seq <= view.rcvNxt ? max(self.end, view.rcvNxt) : view.rcvNxt
-    for past in ownArrivals.filter(\.isAccepted).sorted(by: { $0.seq < $1.seq }) where past.seq <= end { end = max(end, past.end) }
+    for past in ownArrivals.filter(\.isAccepted).sorted(by: { $0.seq < $1.seq }) where past.seq <= end {
+      end = max(end, past.end)
+    }
     return end
   }
   /// It has gone on, and has not reset.

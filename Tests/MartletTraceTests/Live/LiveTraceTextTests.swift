@@ -24,7 +24,8 @@ import Testing
 
   private func record(_ rule: Rule, _ a: UInt32 = 0, _ b: UInt32 = 0, at microseconds: UInt64) -> TraceEvent {
     .record(
-      FlightRecorder.Record(time: Instant(nanoseconds: microseconds * 1_000), flow: 3, rule: rule, a: a, b: b),
+      FlightRecorder.Record(
+        time: Instant(nanoseconds: microseconds * 1_000), flow: 3, rule: rule, a: a, b: b),
       of: TraceFlow(local: server, remote: client))
   }
 
@@ -56,7 +57,9 @@ import Testing
     return events.map { text.take($0) }.joined()
   }
 
-  @Test("S7.2 a ladder grows row by row, with the stack's own state and its reasons under the arrow that they are of")
+  @Test(
+    "S7.2 a ladder grows row by row, with the stack's own state and its reasons under the arrow that they are of"
+  )
   func ladder() {
     let text = drawn(story, LadderStyle(columns: 110, notes: .decisions))
     let lines = text.split(separator: "\n").map(String.init)
