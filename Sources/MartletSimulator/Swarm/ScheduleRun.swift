@@ -23,18 +23,25 @@ public struct ScheduleRun {
   private var places: [Int?] = []
   /// Conversations whose hosts were up when they were to begin.
   private var attempts: [Bool] = []
+  private let recorder: UInt32
 
   /// - Parameters:
   ///   - tap: is told of every packet.
   ///   - hashes: whether `packetHash` is wanted.
-  public init(_ schedule: Schedule, hashes: Bool = false, tap: ((Observation) -> Void)? = nil) {
-    self.init(schedule, hashes: hashes, keepsDiary: false, tap: tap)
+  ///   - recorder: records that the flight recorder of each host keeps (`forEachRecord`). They take memory, which
+  ///     changes what hosts do that are short of it.
+  public init(
+    _ schedule: Schedule, hashes: Bool = false, recorder: UInt32 = 0, tap: ((Observation) -> Void)? = nil
+  ) {
+    self.init(schedule, hashes: hashes, keepsDiary: false, recorder: recorder, tap: tap)
   }
 
   init(
-    _ schedule: Schedule, hashes: Bool = false, keepsDiary: Bool, tap: ((Observation) -> Void)? = nil
+    _ schedule: Schedule, hashes: Bool = false, keepsDiary: Bool, recorder: UInt32 = 0,
+    tap: ((Observation) -> Void)? = nil
   ) {
     self.schedule = schedule
+    self.recorder = recorder
     world = Simulation(seed: schedule.seed)
     world.deliversBatches = schedule.deliversBatches
     world.hashesPackets = hashes
@@ -46,12 +53,22 @@ public struct ScheduleRun {
     if keepsDiary { luck = world.luck() }
   }
 
+  /// Calls `body` with what the recorder of a host still has of its present life, the oldest first.
+  public func forEachRecord(of side: Fault.Side, _ body: (FlightRecorder.Record) -> Void) {
+    let host = world[side.host]
+    for number in 0..<host.stack.recordsWritten {
+      if let record = host.stack.record(number) { body(record) }
+    }
+  }
+
   // MARK: Before
 
   /// False: it could not be set up.
   private mutating func setUp() -> Bool {
-    _ = world.addHost(schedule.client.configuration)
-    _ = world.addHost(schedule.server.configuration)
+    for var configuration in [schedule.client.configuration, schedule.server.configuration] {
+      configuration.recorderCapacity = recorder
+      _ = world.addHost(configuration)
+    }
     do throws(InterfaceError) {
       try wire()
     } catch {
