@@ -21,7 +21,7 @@ import Testing
       Packet(quoted.prefix(28)))
   }
 
-  @Test("S7.3 a smaller path MTU is believed, or doubted where segments of that size have arrived")
+  @Test("A smaller path MTU is believed, or doubted where segments of that size have arrived")
   func pathMTU() throws {
     for hasArrived in [false, true] {
       let pair = try Pair { $0.recorderCapacity = 1_000 }
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test("S7.3 an ICMP error is remembered by what is open, and ends an attempt")
+  @Test("An ICMP error is remembered by what is open, and ends an attempt")
   func errors() throws {
     let pair = try Pair { $0.recorderCapacity = 1_000 }
     let (client, _, _) = try pair.connect()
@@ -58,7 +58,7 @@ import Testing
     #expect(try pair.a.state(attempt) == .closed)
   }
 
-  @Test("S7.3 text in a SYN: what the server takes at once, what the client hears of it")
+  @Test("Text in a SYN: what the server takes at once, what the client hears of it")
   func fastOpen() throws {
     let pair = try Pair { $0.recorderCapacity = 1_000 }
     var listening = ListenerOptions()
@@ -79,7 +79,7 @@ import Testing
     #expect(Self.records(pair.b, .fastOpenAccepted).allSatisfy { $0.flow != FlightRecorder.noFlow })
   }
 
-  @Test("S7.3 an accept queue that is full, and a connection on which nothing moves")
+  @Test("An accept queue that is full, and a connection on which nothing moves")
   func limits() throws {
     let pair = try Pair { $0.recorderCapacity = 1_000 }
     var listening = ListenerOptions()

@@ -13,7 +13,7 @@ import Testing
   #endif
 
   @Test(
-    "S7.3 whatever happens, each record is of a known flow, and each change of state begins where the last one ended"
+    "Whatever happens, each record is of a known flow, and each change of state begins where the last one ended"
   )
   func chains() {
     var seen: Set<UInt16> = []
