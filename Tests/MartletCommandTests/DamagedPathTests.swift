@@ -62,14 +62,14 @@ import Testing
       $0.reordering = Chance(perMillion: 50_000)
       $0.reorderingDelay = .milliseconds(5)
     }
-    var fates: [PacketFate] = []
+    var fates: [PathFate] = []
     for n in 0..<5_000 {
       fates.append(drive.send(n, at: .microseconds(Int64(n) * 900)))
       // What has arrived makes room.
       if n % 100 == 99 { _ = drive.arrivals() }
     }
     let counters = drive.path.counters
-    func count(_ holds: (PacketFate) -> Bool) -> UInt64 { UInt64(fates.count(where: holds)) }
+    func count(_ holds: (PathFate) -> Bool) -> UInt64 { UInt64(fates.count(where: holds)) }
     #expect(count { $0.loss == .overflow } == counters.overflowed && counters.overflowed > 0)
     #expect(count { $0.loss == .chance } == counters.lost && counters.lost > 0)
     #expect(count { $0.loss == .burst } == counters.lostInBursts && counters.lostInBursts > 0)
@@ -79,7 +79,7 @@ import Testing
     // Copies may be held back, too.
     #expect((1...counters.heldBack).contains(count { $0.heldBack != nil }))
     #expect(count { $0.text.isEmpty } > 50)
-    var all = PacketFate()
+    var all = PathFate()
     (all.isMarked, all.corruptedBit, all.isDoubled, all.heldBack) = (true, 83, true, .milliseconds(2))
     #expect(all.text == "congestion marked, corrupted: bit 3 of octet 10, doubled, held back for 2000 µs")
   }
@@ -205,7 +205,7 @@ struct PathDrive: ~Copyable {
   }
 
   @discardableResult
-  mutating func send(_ number: Int, at time: TimeAmount = .zero, count: Int = 1_000) -> PacketFate {
+  mutating func send(_ number: Int, at time: TimeAmount = .zero, count: Int = 1_000) -> PathFate {
     let packet = Self.packet(number, count: count, ecn: ecn)
     return path.accept(packet.span.bytes, now: Self.start.advanced(by: time))
   }

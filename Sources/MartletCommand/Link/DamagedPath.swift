@@ -38,8 +38,8 @@ package struct DamagedPath: ~Copyable {
 
   /// Decides on the fate of a packet that is sent now.
   @discardableResult
-  package mutating func accept(_ packet: RawSpan, now: Instant) -> PacketFate {
-    var fate = PacketFate()
+  package mutating func accept(_ packet: RawSpan, now: Instant) -> PathFate {
+    var fate = PathFate()
     counters.packets += 1
     counters.octets += UInt64(packet.byteCount)
     guard let departure = bottleneck.departure(packet.byteCount, now: now) else {
@@ -93,7 +93,7 @@ package struct DamagedPath: ~Copyable {
     counters.queueHighWater.octets = max(counters.queueHighWater.octets, level.octets)
   }
 
-  private mutating func loss() -> PacketFate.Loss? {
+  private mutating func loss() -> PathFate.Loss? {
     if let burst = conditions.burstLoss {
       isInBurst =
         isInBurst

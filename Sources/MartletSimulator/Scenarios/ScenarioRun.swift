@@ -7,7 +7,7 @@ import MartletWire
 public struct ScenarioRun {
   public let scenario: TextbookScenario
   public private(set) var ladder: Ladder
-  /// Every packet, with what became of it: a pcapng file.
+  /// Every packet, with what became of it, and what the ends did and decided: a pcapng file.
   public private(set) var capture: [UInt8]
   /// How things were after each thing that happened.
   public private(set) var moments: [ScenarioMoment] = []
@@ -25,7 +25,7 @@ public struct ScenarioRun {
     self.scenario = scenario
     moments = stage.play()
     ladder = stage.ladder
-    capture = stage.log.capture.octets
+    capture = stage.log.capture(ladder.notes, ends: stage.ends)
     segments = stage.log.count
   }
 }
@@ -54,7 +54,7 @@ private final class ScenarioStage {
   var ladder: Ladder
   private let world: Simulation
   private let hosts: [HostID]
-  private let ends: [Endpoint]
+  let ends: [Endpoint]
   private var programs: [HostProgram] = []
   private var start = Instant.origin
   /// Whose the records of each end are.
@@ -291,67 +291,5 @@ private final class ScenarioStage {
           syns: UInt64(count), halfOpen: UInt64(status.halfOpen), limit: UInt64(status.options.halfOpenLimit)),
         .right)
     }
-  }
-}
-
-/// What crossed the link.
-private final class ScenarioLog {
-  private(set) var count = 0
-  var damaged: [Int] = []
-  var capture = SimulationCapture()
-  private var seen: [(observation: Observation, number: Int)] = []
-  private var isWithheld = false
-
-  /// A segment leaves.
-  func begin(_ packet: TransitPacket) { count += 1 }
-
-  func withhold() { isWithheld = true }
-
-  /// - Parameter isHeard: whoever it goes to is there.
-  func note(_ observation: Observation, isHeard: Bool) {
-    defer { isWithheld = false }
-    guard !isWithheld else { return }
-    capture.note(observation)
-    var observation = observation
-    if !isHeard { observation.arrival = nil }
-    seen.append((observation, observation.isForged ? 0 : count))
-  }
-
-  /// The newest segment that an end has sent.
-  func last(from end: Endpoint) -> TracedSegment? {
-    for (observation, _) in seen.reversed() where !observation.isForged {
-      guard let segment = try? TracedSegment(packet: observation.packet.octets.rawSpan) else { continue }
-      if segment.source == TraceEndpoint(end.address, end.port) { return segment }
-    }
-    return nil
-  }
-
-  /// As a ladder draws it: a second copy is an arrow of its own.
-  func observations(_ ends: [Endpoint]) -> [MartletTrace.Observation] {
-    var drawn: [MartletTrace.Observation] = []
-    let left = TraceEndpoint(ends[0].address, ends[0].port)
-    let right = TraceEndpoint(ends[1].address, ends[1].port)
-    for (observation, number) in seen {
-      guard let segment = try? TracedSegment(packet: observation.packet.octets.rawSpan) else { continue }
-      let side: Side
-      switch (segment.source, segment.destination) {
-      case (left, right): side = .left
-      case (right, left): side = .right
-      default: continue
-      }
-      let isDamaged = number > 0 && damaged.contains(number)
-      var arrow = MartletTrace.Observation(
-        segment, from: side, at: observation.packet.time, arrival: observation.arrival,
-        isLost: observation.arrival == nil || isDamaged)
-      arrow.number = number
-      arrow.isForged = observation.isForged
-      drawn.append(arrow)
-      if let second = observation.secondArrival {
-        arrow.arrival = second
-        arrow.isCopy = true
-        drawn.append(arrow)
-      }
-    }
-    return drawn
   }
 }

@@ -16,12 +16,13 @@ public struct SimulationCapture {
     writer = PcapngWriter(into: &octets, application: "Martlet simulator")
   }
 
-  public mutating func note(_ seen: Observation) {
+  /// - Parameter comment: lines to stand behind what became of it.
+  public mutating func note(_ seen: Observation, comment: [String] = []) {
     let interface = interface(from: seen.packet.source, to: seen.packet.destination)
+    var text = seen.isForged ? "forged" : seen.fate.text
+    for line in comment { text += text.isEmpty ? line : "\n" + line }
     writer.write(
-      seen.packet.octets.rawSpan, at: seen.packet.time, on: interface,
-      comment: seen.isForged ? "forged" : seen.fate.text,
-      into: &octets)
+      seen.packet.octets.rawSpan, at: seen.packet.time, on: interface, comment: text, into: &octets)
   }
 
   private mutating func interface(from source: NodeID, to destination: NodeID) -> PcapngInterfaceID {

@@ -1,7 +1,7 @@
 import MartletTCP
 
 /// What a damaging link does with a packet.
-package struct PacketFate: Equatable {
+package struct PathFate: Equatable {
   package enum Loss: Equatable {
     /// The queue before the bottleneck is full.
     case overflow
