@@ -147,7 +147,7 @@ let package = Package(
 
     // What the fuzzers do with octets, shared with the tests that replay what they found.
     .target(
-      name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP", "MartletStack"],
+      name: "FuzzDrivers", dependencies: ["MartletWire", "MartletTCP", "MartletStack", "MartletTrace"],
       path: "Tests/FuzzDrivers",
       swiftSettings: strict),
     .testTarget(name: "MartletFuzzReplayTests", dependencies: ["FuzzDrivers"], swiftSettings: strict),

@@ -16,11 +16,14 @@ let package = Package(
   name: "martlet-fuzz",
   platforms: [.macOS(.v26)],
   dependencies: [.package(name: "martlet", path: "..", traits: [])],
-  targets: ["FuzzWire", "FuzzConnection", "FuzzStack", "FuzzPair", "FuzzBudget", "FuzzFragments", "FuzzLink"]
-    .map {
-      name in
-      .executableTarget(
-        name: name, dependencies: [.product(name: "_FuzzDrivers", package: "martlet")],
-        swiftSettings: settings)
-    }
+  targets: [
+    "FuzzWire", "FuzzConnection", "FuzzStack", "FuzzPair", "FuzzBudget", "FuzzFragments", "FuzzLink",
+    "FuzzCapture",
+  ]
+  .map {
+    name in
+    .executableTarget(
+      name: name, dependencies: [.product(name: "_FuzzDrivers", package: "martlet")],
+      swiftSettings: settings)
+  }
 )

@@ -27,6 +27,9 @@ struct ReplayTests {
   @Test("Every script that ever broke a host on an Ethernet is lived through without a finding")
   func linkCrashers() throws { try replayCrashers("FuzzLink", driveLink) }
 
+  @Test("Every capture that ever broke its reader, or what is told of it, is read without a finding")
+  func captureCrashers() throws { try replayCrashers("FuzzCapture", driveCapture) }
+
   @Test("The corpus of the parsers is read without a finding")
   func wireCorpus() throws { try replayCorpus("FuzzWire", driveWire) }
 
@@ -47,6 +50,9 @@ struct ReplayTests {
 
   @Test("The corpus of the host on an Ethernet is lived through without a finding")
   func linkCorpus() throws { try replayCorpus("FuzzLink", driveLink) }
+
+  @Test("The corpus of captures is read without a finding")
+  func captureCorpus() throws { try replayCorpus("FuzzCapture", driveCapture) }
 }
 
 typealias Driver = ([UInt8]) throws(Finding) -> Void

@@ -48,6 +48,58 @@ import Testing
     #expect(exchange.ladder.inferred.right == .synReceived)
   }
 
+  @Test(
+    "A reset that some systems take and others challenge leaves the state open, until its receiver sends something"
+  )
+  func doubtfulReset() throws {
+    // With the number of the FIN, as the answer to what was sent before the FIN came.
+    var exchange = try opened()
+    try exchange.send(.right, .fin, seq: 1, ack: 1)
+    try exchange.send(.left, [], seq: 1, ack: 2)
+    #expect(exchange.ladder.inferred.left == .closeWait)
+    try exchange.send(.right, .rst, seq: 1)
+    #expect(exchange.ladder.inferred.left == nil)
+    try exchange.send(.left, [], seq: 1, ack: 2)
+    #expect(exchange.ladder.inferred.left == .closeWait)
+    try exchange.send(.right, .rst, seq: 2)
+    #expect(exchange.ladder.inferred.left == .closed)
+
+    // Behind text past a hole; elsewhere nobody takes it.
+    for (seq, expected) in [(UInt32(201), TCPState?.none), (200, .established), (101, .established)] {
+      exchange = try opened()
+      try exchange.send(.right, [], seq: 101, ack: 1, text: 100)
+      try exchange.send(.left, [], seq: 1, ack: 1)
+      try exchange.send(.right, .rst, seq: seq)
+      #expect(exchange.ladder.inferred.left == expected)
+    }
+  }
+
+  @Test("Changes of state are told in their order, each from the one before, and end where the states end")
+  func changes() throws {
+    var exchange = try opened()
+    try exchange.send(.left, .fin, seq: 1, ack: 1)
+    try exchange.send(.right, .fin, seq: 1, ack: 2)
+    try exchange.send(.left, [], seq: 2, ack: 2)
+    let changes = exchange.ladder.inferredChanges
+    let expected: [(Side, TCPState)] = [
+      (.left, .synSent), (.right, .synReceived), (.left, .established), (.right, .established),
+      (.left, .finWait1),
+      (.right, .closeWait), (.right, .lastAck), (.left, .timeWait), (.right, .closed),
+    ]
+    #expect(changes.map(\.side).elementsEqual(expected.map(\.0)))
+    #expect(changes.map(\.new).elementsEqual(expected.map(\.1)))
+    for side in Side.allCases {
+      let own = changes.filter { $0.side == side }
+      #expect(own.first?.old == (side == .left ? .closed : .listen))
+      #expect(zip(own, own.dropFirst()).allSatisfy { $0.new == $1.old })
+    }
+    for (change, next) in zip(changes, changes.dropFirst()) {
+      #expect(change.time <= next.time)
+      guard change.time < next.time else { continue }
+      #expect(exchange.ladder.inferredState(of: change.side, at: change.time) == change.new)
+    }
+  }
+
   @Test("S2.7 simultaneous open, whether or not the arrivals are known", arguments: [Int64?.none, 10_000])
   func simultaneousOpen(delay: Int64?) throws {
     let inferred = try Scenario.simultaneousOpen(delay: delay).ladder.inferred

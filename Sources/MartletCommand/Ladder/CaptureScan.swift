@@ -5,29 +5,35 @@ import MartletTrace
 /// One walk through a capture: its flows, and the segments of one of them.
 struct CaptureScan {
   private(set) var flows: FlowTable
-  /// Of the flow that was asked for, as far as there is room.
-  private(set) var ladder: Ladder?
-  /// Segments of that flow that the ladder does not have.
+  /// Of the flows that were asked for, by their numbers, as far as there is room.
+  private(set) var ladders: [Int: Ladder] = [:]
+  /// Segments of those flows that the ladders do not have.
   private(set) var left: UInt64 = 0
   private(set) var packets: UInt64 = 0
   /// Packets that are no TCP segments, or not whole ones.
   private(set) var others: UInt64 = 0
+  /// Of packets whose links are of a kind that nobody here knows.
+  private(set) var unknownLinkTypes: Set<UInt16> = []
   /// Where the capture breaks off; nil: it does not.
   private(set) var problem: LinkError?
-  /// When its first packet passed, as the capture says.
-  private(set) var start: UInt64?
 
   /// Records before the flow had a segment.
   private var early: [(record: FlightRecorder.Record, flow: TraceFlow)] = []
   private static let mostEarly = 1_024
 
-  private let flow: Int
+  private let flow: Int?
   private let segmentLimit: Int
+  private var kept = 0
+
+  /// Octets after which it is told how far reading has come.
+  private static let progressStep: UInt64 = 4 << 20
+  /// Segments that are kept of all flows together.
+  static let mostSegments = 1_000_000
 
   /// - Parameters:
-  ///   - flow: whose segments are kept.
-  ///   - segmentLimit: how many of them.
-  init(flow: Int, segmentLimit: Int, flowLimit: Int) {
+  ///   - flow: whose segments are kept; nil: of all.
+  ///   - segmentLimit: how many of each.
+  init(flow: Int?, segmentLimit: Int, flowLimit: Int) {
     self.flow = flow
     self.segmentLimit = segmentLimit
     flows = FlowTable(limit: flowLimit)
@@ -40,10 +46,14 @@ struct CaptureScan {
   mutating func read(_ input: inout CaptureInput, progress: (UInt64) -> Void) {
     do throws(LinkError) {
       var octets: UInt64 = 0
+      var shown: UInt64 = 0
       while let packet = try input.next() {
         take(packet, input)
         octets &+= UInt64(packet.octets.count)
-        if packets & 0xfff == 0 { progress(octets) }
+        if octets &- shown > Self.progressStep {
+          progress(octets)
+          shown = octets
+        }
       }
     } catch {
       problem = error
@@ -52,9 +62,10 @@ struct CaptureScan {
 
   private mutating func take(_ packet: CapturedPacket, _ input: borrowing CaptureInput) {
     packets += 1
-    if start == nil, packet.time != 0 { start = packet.time }
     guard let segment = packet.segment(of: input) else {
       others += 1
+      let interface = input.interfaces[packet.interface]
+      if !interface.isOfKnownKind { unknownLinkTypes.insert(interface.linkType) }
       return
     }
     take(segment, packet.instant(orNumber: packets))
@@ -73,42 +84,43 @@ struct CaptureScan {
     case .segment(let segment, _, let time):
       packets += 1
       take(segment, time)
-    case .record(let record, let flow?):
+    case .record(let record, let of?):
       // What comes before the first segment of a flow is told when that comes.
-      if ladder == nil { early.append((record, flow)) } else { know(record, flow) }
+      if flow.flatMap({ ladders[$0] }) == nil { early.append((record, of)) } else { know(record, of) }
       if early.count > Self.mostEarly { early.removeFirst() }
     case .record, .lost: break
     }
   }
 
-  private mutating func know(_ record: FlightRecorder.Record, _ flow: TraceFlow) {
-    guard let ends = ladder.map({ ($0.left, $0.right) }), left == 0 else { return }
-    if ends == (flow.local, flow.remote) { ladder?.know(record, of: .left) }
-    if ends == (flow.remote, flow.local) { ladder?.know(record, of: .right) }
+  private mutating func know(_ record: FlightRecorder.Record, _ of: TraceFlow) {
+    guard let flow, let ends = ladders[flow].map({ ($0.left, $0.right) }), left == 0 else { return }
+    if ends == (of.local, of.remote) { ladders[flow]?.know(record, of: .left) }
+    if ends == (of.remote, of.local) { ladders[flow]?.know(record, of: .right) }
   }
 
   private mutating func take(_ segment: TracedSegment, _ time: Instant) {
     guard let found = flows.take(segment, at: time) else { return }
     if !found.findings.isEmpty { report?(packets, found.flow, found.side, found.findings, segment) }
-    guard found.flow == flow else { return }
-    draw(segment, found.side, found.findings, time)
+    guard flow == nil || found.flow == flow else { return }
+    keep(segment, of: found.flow, found.side, found.findings, time)
   }
 
-  private mutating func draw(
-    _ segment: TracedSegment, _ side: Side, _ findings: SegmentFindings, _ time: Instant
+  private mutating func keep(
+    _ segment: TracedSegment, of flow: Int, _ side: Side, _ findings: SegmentFindings, _ time: Instant
   ) {
-    if ladder == nil, let summary = flows.flow(number: flow) {
-      ladder = Ladder(left: summary.left, right: summary.right)
-      for (record, flow) in early { know(record, flow) }
-      early = []
-    }
-    guard (ladder?.observations.count ?? 0) < segmentLimit else {
+    guard ladders[flow]?.observations.count ?? 0 < segmentLimit, kept < Self.mostSegments else {
       left += 1
       return
     }
+    kept += 1
     var seen = Observation(segment, from: side, at: time)
     seen.findings = findings
-    ladder?.add(seen)
+    let isFirst = ladders[flow] == nil
+    let ends = side == .left ? (segment.source, segment.destination) : (segment.destination, segment.source)
+    ladders[flow, default: Ladder(left: ends.0, right: ends.1)].add(seen)
+    guard isFirst, flow == self.flow else { return }
+    for (record, flow) in early { know(record, flow) }
+    early = []
   }
 }
 

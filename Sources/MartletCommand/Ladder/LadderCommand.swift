@@ -1,5 +1,6 @@
 import ArgumentParser
 import MartletLinks
+import MartletTCP
 import MartletTrace
 
 /// `martlet ladder`
@@ -20,6 +21,7 @@ struct LadderCommand: ParsableCommand {
         martlet ladder trace.pcapng --flow 3 --html > flow.html
         tcpdump -w - | martlet ladder -              the same from a pipe
         martlet ladder trace.pcapng --findings       what is odd, segment by segment
+        martlet ladder trace.pcapng --states         each change of state, as inferred
         martlet ladder trace.pcapng --list --json
         martlet ladder --follow                      of a running Martlet, with its reasons
         martlet ladder --follow --filter "sport = :80"
@@ -53,8 +55,12 @@ struct LadderCommand: ParsableCommand {
   @Flag(help: "Print a line for each segment that has something odd, with its number in the capture.")
   var findings = false
 
+  @Flag(help: "Print a line for each change of an end's state, of all flows or of the one of --flow.")
+  var states = false
+
   @Option(
-    help: ArgumentHelp("Draw so many segments of a flow at most.", valueName: "number"))
+    help: ArgumentHelp(
+      "Look at so many segments of a flow at most, to draw it or to tell its states.", valueName: "number"))
   var segments = 10_000
 
   @Flag(help: "Print the list, or the flow's segments, as JSON, one object on a line.")
@@ -83,20 +89,27 @@ struct LadderCommand: ParsableCommand {
     if filter != nil, !(follow && file == nil) {
       throw ValidationError("--filter goes with --follow of a running Martlet.")
     }
+    if states, list || findings || follow {
+      throw ValidationError("--states goes with none of --list, --findings and --follow: choose one.")
+    }
   }
 
   func run() throws {
     try askingPolitely {
       guard let file else { return try LadderFollowing(drawing.style).run(asking, filter) }
       if follow { return try LadderFollowing(drawing.style).run(file) }
-      var scan = CaptureScan(flow: flow ?? 1, segmentLimit: segments, flowLimit: Self.mostFlows)
+      let kept = states ? flow : flow ?? 1
+      var scan = CaptureScan(flow: kept, segmentLimit: segments, flowLimit: Self.mostFlows)
       let lines = FindingLines(isJSON: json, language: drawing.language)
       if findings { scan.report = { lines.add($0, $1, $2, $3, $4) } }
       try read(file, &scan)
       try lines.end()
       if let problem = scan.problem { OutputStream.error.write("\(problem.message)\n") }
-      if !findings { try show(scan, of: file) }
-      if scan.problem != nil, scan.packets == 0 { throw ExitStatus.failed }
+      guard scan.flows.count > 0 else {
+        OutputStream.error.write("Error: \(file) has \(lacking(scan))\n")
+        throw ExitStatus.failed
+      }
+      if !findings { try show(scan) }
     }
   }
 
@@ -108,25 +121,48 @@ struct LadderCommand: ParsableCommand {
     bar.end()
   }
 
-  private func show(_ scan: CaptureScan, of file: String) throws {
-    guard scan.flows.count > 0 else {
-      throw SpecificationError(
-        "\(file) has \(scan.packets) packets, and no TCP segment among them that this command can read.")
-    }
+  private func show(_ scan: CaptureScan) throws {
+    if states { return try showStates(scan) }
     if list || flow == nil && scan.flows.count > 1 {
       let list = FlowList(scan.flows, drawing.style)
       return try OutputStream.output.deliver(json ? list.json : list.text)
     }
-    guard let ladder = scan.ladder, let summary = scan.flows.flow(number: flow ?? 1) else {
-      throw SpecificationError("There are \(scan.flows.count) flows. Choose one of them with --flow.")
-    }
+    guard let ladder = scan.ladders[flow ?? 1] else { throw noSuchFlow(scan) }
     if json { return try OutputStream.output.deliver(ladder.observations.map { $0.json + "\n" }.joined()) }
-    let title = summary.left.text + " – " + summary.right.text
+    let title = ladder.left.text + " – " + ladder.right.text
     let drawing = LadderForm.Drawing(ladder, drawing.style, title: title)
     try OutputStream.output.deliver(drawing.text(as: form))
-    if scan.left > 0 {
-      OutputStream.error.write(
-        "\(scan.left) later segments of the flow are not drawn; --segments takes a larger number.\n")
+    tellOfRest(scan)
+  }
+
+  /// What a capture has instead of TCP segments.
+  private func lacking(_ scan: CaptureScan) -> String {
+    guard scan.packets > 0 else { return "no packets." }
+    guard scan.unknownLinkTypes.isEmpty else {
+      let types = scan.unknownLinkTypes.sorted().map { String($0) }.joined(separator: ", ")
+      return
+        "packets of link type \(types), which this command cannot read. It reads those of Ethernet (1), IP (101, "
+        + "228, 229), Linux's \"any\" (113, 276) and loopback devices (0, 108)."
     }
+    return "\(scan.packets) packets, and no TCP segment among them that this command can read."
+  }
+
+  private func showStates(_ scan: CaptureScan) throws {
+    if let flow, scan.ladders[flow] == nil { throw noSuchFlow(scan) }
+    let start = scan.flows.flows.map(\.first).min() ?? .origin
+    let lines = StateLines(scan.ladders, start: start, language: drawing.language)
+    try OutputStream.output.deliver(json ? lines.json : lines.text)
+    tellOfRest(scan)
+  }
+
+  private func noSuchFlow(_ scan: CaptureScan) -> SpecificationError {
+    SpecificationError("There are \(scan.flows.count) flows. Choose one of them with --flow.")
+  }
+
+  private func tellOfRest(_ scan: CaptureScan) {
+    guard scan.left > 0 else { return }
+    let what = states ? "segments were not looked at" : "later segments of the flow are not drawn"
+    let more = segments < CaptureScan.mostSegments ? "; --segments takes a larger number" : ""
+    OutputStream.error.write("\(scan.left) \(what)\(more).\n")
   }
 }

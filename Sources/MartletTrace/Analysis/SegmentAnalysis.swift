@@ -23,6 +23,8 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     /// The highest number that it has let the other end send, where its scale is known.
     var edge: SequenceNumber?
     var scale: WindowScale?
+    /// Its SYN was not kept as far as its options.
+    var hidesScale = false
     var sentKeepAlive = false
     var sentWindowProbe = false
     var iss: SequenceNumber?
@@ -48,7 +50,7 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     judgeAcknowledgment(segment, own, peer, &findings)
     judgeRepetition(segment, own, peer, time, &findings)
     judgeWindow(segment, own, peer, &findings)
-    note(segment, &own, findings, time)
+    note(segment, &own, peer, findings, time)
     if peer.sentKeepAlive, segment.textCount == 0 { peer.sentKeepAlive = false }
     if segment.textCount > 0 || findings.isEmpty { peer.sentWindowProbe = false }
     if side == .left { (left, right) = (own, peer) } else { (right, left) = (own, peer) }
@@ -72,6 +74,7 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     if own.iss == nil { own.iss = segment.seq }
     let options = segment.header.options
     own.scale = options.present.contains(.windowScale) ? options.windowScale : nil
+    own.hidesScale = segment.lacksOptions
     if isAnswer {
       knowsScales = true
     } else {
@@ -159,8 +162,9 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
 
   // MARK: Remembering
 
-  private func note(_ segment: TracedSegment, _ own: inout Way, _ findings: SegmentFindings, _ time: Instant)
-  {
+  private func note(
+    _ segment: TracedSegment, _ own: inout Way, _ peer: Way, _ findings: SegmentFindings, _ time: Instant
+  ) {
     guard !segment.flags.contains(.rst) else { return }
     own.sentKeepAlive = findings.contains(.keepAlive)
     own.sentWindowProbe = findings.contains(.windowProbe)
@@ -173,7 +177,7 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
       own.hasAcknowledged = true
       own.ack = segment.ack
       own.ackTime = time
-      noteEdge(segment, &own)
+      noteEdge(segment, &own, peer)
     }
     own.window = segment.header.window.field
     own.hasWindow = true
@@ -186,10 +190,9 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     }
   }
 
-  private func noteEdge(_ segment: TracedSegment, _ own: inout Way) {
-    let other = own.iss == left.iss ? right : left
-    guard knowsScales, own.iss != nil, other.iss != nil else { return }
-    let both = own.scale != nil && other.scale != nil
+  private func noteEdge(_ segment: TracedSegment, _ own: inout Way, _ peer: Way) {
+    guard knowsScales, own.iss != nil, peer.iss != nil, !own.hidesScale, !peer.hidesScale else { return }
+    let both = own.scale != nil && peer.scale != nil
     let scale = segment.flags.contains(.syn) || !both ? WindowScale.none : own.scale ?? .none
     let edge = segment.ack.advanced(by: segment.header.window.scaled(by: scale).octets)
     own.edge = own.edge.map { SequenceNumber.latest($0, edge) } ?? edge

@@ -14,6 +14,7 @@ extension CaptureError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .notACapture: "This is no capture: it begins neither as pcapng nor as pcap."
+    case .truncated(at: 0): "The capture ends within its first block. There is nothing in it."
     case .truncated(let offset):
       "The capture ends in the middle, at octet \(offset). What comes before is good."
     case .malformed(let offset): "The capture makes no sense at octet \(offset)."

@@ -17,6 +17,9 @@ extension CapturedInterface {
     }
   }
 
+  /// Whether `startOfIP` knows what its packets begin with.
+  public var isOfKnownKind: Bool { [0, 1, 12, 14, 101, 108, 113, 228, 229, 276].contains(linkType) }
+
   private func afterEthernet(_ packet: RawSpan) -> Int? {
     var type = 12
     for _ in 0..<2 {

@@ -20,6 +20,8 @@ public struct InferredEnd: Sendable {
   private var peerFinEnd: SequenceNumber?
   private var openedPassively = false
   private var pastHoles = ReceivedRanges()
+  /// The state before a reset that some systems take and others challenge: whoever sends anything afterwards is still in it.
+  private var stateBeforeDoubt: TCPState?
 
   public init(state: TCPState?) {
     self.state = state
@@ -28,6 +30,10 @@ public struct InferredEnd: Sendable {
   /// This end sent `segment`.
   public mutating func sends(_ segment: TracedSegment) {
     if segment.flags.contains(.rst) { return sendsReset(segment) }
+    if let before = stateBeforeDoubt {
+      state = before
+      stateBeforeDoubt = nil
+    }
     if segment.flags.contains(.syn) {
       sendsSyn(segment)
     } else if iss == nil {
@@ -122,9 +128,18 @@ extension InferredEnd {
       self = InferredEnd(state: .listen)
     default:
       // RFC 5961 §3.2: exactly at RCV.NXT, else it is challenged.
-      if let rcvNxt, segment.seq != rcvNxt { return }
+      if let rcvNxt, segment.seq != rcvNxt { return doubt(segment, rcvNxt) }
       state = .closed
     }
+  }
+
+  /// Linux also takes a reset that has the number of the peer's FIN, which answers what was sent before the FIN came, and one
+  /// right behind all text that has come.
+  private mutating func doubt(_ segment: TracedSegment, _ rcvNxt: SequenceNumber) {
+    let hasNumberOfFin = peerFinEnd == rcvNxt && segment.seq == rcvNxt.retreated(by: 1)
+    guard hasNumberOfFin || segment.seq == pastHoles.end else { return }
+    stateBeforeDoubt = state
+    state = nil
   }
 
   private mutating func takesSynInListen(_ segment: TracedSegment) {

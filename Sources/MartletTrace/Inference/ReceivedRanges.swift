@@ -9,6 +9,11 @@ package struct ReceivedRanges: Sendable {
 
   package init() {}
 
+  /// One past the farthest of them; nil: there are none.
+  package var end: SequenceNumber? {
+    ranges.reduce(nil) { end, range in end.map { SequenceNumber.latest($0, range.end) } ?? range.end }
+  }
+
   /// Takes `start ..< end` in and returns what `next` becomes when all that is contiguous is taken out.
   package mutating func insert(
     _ start: SequenceNumber, _ end: SequenceNumber, next: SequenceNumber

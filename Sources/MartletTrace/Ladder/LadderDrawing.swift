@@ -236,7 +236,10 @@ struct LadderDrawing: Sendable {
       let dots = glyphs.inFlight + glyphs.inFlight
       notes.append(dots + " " + Phrase.inFlight.text(style.language))
     }
-    if !notes.isEmpty { end(paint(joined(notes, by: "   "), .faint)) }
+    guard !notes.isEmpty else { return }
+    let row = joined(notes, by: "   ")
+    // A narrow ladder has a line for each.
+    for line in row.columns <= layout.total ? [row] : notes { end(paint(line, .faint)) }
   }
 
   // MARK: Lines

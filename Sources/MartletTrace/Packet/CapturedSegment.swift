@@ -3,7 +3,8 @@ internal import MartletWire
 
 extension TracedSegment {
   /// Reads an IP packet as a capture has it: it may be cut short behind its TCP header, as captures with a snap length are, and
-  /// an offloading device may not have written its length yet. Options of TCP that are cut off count as absent.
+  /// an offloading device may not have written its length yet. Options of TCP that are cut off count as absent
+  /// (`lacksOptions`).
   ///
   /// - Parameter octets: from the IP header on, as many as were kept.
   /// - Parameter originalCount: octets of the packet from the IP header on.
@@ -73,6 +74,7 @@ extension TracedSegment {
           sourcePort: octets.be16(0), destinationPort: octets.be16(2), seq: SequenceNumber(octets.be32(4)),
           ack: SequenceNumber(octets.be32(8)), flags: TCPFlags(rawValue: octets.be16(12) & 0x1ff),
           window: UnscaledWindow(octets.be16(14))))
+      lacksOptions = headerCount > octets.byteCount
     }
     textCount = UInt32(truncatingIfNeeded: max(0, count - headerCount))
   }

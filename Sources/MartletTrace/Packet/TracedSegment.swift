@@ -36,6 +36,8 @@ public struct TracedSegment: Equatable, Sendable {
   public var header: TCPHeader
   /// Octets of text.
   public var textCount: UInt32
+  /// A snap length has cut off its options, so that nobody knows which there were.
+  public var lacksOptions = false
 
   public init(source: TraceEndpoint, destination: TraceEndpoint, header: TCPHeader, textCount: UInt32 = 0) {
     self.source = source
