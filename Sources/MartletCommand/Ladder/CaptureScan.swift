@@ -115,6 +115,7 @@ struct CaptureScan {
     kept += 1
     var seen = Observation(segment, from: side, at: time)
     seen.findings = findings
+    seen.resetCause = flows.newestResetCause
     let isFirst = ladders[flow] == nil
     let ends = side == .left ? (segment.source, segment.destination) : (segment.destination, segment.source)
     ladders[flow, default: Ladder(left: ends.0, right: ends.1)].add(seen)

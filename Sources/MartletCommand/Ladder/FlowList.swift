@@ -48,6 +48,10 @@ struct FlowList {
 
   private func fate(_ flow: FlowSummary) -> String {
     var words = [flow.fate.text(language)]
+    // That a refusal is the answer of one who does not listen its name says.
+    if case .reset = flow.fate, let cause = flow.resetCause {
+      words[0] += language == .english ? " (\(cause.text(language)))" : "（\(cause.text(language))）"
+    }
     if flow.isSimultaneousOpen { words.append(language == .english ? "simultaneous open" : "同时打开") }
     if flow.isSimultaneousClose { words.append(language == .english ? "simultaneous close" : "同时关闭") }
     if flow.beginsInMiddle { words.append(language == .english ? "begins in the middle" : "缺开头") }
@@ -115,6 +119,7 @@ struct FlowList {
       object.add("client_octets", flow.octets.left)
       object.add("server_octets", flow.octets.right)
       object.add("fate", flow.fate.text(.english))
+      if let cause = flow.resetCause { object.add("reset_cause", cause.text(.english)) }
       object.add("simultaneous_open", flow.isSimultaneousOpen)
       object.add("simultaneous_close", flow.isSimultaneousClose)
       object.add("begins_in_middle", flow.beginsInMiddle)

@@ -60,6 +60,11 @@ public struct FlowSummary: Sendable {
   /// Each side sent its FIN before it knew of the other's.
   public private(set) var isSimultaneousClose = false
 
+  /// Why the last segment is a reset; nil: it is none.
+  public var newestResetCause: ResetCause? { analysis.resetCause }
+  /// Why it was reset, if it was.
+  public private(set) var resetCause: ResetCause?
+
   private var analysis = SegmentAnalysis()
   private var progress = Progress()
 
@@ -107,7 +112,7 @@ public struct FlowSummary: Sendable {
       findings[left.trailingZeroBitCount] &+= 1
       left &= left &- 1
     }
-    if found.contains(.portsUsedAgain) { progress = Progress() }
+    if found.contains(.portsUsedAgain) { (progress, resetCause) = (Progress(), nil) }
     advance(segment, side)
     return found
   }
@@ -117,7 +122,10 @@ public struct FlowSummary: Sendable {
     if flags.contains(.rst) {
       let answersSyn = side == .right && progress.syn.left && !progress.synAck && !progress.isOpen
       progress.isRefused = progress.isRefused || answersSyn
-      if progress.resetBy == nil, !isOver { progress.resetBy = side }
+      if progress.resetBy == nil, !isOver {
+        progress.resetBy = side
+        resetCause = analysis.resetCause
+      }
       return
     }
     if flags.contains(.syn) {

@@ -11,6 +11,8 @@ public struct FlowTable: Sendable {
   public private(set) var stragglers: [Stragglers] = []
   /// Flows for which there was no room, and whose segments were not looked at.
   public private(set) var ignored: UInt64 = 0
+  /// Why the last segment that was taken in is a reset; nil: it is none.
+  public private(set) var newestResetCause: ResetCause?
   /// Numbers given out so far.
   public private(set) var count = 0
 
@@ -55,6 +57,7 @@ public struct FlowTable: Sendable {
   ) -> (flow: Int, side: Side, findings: SegmentFindings)? {
     guard let side = flows[place].side(of: segment) else { return nil }
     let findings = flows[place].take(segment, from: side, at: time)
+    newestResetCause = flows[place].newestResetCause
     return (flows[place].number, side, findings)
   }
 

@@ -28,6 +28,7 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     var sentKeepAlive = false
     var sentWindowProbe = false
     var iss: SequenceNumber?
+    var sentFin = false
   }
 
   private var left = Way()
@@ -35,6 +36,8 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
   private var synTime: Instant?
   /// From the SYN to the third segment, as seen here.
   private var firstRoundTrip: TimeAmount?
+  /// Why the last segment is a reset; nil: it is none.
+  public private(set) var resetCause: ResetCause?
   /// Both SYNs have passed.
   private var knowsScales = false
 
@@ -47,6 +50,7 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     var findings: SegmentFindings = []
     if segment.flags.contains(.syn) { begin(segment, &own, &peer, time, &findings) }
     measure(segment, time)
+    resetCause = segment.flags.contains(.rst) ? cause(ofReset: segment, own, peer) : nil
     judgeAcknowledgment(segment, own, peer, &findings)
     judgeRepetition(segment, own, peer, time, &findings)
     judgeWindow(segment, own, peer, &findings)
@@ -160,12 +164,27 @@ public struct SegmentAnalysis: BitwiseCopyable, Sendable {
     }
   }
 
+  private func cause(ofReset segment: TracedSegment, _ own: Way, _ peer: Way) -> ResetCause {
+    if segment.flags.contains(.ack) {
+      let answersSyn = !own.hasSent && peer.iss != nil && segment.ack == peer.next
+      if answersSyn { return .nobodyListens }
+      // Both numbers of one that answers a segment without ACK are zero and its end.
+      if !own.hasSent || segment.seq == own.next { return .aborts }
+      return peer.hasAcknowledged && segment.seq == peer.ack ? .aborts : .elsewhere
+    }
+    guard peer.hasAcknowledged else { return own.hasSent && segment.seq == own.next ? .aborts : .elsewhere }
+    // "If the ACK bit is on, <SEQ=SEG.ACK><CTL=RST>".
+    guard segment.seq == peer.ack else { return segment.seq == own.next ? .aborts : .elsewhere }
+    return own.sentFin ? .readsNoMore : .unknownConnection
+  }
+
   // MARK: Remembering
 
   private func note(
     _ segment: TracedSegment, _ own: inout Way, _ peer: Way, _ findings: SegmentFindings, _ time: Instant
   ) {
     guard !segment.flags.contains(.rst) else { return }
+    if segment.flags.contains(.fin) { own.sentFin = true }
     own.sentKeepAlive = findings.contains(.keepAlive)
     own.sentWindowProbe = findings.contains(.windowProbe)
     if segment.flags.contains(.ack) {

@@ -36,6 +36,7 @@ extension Observation {
     if let arrival { object.add("arrival_ns", arrival.nanoseconds) }
     if isLost { object.add("lost", true) }
     if !findings.isEmpty { object.add("findings", findings.names) }
+    if let resetCause { object.add("reset_cause", resetCause.text(.english)) }
     if let senderState { object.add("sender_state", senderState.text(.rfc)) }
     if let receiverState { object.add("receiver_state", receiverState.text(.rfc)) }
     return object.text

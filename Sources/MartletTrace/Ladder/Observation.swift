@@ -28,6 +28,8 @@ public struct Observation: Equatable, Sendable {
   public var isCopy = false
   /// What somebody found odd about it who watched the flow (`SegmentAnalysis`).
   public var findings: SegmentFindings = []
+  /// Why it is a reset, likewise.
+  public var resetCause: ResetCause?
   /// What the sender believed after sending it, where known.
   public var senderState: TCPState?
   /// What the receiver believed after taking it, where known.

@@ -9,6 +9,7 @@ package struct SegmentLabel: Sendable {
     let segment = seen.segment
     if seen.number > 0 { add("#" + String(seen.number), 0) }
     add(segment.flags.text, 0)
+    if let cause = seen.resetCause { add("(" + cause.text(language) + ")", 0) }
     if seen.isForged { add(Phrase.forged.text(language), 0) }
     if seen.isCopy { add(Phrase.copy.text(language), 0) }
     let isExplained = !seen.findings.isEmpty

@@ -32,6 +32,7 @@ struct LiveFlow {
     let side = summary.side(of: segment) ?? .left
     var seen = Observation(segment, from: side, at: time)
     seen.findings = summary.take(segment, from: side, at: time)
+    seen.resetCause = summary.newestResetCause
     self.summary = summary
     if direction != .unknown { ownSide = direction == .outbound ? side : side.other }
     newest = numbers.next(seen)

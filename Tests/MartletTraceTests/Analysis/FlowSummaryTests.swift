@@ -161,4 +161,39 @@ struct FlowSummaryTests {
       #expect(Set(fates.map { $0.text(language) }).count == fates.count)
     }
   }
+
+  @Test("Why a reset was sent, from where it stands")
+  func resetCauses() {
+    let refused = flow {
+      $0.pass(.left, .syn, seq: 0)
+      $0.pass(.right, .rst, seq: 0, ack: 1)
+    }
+    #expect(refused.summary.resetCause == .nobodyListens)
+    // The number of a reset that answers an acknowledgment is that acknowledgment's.
+    let halfOpen = flow(isOpen: true) {
+      $0.pass(.left, .psh, seq: 1, ack: 1, text: 10)
+      $0.pass(.right, .rst, seq: 1)
+    }
+    #expect(halfOpen.summary.resetCause == .unknownConnection && halfOpen.fate == .reset(.right))
+    let deaf = flow(isOpen: true) {
+      $0.pass(.right, .fin, seq: 1, ack: 1)
+      $0.pass(.left, .psh, seq: 1, ack: 2, text: 10)
+      $0.pass(.right, .rst, seq: 2)
+    }
+    #expect(deaf.summary.resetCause == .readsNoMore)
+    let aborted = flow(isOpen: true) {
+      $0.pass(.left, .psh, seq: 1, ack: 1, text: 10)
+      $0.pass(.left, .rst, seq: 11, ack: 1)
+    }
+    #expect(aborted.summary.resetCause == .aborts && aborted.fate == .reset(.left))
+    let guessed = flow(isOpen: true) { $0.pass(.left, .rst, seq: 5_000) }
+    #expect(guessed.summary.resetCause == .elsewhere)
+    // Whatever comes later does not change why it ended.
+    let twice = flow(isOpen: true) {
+      $0.pass(.left, .rst, seq: 1, ack: 1)
+      $0.pass(.right, .rst, seq: 77)
+    }
+    #expect(twice.summary.resetCause == .aborts)
+    #expect(flow(isOpen: true) { $0.pass(.left, seq: 1, ack: 1) }.summary.resetCause == nil)
+  }
 }
