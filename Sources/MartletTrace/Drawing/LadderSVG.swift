@@ -43,7 +43,7 @@ private struct LadderSVG {
     top &+= 6
     let lifelines = line(left, start, left, top, "life") + line(right, start, right, top, "life")
     for words in sheet.legend {
-      words.wrapped(to: width / column &- 2).forEach { write($0, column, "start", "faint") }
+      for words in words.wrapped(to: width / column &- 2) { write(words, column, "start", "faint") }
     }
     let height = top &+ 8
     var text =
