@@ -1,9 +1,8 @@
+import MartletCommand
 import MartletTCP
 import MartletTrace
 import MartletWire
 import Testing
-
-@testable import MartletCommand
 
 /// Reading what `martlet trace --json` writes.
 @Suite struct TraceLineTests {

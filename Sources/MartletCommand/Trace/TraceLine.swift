@@ -5,7 +5,7 @@ import MartletWire
 /// Lines of a trace, as `TraceEvent.json` writes them (Documentation/Traces.md).
 extension TraceEvent {
   /// Nil: it is no event, or one of a kind that is not known here.
-  init?(_ line: JSONValue) {
+  package init?(_ line: JSONValue) {
     switch line["type"] {
     case .string("segment"):
       guard let segment = TracedSegment(line), let time = line.time else { return nil }
