@@ -241,7 +241,7 @@ struct LadderCommandTests {
       (["--flow", "0"], "The first is 1"), (["--flow", "9"], "There are 2 flows"),
       (["--segments", "0"], "from 1 to 1000000"),
       (["--list", "--flow", "1"], "choose one"), (["--states", "--list"], "choose one"),
-      (["--states", "--findings"], "choose one"), (["--columns", "3"], "from 20 to 1000"),
+      (["--states", "--findings"], "choose one"), (["--columns", "3"], "from 48 to 1000"),
       (["--lang", "xx"], "en or zh"),
       (["--flow", "9", "--states"], "There are 2 flows"),
     ])

@@ -33,7 +33,7 @@ struct LadderCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A pcap or pcapng file, or a trace that martlet trace --json wrote; - for standard input.",
+      "A pcap or pcapng file, - for one from standard input, or the file of a trace (martlet trace --json).",
       valueName: "file"))
   var file: String?
 

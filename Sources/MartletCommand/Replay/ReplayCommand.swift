@@ -70,7 +70,7 @@ struct ReplayCommand: ParsableCommand {
       let run = ScenarioRun(scenario, faults: faults.all, overIPv6: overIPv6, seed: seed)
       if let fault = faults.all.first(where: { $0.number > run.segments }) {
         OutputStream.error.write(
-          "Only \(run.segments) segments left: nothing befell the \(fault.number)th.\n")
+          "Only \(run.segments) segments left: nothing befell number \(fault.number).\n")
       }
       if let write { try WholeFile.write(run.capture, to: write) }
       guard !step else { return try ReplaySteps(run, ladder.style).show() }

@@ -36,8 +36,8 @@ struct LadderOptions: ParsableArguments {
   var fold = 6
 
   func validate() throws {
-    if let columns, !(20...1_000).contains(columns) {
-      throw ValidationError("\(columns) is no width. Choose one from 20 to 1000 columns.")
+    if let columns, !(48...1_000).contains(columns) {
+      throw ValidationError("\(columns) is no width. Choose one from 48 to 1000 columns.")
     }
     guard fold >= 0 else { throw ValidationError("--fold takes 0 or more.") }
   }

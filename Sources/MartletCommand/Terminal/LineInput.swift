@@ -7,7 +7,8 @@ struct LineInput: ~Copyable {
   private let descriptor: FileDescriptor
   private var pending: [UInt8] = []
   private var start = 0
-  private var isAtEnd = false
+  /// Nothing comes behind the last line that was given.
+  private(set) var isAtEnd = false
 
   /// A line that is longer is none.
   private static let longest = 1 << 20

@@ -62,9 +62,17 @@ enum TraceSource {
       number += 1
       guard !line.isEmpty else { continue }
       guard let value = JSONParser.parse(Array(line.utf8)) else {
+        if lines.isAtEnd, events > 0 {
+          OutputStream.error.write("\(path) breaks off in line \(number).\n")
+          return
+        }
         throw SpecificationError(
           "Line \(number) of \(path) is no JSON object. \"martlet trace --json\" writes what can be read here."
         )
+      }
+      if value["type"] == .string("trace"), let version = value["version"]?.integer, version != 1 {
+        throw SpecificationError(
+          "\(path) is a trace of version \(version). This command reads version 1: use a later one.")
       }
       let event = TraceEvent(value)
       if event != nil { events += 1 }

@@ -101,6 +101,7 @@ private final class ScenarioStage {
       take(side)
     }
     var happenings = scenario.happenings[...]
+    if scenario.withholdsAcknowledgment { note(.withholdsAcknowledgment, .left) }
     var moments = [moment()]
     while moments.count < Self.mostMoments {
       let next = world.nextTime

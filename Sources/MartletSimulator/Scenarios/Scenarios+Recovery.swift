@@ -75,7 +75,7 @@ extension TextbookScenario {
       answer: LocalizedText(
         "By patience: a quarter of a round trip passes before what was overtaken counts as lost. It comes within that, so nothing is sent again, and the sender has learned that this path reorders.",
         "靠耐心：被超越的数据要等四分之一个往返时间才算丢失。它在此之内到达，因此无须重传，发送方也由此得知这条路径会乱序。"))
-    scenario.faults = [.delay(5, .milliseconds(4))]
+    scenario.faults = [.delay(5, .microseconds(2_500))]
     return scenario
   }
 

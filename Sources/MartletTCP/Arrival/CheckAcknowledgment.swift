@@ -8,7 +8,10 @@ extension TCB {
     _ reaction: inout Reaction
   ) -> Check {
     // "If the ACK bit is off, drop the segment and return."
-    guard seg.flags.contains(.ack) else { return .done }
+    guard seg.flags.contains(.ack) else {
+      around.recorder.note(.ackMissing, seg.seq.rawValue, at: now)
+      return .done
+    }
     if state == .synReceived, checkHandshakeAcknowledgment(seg, &cold, &around, now, &reaction) == .done {
       return .done
     }
@@ -23,11 +26,13 @@ extension TCB {
       // RFC 5961 §5.2 (MAY-12): older than any window ever offered, so not from the peer. Max(SND.WND) is kept as a
       // field, without the SYN's window: the RFC lets MAX.SND.WND be what a field can say.
       if snd.una.distance(from: seg.ack) > max(snd.maxWnd.scaled(by: snd.wndShift).octets, 65_535) {
+        around.recorder.note(.ackTooOld, seg.ack.rawValue, snd.una.rawValue, at: now)
         challenge(&around, now, &reaction)
         return .done
       }
       // "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored."
       around.counters.tcpACKsIgnored &+= 1
+      around.recorder.note(.ackRepeated, seg.ack.rawValue, snd.una.rawValue, at: now)
       return .next
     }
     let windowBefore = snd.wnd

@@ -11,7 +11,7 @@ extension TCB {
     if seg.flags.contains(.fin) {
       let fin = seg.seq.advanced(by: seg.textCount)
       if fin != rcv.nxt {
-        rememberFinish(fin, &cold, around)
+        rememberFinish(fin, &cold, &around, now)
         // RFC 5681 §4.2: "… an immediate duplicate ACK when an out-of-order segment arrives". Text has had its own.
         if seg.textCount == 0 { acknowledgeAtOnce(&reaction) }
       } else {
@@ -26,13 +26,14 @@ extension TCB {
   /// want of memory leaves its FIN ahead of us too. Of two FINs the earlier one counts: a forged one far ahead must not
   /// keep the true one out.
   private func rememberFinish(
-    _ fin: SequenceNumber, _ cold: inout ColdBlock, _ around: borrowing Surroundings
+    _ fin: SequenceNumber, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
   ) {
     guard fin.isWithin(from: rcv.nxt, length: rcv.wnd), !holdsText(beyond: fin, cold, around),
       !cold.finWaits || fin.precedes(cold.finSequence)
     else { return }
     cold.finWaits = true
     cold.finSequence = fin
+    around.recorder.note(.finOutOfOrder, fin.rawValue, at: now)
   }
 
   /// Text waits behind a hole, and behind what would be the stream's end: one of the two is a lie.

@@ -74,6 +74,7 @@ extension TCB {
   ) -> Check {
     guard !seg.flags.contains(.rst) else { return .done }
     guard seg.flags.contains(.ack), seg.ack == snd.max, !mode.contains(.fastOpen) else {
+      around.recorder.note(.synAgain, seg.seq.rawValue, at: now)
       pending.insert(.syn)
       reaction.insert(.output)
       return .done

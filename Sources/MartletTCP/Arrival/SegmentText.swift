@@ -28,12 +28,14 @@ extension TCB {
       return seg.flags.contains(.fin) ? .next : .done
     }
     guard count > 0 else {
+      around.recorder.note(.textRefused, seg.seq.rawValue, seg.textCount, at: now)
       acknowledgeAtOnce(&reaction)
       return .next
     }
     if mode.contains(.orphan) {
       // RFC 1122 §4.2.2.13, kept by RFC 9293 §3.6.1 (SHLD-3): nobody will ever read it, say so.
       around.counters.tcpAbortOnData &+= 1
+      around.recorder.note(.textToOrphan, seg.seq.rawValue, seg.textCount, at: now)
       end(.aborted, &cold, &around, now, &reaction)
       reaction.insert(.sendReset)
       return .done

@@ -54,8 +54,10 @@ extension TCB {
   /// For whatever reason: "… the TCP sender sets the CWR flag in the TCP header of the first new data packet
   /// sent after the window reduction", and echoes from before it are old news.
   @inline(__always)
-  mutating func windowWasReduced(_ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant) {
-    around.recorder.note(.windowReduced, congestion.ssthresh, snd.una.rawValue, at: now)
+  mutating func windowWasReduced(
+    again: Bool = false, _ cold: inout ColdBlock, _ around: inout Surroundings, _ now: Instant
+  ) {
+    if !again { around.recorder.note(.windowReduced, congestion.ssthresh, snd.una.rawValue, at: now) }
     if mode.contains(.ecn) { mode.insert(.owesCWR) }
     cold.isReduced = true
     cold.reducedAt = snd.max

@@ -269,7 +269,7 @@ extension TCB {
     if !isAnswered { reduceForLoss(flight: flight, &cold, &around, now) }
     cold.reduction = ProportionalReduction(flight: snd.flight)
     if cold.probe.isOut, cold.probe.isRetransmission {
-      cold.undo.follow(probe: cold.probe.range(effectiveSendMSS, from: snd.una))
+      cold.undo.follow(probe: cold.probe.range(lastSegmentLimit, from: snd.una))
       // It may have repaired the tail, whatever the recovery is about (RFC 8985 §7.4).
       cold.undo.mayHaveRepaired = true
     }

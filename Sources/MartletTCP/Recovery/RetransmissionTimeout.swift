@@ -55,7 +55,7 @@ extension TCB {
     // congestion, and the window that recovery left behind says nothing of what the path holds.
     let isAnswered = !isFirst || recovery.phase == .fastRecovery && !congestion.ownsWindow && !cold.lostBeyond
     congestion.timedOut(event, repeated: isAnswered, &cold.congestion)
-    windowWasReduced(&cold, &around, now)
+    windowWasReduced(again: isAnswered, &cold, &around, now)
     cold.lostBeyond = false
     // RFC 5682 §2.1 step 1: not if the last time-out is still being repaired.
     cold.forwardRTO = isFirst && snd.una.follows(cold.recover) ? .retransmitted : .off
@@ -63,7 +63,7 @@ extension TCB {
     // What it may have repaired is not known: its acknowledgment is on its way (RFC 8985 §7.4).
     cold.probe.isOverdue = isFirst && cold.probe.isOut && cold.probe.isRetransmission
     if cold.probe.isOverdue, recovery.phase == .open {
-      cold.undo.follow(probe: cold.probe.range(effectiveSendMSS, from: snd.una))
+      cold.undo.follow(probe: cold.probe.range(lastSegmentLimit, from: snd.una))
     }
     cold.probe.isOut = false
     cold.hasRescued = false

@@ -62,8 +62,7 @@ extension TCB {
     var plan = newTailProbe(&cold, &around, now)
     cold.probe.isRetransmission = plan == nil
     if plan == nil {
-      let mss = UInt32(effectiveSendMSS)
-      let count = min(mss, snd.flight)
+      let count = min(UInt32(lastSegmentLimit), snd.flight)
       plan = retransmission(
         of: SequenceRange(start: snd.nxt.retreated(by: count), end: snd.nxt), &cold, &around, now)
     }
@@ -77,6 +76,9 @@ extension TCB {
     around.recorder.note(.tailProbe, plan.seq.rawValue, cold.probe.isRetransmission ? 1 : 0, at: now)
     return plan
   }
+
+  /// Sequence numbers that the last segment may take: a full one may have the FIN, too.
+  var lastSegmentLimit: UInt16 { effectiveSendMSS &+ (mode.contains(.finSent) ? 1 : 0) }
 
   /// §7.4.2: TLP_process_ack.
   mutating func resolveTailProbe(
@@ -110,7 +112,7 @@ extension TCB {
     let least = cold.rack.minimumRoundTrip == 0 ? rtt.srtt / 2 : cold.rack.minimumRoundTrip
     if (passed &+ 1) &* 1_000 <= UInt64(least) { return true }
     let una = seg.ack.retreated(by: delivery.acknowledged)
-    let start = cold.probe.end.retreated(by: UInt32(effectiveSendMSS))
+    let start = cold.probe.end.retreated(by: UInt32(lastSegmentLimit))
     guard una.followsOrEquals(start), mode.contains(.timestamps), seg.options.present.contains(.timestamps),
       seg.options.tsecr != 0
     else { return false }

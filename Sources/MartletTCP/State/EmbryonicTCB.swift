@@ -244,7 +244,7 @@ extension EmbryonicTCB {
       // middlebox that disliked it (§6.1.1.1).
       if !seg.asksForECN { options.remove(.ecn) }
       guard !isDeferred else { return .drop }
-      around.recorder.note(.synAckRepeated, UInt32(tries), at: now)
+      around.recorder.note(.synAgain, seg.seq.rawValue, at: now)
       return .resendSynAck
     }
     if isRejectedByTimestamps(seg, &around) {

@@ -176,6 +176,18 @@ public enum Rule: UInt16, BitwiseCopyable, CaseIterable, Sendable {
   case resetIgnored
   /// The SYN-ACK leaves once more (§3.8.1). a: how often so far.
   case synAckRepeated
+  /// The SYN came again: its answer leaves again (§3.10.7.4, fourth). a: seq.
+  case synAgain
+  /// Fifth check: the ACK bit is off (§3.10.7.4). a: seq.
+  case ackMissing
+  /// Fifth check: acknowledged before, ignored (§3.10.7.4). a: ack, b: SND.UNA.
+  case ackRepeated
+  /// Older than anything that can still be on its way (RFC 5961 §5.2). a: ack, b: SND.UNA.
+  case ackTooOld
+  /// Eighth check: a FIN past a hole (§3.10.7.4). a: seq.
+  case finOutOfOrder
+  /// Text that nobody will read (RFC 9293 §3.6.1; SHLD-3). a: seq, b: octets.
+  case textToOrphan
   /// The third segment did not come (§3.8.3). a: how often the SYN-ACK was sent again.
   case halfOpenExpires
   /// The half-open queue has no place (RFC 4987 §2.1). a: half-open connections, b: places.

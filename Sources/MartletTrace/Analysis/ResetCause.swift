@@ -15,7 +15,7 @@ public enum ResetCause: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     let texts: (english: String, chinese: String) =
       switch self {
       case .nobodyListens: ("nobody listens", "无人监听")
-      case .unknownConnection: ("no such connection", "没有此连接")
+      case .unknownConnection: ("half-open: no such connection", "半开：没有此连接")
       case .readsNoMore: ("reads no more", "已不再读取")
       case .aborts: ("aborts", "中止连接")
       case .elsewhere: ("not where it is expected", "序号不在预期之处")

@@ -47,16 +47,20 @@ package struct KnownStates: Sendable {
     know(side, from: first.old)
     var state = first.old
     var next = 0
+    var lastCause: Int?
     for (index, change) in reported.enumerated() {
       if let cause = Self.cause(of: change, in: own, from: next, inferred) {
         for event in own[next..<cause] { set(state, after: event) }
         set(change.new, after: own[cause])
         next = cause
+        lastCause = cause
       } else if Self.isPassing(index, reported, own, next, inferred) {
         // What came before was in the state before it.
         continue
       } else {
-        let end = own[next...].firstIndex { $0.time >= change.time } ?? own.count
+        var end = own[next...].firstIndex { $0.time >= change.time } ?? own.count
+        // What one event has led to in two steps comes behind it.
+        if let cause = lastCause, own[cause].time == change.time { end = max(end, cause &+ 1) }
         for event in own[next..<end] { set(state, after: event) }
         lone.append(Lone(transition: change, position: end))
         next = end

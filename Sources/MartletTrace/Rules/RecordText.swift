@@ -76,11 +76,13 @@ private struct OperandText {
     switch rule {
     case .none: ""
     case .transition: state(a) + " → " + state(b)
-    case .closedReset: "seq " + String(a) + ", " + word("flags ", "标志 ") + flags(b)
+    case .closedReset: "seq " + theirs(a) + ", " + word("flags ", "标志 ") + flags(b)
     case .listenSyn: "IRS " + String(a) + ", ISS " + String(b)
     case .outOfWindow, .timeWaitAnswers: "seq " + theirs(a) + ", " + word("length ", "长度 ") + String(b)
     case .pawsReject: "TSval " + String(a) + ", TS.Recent " + String(b)
-    case .resetAccepted, .finArrives, .resetIgnored: "seq " + theirs(a)
+    case .resetAccepted, .finArrives, .resetIgnored, .synAgain, .ackMissing, .finOutOfOrder:
+      "seq " + theirs(a)
+    case .ackRepeated, .ackTooOld: "ack " + ours(a) + ", SND.UNA " + ours(b)
     case .challengeAck: "seq " + theirs(a) + ", RCV.NXT " + theirs(b)
     case .challengeSuppressed: ""
     case .ackAdvances: "SND.UNA → " + ours(a) + " (+" + grouped(UInt64(b)) + ")"
@@ -102,7 +104,7 @@ private struct OperandText {
     case .retransmissionTimeout: "SND.UNA " + ours(a) + ", RTO " + grouped(UInt64(b)) + " ms"
     case .windowProbe: "SND.UNA " + ours(a) + ", " + count(b)
     case .keepAliveProbe, .synAckRepeated: count(a)
-    case .textInOrder, .textOutOfOrder, .textRefused, .duplicateText, .congestionMark:
+    case .textInOrder, .textOutOfOrder, .textRefused, .duplicateText, .congestionMark, .textToOrphan:
       "seq " + theirs(a) + ", " + octets(b)
     case .receiveBufferGrows: octets(a) + ", " + word("read ", "已读 ") + grouped(UInt64(b))
     case .givesUp: tries(a) + ", " + grouped(UInt64(b)) + " ms"

@@ -45,7 +45,7 @@ public struct RuleText: Equatable, Sendable {
         "该事件使连接沿状态图的一条边进入下一个状态。")
     case .closedReset:
       self.init(
-        "closedReset", "RFC 9293", "3.10.7.1",
+        "closedReset", "RFC 9293", "3.10.7.1, §3.10.7.2",
         "No connection exists for this segment, so its sender is told with a reset to stop.",
         "没有与该报文段对应的连接，因此用复位告知发送方停止。")
     case .listenSyn:
@@ -56,8 +56,8 @@ public struct RuleText: Equatable, Sendable {
     case .outOfWindow:
       self.init(
         "outOfWindow", "RFC 9293", "3.10.7.4",
-        "First check: nothing of the segment lies in the receive window, so it is dropped and answered with where the window is.",
-        "第一项检查：报文段完全落在接收窗口之外，丢弃它，并回以 ACK 说明窗口所在。")
+        "First check: nothing of the segment lies in the receive window, so it is dropped, and answered with where the window is unless it is a reset.",
+        "第一项检查：报文段完全落在接收窗口之外，丢弃它；若不是复位，则回以 ACK 说明窗口所在。")
     case .pawsReject:
       self.init(
         "pawsReject", "RFC 7323", "5.3",
@@ -66,8 +66,8 @@ public struct RuleText: Equatable, Sendable {
     case .resetAccepted:
       self.init(
         "resetAccepted", "RFC 5961", "3.2",
-        "The reset stands exactly at RCV.NXT, which only the peer can know, so the connection ends.",
-        "复位的序号恰好等于 RCV.NXT，只有对端才知道这个值，因此连接终止。")
+        "The reset stands exactly at RCV.NXT, which nobody off the path can know, so the connection ends.",
+        "复位的序号恰好等于 RCV.NXT，路径之外的人无从得知这个值，因此连接终止。")
     case .challengeAck:
       self.init(
         "challengeAck", "RFC 5961", "3.2, §4.2",
@@ -121,8 +121,8 @@ public struct RuleText: Equatable, Sendable {
     case .tailProbe:
       self.init(
         "tailProbe", "RFC 8985", "7.3",
-        "Two round trips passed without an acknowledgment: one segment asks for it before a time-out must.",
-        "两个往返时间内没有确认：先发一个探测报文段，以免等到超时。")
+        "No acknowledgment came within two round trips and the time for which one may be held back: one segment asks for it before a time-out must.",
+        "两个往返时间（加上对端可能推迟确认的时间）内没有确认：先发一个探测报文段，以免等到超时。")
     case .tailRepaired:
       self.init(
         "tailRepaired", "RFC 8985", "7.4.2",
@@ -276,7 +276,7 @@ public struct RuleText: Equatable, Sendable {
     case .cookieSent:
       self.init(
         "cookieSent", "RFC 4987", "3.6",
-        "The half-open queue is under pressure: all that has to be known of the SYN goes into the initial sequence number, and nothing is kept.",
+        "The half-open queue is under pressure: all that has to be known of the SYN goes into the initial sequence number, and nothing has to be kept.",
         "半开队列承压：关于 SYN 需要知道的一切都编入初始序号，本地不保存任何状态。")
     case .cookieReturned:
       self.init(
@@ -388,6 +388,36 @@ public struct RuleText: Equatable, Sendable {
         "endedByStack", "RFC 9293", "3.10.5",
         "The connection holds what others need, or has moved nothing for too long: the stack aborts it, with a reset.",
         "该连接占用了其他连接所需的资源，或太久没有进展：协议栈以复位终止它。")
+    case .synAgain:
+      self.init(
+        "synAgain", "RFC 9293", "3.10.7.4",
+        "The peer's SYN comes again, so it has not heard our answer, which leaves once more.",
+        "对端的 SYN 再次到来，说明它没有收到我方的应答：再发一次。")
+    case .ackMissing:
+      self.init(
+        "ackMissing", "RFC 9293", "3.10.7.4",
+        "Fifth check: every segment of a connection acknowledges something; one without the ACK bit is dropped.",
+        "第五项检查：连接中的每个报文段都应带确认；没有 ACK 标志的被丢弃。")
+    case .ackRepeated:
+      self.init(
+        "ackRepeated", "RFC 9293", "3.10.7.4",
+        "Fifth check: this was acknowledged before, so the acknowledgment says nothing new; the text that it brings is taken.",
+        "第五项检查：这些数据早已得到确认，此确认没有新内容；它携带的数据照常接收。")
+    case .ackTooOld:
+      self.init(
+        "ackTooOld", "RFC 5961", "5.2",
+        "The acknowledgment is older than any window that was ever offered, so it is not the peer's: an ACK says where we are.",
+        "该确认比曾经提供过的任何窗口都旧，不会来自对端：回以 ACK 说明我方所在。")
+    case .finOutOfOrder:
+      self.init(
+        "finOutOfOrder", "RFC 9293", "3.10.7.4",
+        "Eighth check: a FIN has come before all of the text in front of it: it is kept until that is here.",
+        "第八项检查：FIN 先于它前面的数据到达：先保留，等数据到齐。")
+    case .textToOrphan:
+      self.init(
+        "textToOrphan", "RFC 9293", "3.6.1",
+        "The application has closed and will never read this text: a reset says that it is lost.",
+        "应用程序已关闭，不会再读取这些数据：用复位说明它们已丢失。")
     case .flowBegins:
       self.init(
         "flowBegins", "RFC 9293", "3.3.1",

@@ -302,4 +302,30 @@ struct TailLossProbeTests {
     r.advance(250)
     #expect(r.s.counters.tcp.tcpLossProbes == 0)
   }
+
+  @Test("RFC 8985 §7.3: a last segment that is full and has the FIN is sent again whole", .bothFamilies)
+  func fullWithFinish() throws {
+    let r = RecoveryScript(initialWindow: 4).measured()
+    r.send(40)
+    r.s.shutdown()
+    // Everything arrives until the last segment leaves, with the FIN.
+    var sent = r.s.takeSegments()
+    for _ in 0..<20 where sent.last?.flags.contains(.fin) == false {
+      r.advance(100)
+      r.ack(((sent.last?.seq ?? 1) - 1) / 1_000 + 1)
+      sent = r.s.takeSegments()
+    }
+    let last = try #require(sent.last)
+    #expect(last.seq == 40_001 && last.text.count == 1_000 && last.flags.contains(.fin))
+    r.advance(100)
+    r.ack(40)
+    sent = []
+    for _ in 0..<10 where sent.isEmpty {
+      r.advance(100)
+      sent = r.s.takeSegments()
+    }
+    let probe = try #require(sent.first)
+    #expect(probe.seq == 40_001 && probe.text.count == 1_000 && probe.flags.contains(.fin))
+    #expect(r.s.counters.tcp.tcpLossProbes == 1 && r.s.counters.tcp.tcpTimeouts == 0)
+  }
 }

@@ -86,18 +86,6 @@ extension Explanation {
             && kernel.first?.seq == own.first?.seq)
     },
     Explanation(
-      "how much may leave after a time-out", "RFC 5681 §3.1, §4.1",
-      why: """
-        A time-out that the first acknowledgment does not show to be spurious leaves a window of one segment, which
-        each acknowledgment opens by what it acknowledges. The kernel counts segments, however small.
-        """
-    ) { difference in
-      (difference.injects(.ack) || difference.isSend) && difference.texts != nil
-        && (difference.martletSaysTheFirst
-          || difference.texts.map { $0.own.count < $0.kernel.count } ?? false)
-        && difference.hasTimedOut
-    },
-    Explanation(
       "a FIN after a time-out", "RFC 5681 §3.1",
       why: """
         What is in flight is less than the one segment that the window holds, so our FIN leaves, or a small piece. The
