@@ -30,6 +30,37 @@ struct RecordedRulesTests {
     s.takeSegments()
   }
 
+  @Test(
+    "S7.3 a segment without the ACK bit, an acknowledgment that was had before, and one that is too old",
+    .bothFamilies)
+  func poorAcknowledgments() {
+    let s = established()
+    var acked = 1
+    while acked < 70_001 {
+      s.send(14_600)
+      s.takeSegments()
+      acked += 14_600
+      s.inject(.ack(seq: 1, ack: acked))
+    }
+    var bare = InjectedSegment.data(seq: 1, ack: acked, 10)
+    bare.flags.remove(.ack)
+    s.inject(bare)
+    s.inject(.ack(seq: 1, ack: acked - 10))
+    s.inject(.ack(seq: 1, ack: acked - 65_536))
+    s.takeSegments()
+    #expect(s.records(.ackMissing).count == 1)
+    #expect(s.records(.ackRepeated).map { $0.b &- $0.a } == [10])
+    #expect(s.records(.ackTooOld).map { $0.b &- $0.a } == [65_536])
+  }
+
+  @Test("S7.3 text for a connection that nobody reads any more", .bothFamilies)
+  func textToOrphan() {
+    let s = Scenario(.finWait2(orphan: true)) { $0.recorderCapacity = Self.records }
+    s.inject(.data(seq: 1, ack: 2, 10))
+    s.takeSegments()
+    #expect(s.records(.textToOrphan).map(\.b) == [10])
+  }
+
   @Test("S7.3 an urgent pointer that moves, and not one that does not", .bothFamilies)
   func urgentText() {
     let s = established()

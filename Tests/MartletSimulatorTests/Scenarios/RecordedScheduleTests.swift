@@ -47,7 +47,8 @@ import Testing
     #if !DEBUG
       // The others have tests of their own: RecordedRulesTests, RecordedDecisionTests.
       let rare: Set<Rule> = [
-        .none, .ackOfUnsent, .textRefused, .acceptQueueFull, .urgentText, .textUnread, .windowUnused,
+        .none, .ackOfUnsent, .ackMissing, .ackTooOld, .textToOrphan, .textRefused, .acceptQueueFull,
+        .urgentText, .textUnread, .windowUnused,
         .sackReneged, .pathMTUDoubted, .networkError, .fastOpenAccepted, .fastOpenAnswered, .endedByStack,
       ]
       let silent = Rule.allCases.filter { !seen.contains($0.rawValue) && !rare.contains($0) }
